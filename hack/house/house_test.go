@@ -1,0 +1,187 @@
+package house
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const (
+	module = "github.com/weirstream/weir/"
+	root   = "../.."
+)
+
+// floors is the house from the roof down. An entry is a folder with all below it, the longest that fits counts. A
+// package imports only from floors below its own, and from its own entry: neighbours do not know each other.
+var floors = [][]string{
+	{"cmd", "e2e", "bench", "examples", "hack"},
+	{"controllers"},
+	{"manifest"},
+	{"engine/enginetest"},   // mini cluster, oracle: stands on all of the engine
+	{"engine/sql"},          // text to graph
+	{"engine/stream"},       // the Go SDK
+	{"engine/job"},          // the composition root
+	{"engine/internal/web"}, // REST and metrics of a running job
+	{"engine/internal/coordinator", "engine/internal/worker"},
+	{"engine/internal/task"}, // one goroutine that owns a subtask
+	{"engine/internal/backend", "engine/internal/exchange", "engine/internal/checkpoint"},
+	{"engine/internal/message"}, // what coordinator and workers say to each other
+	{"engine/internal/timer"},
+	{"engine/internal/graph"},    // what runs, as data
+	{"engine/internal/operator"}, // one link of a chain
+	{"engine/connector/connectortest", "engine/connector/filesystem", "engine/connector/datagen", "engine/connector/print", "engine/connector/blackhole"},
+	{"engine/connector"}, // contracts of sources and sinks
+	{"engine/snapshot"},  // the format and the chain
+	{"engine/storage"},   // buckets by URL
+	{"engine/state", "engine/window", "engine/codec"},
+	{"engine/connector/table"}, // a table as it is declared: columns and options
+	{"engine/batch"},           // what the runtime moves
+	{"engine/rest", "engine/fault"},
+	{"api"},
+}
+
+// bans are the rules that the floors alone do not hold.
+var bans = []struct {
+	from, to string
+	except   []string // of to, what may be seen
+	why      string
+}{
+	{from: "engine", to: "api", why: "the engine knows nothing of Kubernetes: manifest translates a StreamJob for it"},
+	{from: "controllers", to: "engine", except: []string{"engine/rest", "engine/sql"},
+		why: "the operator reaches an engine only through its REST client; the SQL checker serves admission"},
+	{from: "engine/sql", to: "engine/job", why: "a query becomes a graph; who runs it is not its concern"},
+}
+
+// place is the floor and the entry of a folder; ok is false if it has none.
+func place(folder string) (floor int, entry string, ok bool) {
+	for f, entries := range floors {
+		for _, e := range entries {
+			if within(folder, e) && len(e) > len(entry) {
+				floor, entry, ok = f, e, true
+			}
+		}
+	}
+	return floor, entry, ok
+}
+
+// within says whether a folder is dir or below it.
+func within(folder, dir string) bool {
+	return folder == dir || strings.HasPrefix(folder, dir+"/")
+}
+
+// violation says what is wrong with a package of one folder importing that of another; empty if nothing is.
+func violation(from, to string) string {
+	fromFloor, fromEntry, ok := place(from)
+	if !ok {
+		return "it has no place in the house: add it to floors in hack/house"
+	}
+	toFloor, toEntry, ok := place(to)
+	if !ok {
+		return fmt.Sprintf("%s has no place in the house: add it to floors in hack/house", to)
+	}
+	if isTestKit(to) && !isTestKit(from) {
+		return fmt.Sprintf("%s is for tests, and this is none", to)
+	}
+	for _, b := range bans {
+		allowed := func(dir string) bool { return within(to, dir) }
+		if within(from, b.from) && within(to, b.to) && !slices.ContainsFunc(b.except, allowed) {
+			return fmt.Sprintf("it must not see %s: %s", to, b.why)
+		}
+	}
+	if fromEntry != toEntry && toFloor <= fromFloor {
+		return fmt.Sprintf("%s is not below it: imports run down", to)
+	}
+	return ""
+}
+
+// isTestKit says whether a folder holds helpers and conformance suites for tests.
+func isTestKit(folder string) bool { return strings.HasSuffix(folder, "test") }
+
+// TestImportsRunDown reads the import clauses of all files that are not tests; a test may use what it needs.
+func TestImportsRunDown(t *testing.T) {
+	read := 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if path != root && outside(path, d.Name()) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		read++
+		return checkFile(t, path)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read == 0 {
+		t.Error("no file was read")
+	}
+}
+
+// outside says whether a folder is not part of the module's packages.
+func outside(path, name string) bool {
+	_, err := os.Stat(filepath.Join(path, "go.mod")) // a module of its own
+	return err == nil || name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
+}
+
+func checkFile(t *testing.T, path string) error {
+	f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+	if err != nil {
+		return err
+	}
+	name, err := filepath.Rel(root, path)
+	if err != nil {
+		return err
+	}
+	name = filepath.ToSlash(name)
+	folder := name[:max(strings.LastIndexByte(name, '/'), 0)]
+	for _, spec := range f.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return err
+		}
+		to, ours := strings.CutPrefix(imported, module)
+		if !ours {
+			continue
+		}
+		if what := violation(folder, to); what != "" {
+			t.Errorf("%s: %s", name, what)
+		}
+	}
+	return nil
+}
+
+func TestTheRuleItself(t *testing.T) {
+	for _, c := range []struct{ name, from, to, want string }{
+		{"down is allowed", "engine/job", "engine/internal/task", ""},
+		{"within an entry all is allowed", "engine/storage", "engine/storage/filedriver", ""},
+		{"up is refused", "engine/batch", "engine/job", "imports run down"},
+		{"neighbours do not know each other", "engine/internal/coordinator", "engine/internal/worker", "imports run down"},
+		{"the engine does not see the API", "engine/job", "api/v1alpha1", "knows nothing of Kubernetes"},
+		{"manifest does", "manifest", "api/v1alpha1", ""},
+		{"the API sees nothing", "api/v1alpha1", "engine/batch", "imports run down"},
+		{"the operator sees the REST client", "controllers/streamjob", "engine/rest", ""},
+		{"the operator sees no more of the engine", "controllers/streamjob", "engine/snapshot", "REST client"},
+		{"test kits are for tests", "engine/job", "engine/connector/connectortest", "for tests"},
+		{"a new folder needs a place", "engine/novelty", "engine/batch", "no place"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := violation(c.from, c.to); c.want == "" && got != "" || !strings.Contains(got, c.want) {
+				t.Errorf("%s importing %s: %q, want %q", c.from, c.to, got, c.want)
+			}
+		})
+	}
+}
