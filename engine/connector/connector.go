@@ -1,0 +1,151 @@
+// Package connector holds the contracts between the runtime and the systems that a job reads and writes.
+//
+// A [Source] is split work: an [Enumerator], beside the coordinator, finds splits; a [Reader] in each subtask reads
+// those that it is given. A [Sink] writes in two phases (P10): a [Writer] in each subtask makes rows durable with the
+// barrier, a [Committer] beside the coordinator makes them visible once the checkpoint is complete.
+//
+// Implementations live in one package each below this one, know nothing of barriers, and pass the suites of
+// package connectortest.
+package connector
+
+import (
+	"context"
+	"time"
+
+	"github.com/weirstream/weir/engine/batch"
+)
+
+// Source describes what a job reads. Its methods may be called many times, before and after a restart.
+type Source interface {
+	// Bounded says whether the input ends by itself.
+	Bounded() bool
+	// Order says in which order the splits start, which decides how one that has not started holds the watermark (P4).
+	Order() SplitOrder
+	// Payload returns an empty payload of the kind that the readers fill.
+	Payload() batch.Payload
+	// Enumerator finds the splits. It is called once in each attempt, beside the coordinator.
+	Enumerator(ctx context.Context) (Enumerator, error)
+	// Reader reads splits in one subtask.
+	Reader(ctx context.Context, r ReaderContext) (Reader, error)
+	// RowsPerSecond is the rate that the whole job may read at, over all subtasks; 0: as fast as it can.
+	RowsPerSecond() float64
+}
+
+// SplitOrder is the order in which the splits of a source start.
+type SplitOrder uint8
+
+const (
+	// OrderNone: chains start in any order, so one that has not started holds the watermark back entirely.
+	OrderNone SplitOrder = iota
+	// OrderPath: splits start in the order in which they were discovered, as one chain; one that has not started
+	// holds the watermark at its predecessor's.
+	OrderPath
+)
+
+// Split is a part of a source that one reader reads from start to end.
+type Split struct {
+	// ID is unique in its source and the same in every run over the same input: for a file its path, size, etag and range.
+	ID string
+	// Chain names the splits that start one after the other whatever the order, such as the parts of one file.
+	Chain string
+	// Spec is what the reader needs to open the split, in the connector's own encoding.
+	Spec []byte
+}
+
+// Discovery is what an enumerator found.
+type Discovery struct {
+	// Splits are those that were not known before, in the order in which they are to start.
+	Splits []Split
+	// Seen is what the enumerator knows now; it goes into snapshots and into the next call.
+	Seen []byte
+	// Done says that no further split will ever be found.
+	Done bool
+	// Next is the time to wait before the next call, unless Done.
+	Next time.Duration
+}
+
+// Enumerator finds the splits of a source.
+type Enumerator interface {
+	// Discover lists what is new since seen, which is empty at the very start. It keeps no state of its own: the
+	// coordinator calls it again with the seen of a snapshot, and it finds the same again.
+	Discover(ctx context.Context, seen []byte) (Discovery, error)
+	Close() error
+}
+
+// ReaderContext tells a reader where it runs.
+type ReaderContext struct {
+	Subtask, Parallelism int
+}
+
+// Reader reads the splits of one subtask. One goroutine calls all its methods. I/O that takes long is done ahead in
+// goroutines of its own; the position that counts is that of the rows handed out, never that of the read-ahead.
+type Reader interface {
+	// Add gives the reader a split to read, from position, or from its start if position is empty.
+	Add(split Split, position []byte) error
+	// Next appends to into, which is empty, up to about batch.TargetRows rows of one split. It does not block: with
+	// nothing at hand it appends nothing and returns a Wait. It returns no rows and no Wait only together with Done,
+	// or when it has no split. Rows that cannot be read are a *fault.Error with file and offset.
+	Next(ctx context.Context, into *batch.Batch) (Progress, error)
+	Close() error
+}
+
+// Progress tells what a call of Next did.
+type Progress struct {
+	// Split is the ID of the split that the rows came from; empty if there were none and none ended.
+	Split string
+	// Position continues the split just after these rows. It is valid until the next call.
+	Position []byte
+	// Done says that the split ended with these rows.
+	Done bool
+	// Wait is closed, or receives, when there may be something to read; nil: call again.
+	Wait <-chan struct{}
+}
+
+// Sink describes what a job writes.
+type Sink interface {
+	// Writer writes in one subtask.
+	Writer(ctx context.Context, w WriterContext) (Writer, error)
+	// Committer makes prepared output visible; it runs beside the coordinator. Nil: the sink has nothing to commit.
+	Committer(ctx context.Context, c CommitterContext) (Committer, error)
+	// Rewinds says that writing the same rows again after a restore repeats nothing that anyone can see (P2).
+	Rewinds() bool
+}
+
+// WriterContext tells a writer where it runs. All of it may go into the names of what it stages (P1 "Names").
+type WriterContext struct {
+	Job                  string
+	UID                  string // of the sink operator
+	Attempt, Restart     int64
+	Subtask, Parallelism int
+}
+
+// Writer writes the rows of one subtask. One goroutine calls all its methods.
+type Writer interface {
+	Write(ctx context.Context, b *batch.Batch) error
+	// Prepare makes all rows since the last Prepare durable and returns what Commit needs to make them visible, each
+	// in the connector's own encoding. Rows written later belong to the next checkpoint.
+	Prepare(ctx context.Context, checkpoint int64) (committables [][]byte, err error)
+	// Close drops what was not prepared.
+	Close() error
+}
+
+// CommitterContext tells a committer whose output it commits.
+type CommitterContext struct {
+	Job     string
+	UID     string
+	Attempt int64
+	// Empty says that the attempt starts without any state: output of this job that is visible already was written by
+	// another run of it, and would be repeated (P2).
+	Empty bool
+}
+
+// Committer makes prepared output visible. Every method is idempotent: after a crash it is called again.
+type Committer interface {
+	// Commit is called only for complete checkpoints. It fails loudly, naming the objects, if output is lost.
+	Commit(ctx context.Context, committables [][]byte) error
+	// Forget removes what was staged for committables whose commit a complete checkpoint records as confirmed.
+	Forget(ctx context.Context, committables [][]byte) error
+	// Sweep removes what attempts below this one staged and no committable in live names.
+	Sweep(ctx context.Context, live [][]byte) error
+	Close() error
+}

@@ -1,0 +1,47 @@
+// Package table is what SQL and a connector say to each other: the declaration of a table, and its WITH options with
+// the place of each in the text.
+//
+// It promises that no option is ignored in silence: [Options] records which keys a connector asked for, and
+// [Options.Check] refuses the others with their place and the nearest key that exists. It knows no connector and no SQL.
+package table
+
+import (
+	"fmt"
+
+	"github.com/weirstream/weir/engine/batch"
+)
+
+// Spec declares a table to a connector.
+type Spec struct {
+	// Name is the table's name in the script.
+	Name string
+	// Schema has the physical columns, in the order of the declaration: computed columns are not the connector's.
+	Schema *batch.Schema
+	// Options are those of the WITH clause, 'connector' and 'format' included.
+	Options *Options
+}
+
+// OptionError says what is wrong with one option of a table.
+type OptionError struct {
+	Table string
+	Key   string
+	// Place is where the option stands, as file:line:column.
+	Place string
+	Msg   string
+	// Remedy says what to write instead.
+	Remedy string
+}
+
+// Error reads "place: option 'key' of table t: what is wrong; remedy".
+func (e *OptionError) Error() string {
+	s := fmt.Sprintf("%s: %s", e.Place, e.Message())
+	if e.Remedy != "" {
+		s += "; " + e.Remedy
+	}
+	return s
+}
+
+// Message is the error without place and remedy.
+func (e *OptionError) Message() string {
+	return fmt.Sprintf("option '%s' of table %s: %s", e.Key, e.Table, e.Msg)
+}

@@ -1,0 +1,136 @@
+// Package graph is the description of a job that the SDK and SQL build and the runtime runs: nodes with uids, and
+// edges. It is data; it starts nothing.
+package graph
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/state"
+)
+
+// EdgeKind is how rows go from one node to the next.
+type EdgeKind uint8
+
+const (
+	// Forward hands the rows of subtask i to subtask i; such nodes are chained into one task where they can be.
+	Forward EdgeKind = iota
+	// Keyed hands each row to the subtask that owns the key group of its hash.
+	Keyed
+)
+
+// Edge is an input of a node.
+type Edge struct {
+	From int // index of the upstream node
+	Kind EdgeKind
+}
+
+// Node is an operator, a source or a sink. Exactly one of Source, Operator and Sink is set.
+type Node struct {
+	// UID names the node in snapshots; unique, and the same for the same node in every version of the job (P9).
+	UID  string
+	Name string
+	// Inputs are empty for a source, one or more for the rest. All nodes have the job's parallelism.
+	Inputs []Edge
+
+	Source *Source
+	// Operator makes the operator of one subtask.
+	Operator operator.Factory
+	Sink     connector.Sink
+
+	// State lists the keyed states; a node that has any is reached by Keyed edges only.
+	State []state.Descriptor
+	// Fingerprint says in readable words what the state means; it must be equal on restore (P9). Empty: no state.
+	Fingerprint string
+}
+
+// Source is a source with what turns its rows into events.
+type Source struct {
+	connector.Source
+	// Event assigns event time; nil: the source has none, and its watermark stays at its lowest until the input ends.
+	Event *EventTime
+}
+
+// EventTime says how a source's rows get event time and watermarks.
+type EventTime struct {
+	// Stage makes the operator that is run on every batch the reader fills, before marks are assigned: it must emit exactly
+	// one batch for each, with the same rows and Time set. Sources without computed columns set Time in place.
+	Stage operator.Factory
+	// DelayMS is how far the watermark stays behind the highest event time of a split.
+	DelayMS int64
+	// Idle is how long a source without input holds the watermark back before it counts as idle; 0: for ever.
+	Idle time.Duration
+}
+
+// Graph is a job: nodes in topological order.
+type Graph struct{ Nodes []Node }
+
+// Add appends a node and returns its index.
+func (g *Graph) Add(n Node) int {
+	g.Nodes = append(g.Nodes, n)
+	return len(g.Nodes) - 1
+}
+
+// Check tells what is wrong with the graph, if anything.
+func (g *Graph) Check() error {
+	if len(g.Nodes) == 0 {
+		return fmt.Errorf("the job has no operators")
+	}
+	seen := map[string]bool{}
+	read := make([]bool, len(g.Nodes))
+	for i, n := range g.Nodes {
+		if n.UID == "" {
+			return fmt.Errorf("operator %q has no uid", n.Name)
+		}
+		if seen[n.UID] {
+			return fmt.Errorf("uid %q is used twice; give one of the operators another", n.UID)
+		}
+		seen[n.UID] = true
+		if err := n.check(i); err != nil {
+			return fmt.Errorf("operator %s: %w", n.UID, err)
+		}
+		for _, e := range n.Inputs {
+			read[e.From] = true
+		}
+	}
+	for i, n := range g.Nodes {
+		if !read[i] && n.Sink == nil {
+			return fmt.Errorf("the output of operator %s goes nowhere", n.UID)
+		}
+	}
+	return nil
+}
+
+func (n *Node) check(index int) error {
+	kinds := 0
+	for _, set := range []bool{n.Source != nil, n.Operator != nil, n.Sink != nil} {
+		if set {
+			kinds++
+		}
+	}
+	switch {
+	case kinds != 1:
+		return fmt.Errorf("it must be exactly one of source, operator and sink")
+	case n.Source != nil && len(n.Inputs) > 0:
+		return fmt.Errorf("a source has no inputs")
+	case n.Source == nil && len(n.Inputs) == 0:
+		return fmt.Errorf("it has no input")
+	case len(n.State) > 0 && n.Fingerprint == "":
+		return fmt.Errorf("it has state but no fingerprint")
+	}
+	for _, e := range n.Inputs {
+		if e.From < 0 || e.From >= index {
+			return fmt.Errorf("input %d does not come before it", e.From)
+		}
+		if len(n.State) > 0 && e.Kind != Keyed {
+			return fmt.Errorf("it has keyed state, but an input is not keyed")
+		}
+	}
+	return nil
+}
+
+// Empty returns an empty batch of the kind that the payload describes; it is what exchanges recycle.
+func Empty(p batch.Payload) *batch.Batch { return batch.Of(p.New()) }

@@ -1,0 +1,40 @@
+package graph_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/state"
+)
+
+func TestCheckNamesTheOperatorAndWhatIsWrong(t *testing.T) {
+	source := graph.Node{UID: "in", Source: &graph.Source{}}
+	op := func() (operator.Operator, error) { return nil, nil }
+	var sink connector.Sink = struct{ connector.Sink }{}
+	from := func(i int) []graph.Edge { return []graph.Edge{{From: i}} }
+	counted := []state.Descriptor{{Name: "n"}}
+	for name, c := range map[string]struct {
+		nodes []graph.Node
+		want  string
+	}{
+		"a whole job":               {[]graph.Node{source, {UID: "out", Inputs: from(0), Sink: sink}}, ""},
+		"an empty job":              {nil, "no operators"},
+		"an operator without a uid": {[]graph.Node{{Name: "x"}}, `operator "x" has no uid`},
+		"a uid twice":               {[]graph.Node{source, {UID: "in", Inputs: from(0), Sink: sink}}, `"in" is used twice`},
+		"two kinds at once":         {[]graph.Node{source, {UID: "o", Inputs: from(0), Sink: sink, Operator: op}}, "operator o: it must be exactly one"},
+		"a source with an input":    {[]graph.Node{source, {UID: "b", Inputs: from(0), Source: &graph.Source{}}}, "a source has no inputs"},
+		"an operator without input": {[]graph.Node{{UID: "o", Operator: op}}, "it has no input"},
+		"an edge from nowhere":      {[]graph.Node{source, {UID: "o", Inputs: from(5), Sink: sink}}, "input 5 does not come before it"},
+		"an output that is lost":    {[]graph.Node{source, {UID: "o", Inputs: from(0), Operator: op}}, "output of operator o goes nowhere"},
+		"state without fingerprint": {[]graph.Node{source, {UID: "o", Inputs: from(0), Operator: op, State: counted}}, "no fingerprint"},
+		"state that is not keyed":   {[]graph.Node{source, {UID: "o", Inputs: from(0), Operator: op, State: counted, Fingerprint: "f"}}, "an input is not keyed"},
+	} {
+		err := (&graph.Graph{Nodes: c.nodes}).Check()
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}

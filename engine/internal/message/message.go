@@ -1,0 +1,128 @@
+// Package message holds what the coordinator and the subtasks of a job say to each other. It is data: in one process
+// the messages are passed as they are, between pods they go over a transport.
+//
+// Commands to one source subtask travel on one FIFO, so that a split assigned before a trigger is in the reader's part
+// of that checkpoint, and one assigned after it in the coordinator's (P4). Every message carries the restart that it
+// belongs to; messages of another restart are dropped by whoever gets them (P1).
+package message
+
+import (
+	"time"
+
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// Mode says what the sources do around the barrier of a checkpoint.
+type Mode uint8
+
+const (
+	// Continue: the sources inject the barrier and go on.
+	Continue Mode = iota
+	// Pause: the sources inject the barrier and emit nothing after it until a Resume.
+	Pause
+	// Drain: the sources emit the end of event time first, so that every window fires, then do as in Pause.
+	Drain
+)
+
+// Command is an order to a source subtask.
+type Command interface{ command() }
+
+type (
+	// Trigger starts checkpoint ID: inject its barrier.
+	Trigger struct {
+		ID   int64
+		Mode Mode
+	}
+	// Resume lets paused sources go on, because the stop that paused them failed.
+	Resume struct{}
+	// Assign gives the subtask a split, from a position if it was read in part before.
+	Assign struct {
+		Split    connector.Split
+		Position []byte
+		MaxTime  int64 // highest event time that was emitted from it; math.MinInt64: none
+	}
+	// Hold bounds the subtask's watermark while there are splits that have not started: it may not exceed MaxTime minus the
+	// source's delay. math.MinInt64 holds it back entirely, math.MaxInt64 lifts the bound. Until the first Hold, it is
+	// held back entirely.
+	Hold struct{ MaxTime int64 }
+	// NoMoreSplits ends the subtask's input after the splits that it has.
+	NoMoreSplits struct{}
+)
+
+func (Trigger) command()      {}
+func (Resume) command()       {}
+func (Assign) command()       {}
+func (Hold) command()         {}
+func (NoMoreSplits) command() {}
+
+// Report is what a subtask tells the coordinator.
+type Report interface{ report() }
+
+// Subtask names a subtask of a task; a task is named by the uid of the operator at its head.
+type Subtask struct {
+	Task  string
+	Index int
+}
+
+type (
+	// Running says that the subtask has restored its state and runs.
+	Running struct{ Subtask }
+	// SplitProgress tells how far a split has been emitted; sent now and then, while a Hold is in force.
+	SplitProgress struct {
+		Subtask
+		Split   string
+		MaxTime int64
+	}
+	// SplitDone says that all rows of a split are emitted, and asks for another. The split is in no later snapshot.
+	SplitDone struct {
+		Subtask
+		Split   string
+		MaxTime int64
+	}
+	// SplitWanted asks for a first split.
+	SplitWanted struct{ Subtask }
+	// Ended says that a source subtask has emitted all of its input and the end of event time. It still injects barriers.
+	Ended struct{ Subtask }
+	// Ack says that the subtask's part of a checkpoint is durable.
+	Ack struct {
+		Subtask
+		Checkpoint int64
+		States     []OperatorState
+		Stats      Stats
+	}
+	// Decline says that the subtask could not write its part. The subtask itself goes on.
+	Decline struct {
+		Subtask
+		Checkpoint int64
+		Err        error
+	}
+	// Failed says that the subtask has stopped with an error; the whole execution has to be restarted.
+	Failed struct {
+		Subtask
+		Err error
+	}
+)
+
+// OperatorState is the state of one operator in one subtask.
+type OperatorState struct {
+	UID   string
+	State snapshot.SubtaskState
+}
+
+// Stats says what a subtask's part of a checkpoint cost.
+type Stats struct {
+	Bytes int64
+	// Align is the time from the first barrier to the last, Sync the time that processing stood still, Async the time
+	// that the background part took.
+	Align, Sync, Async time.Duration
+}
+
+func (Running) report()       {}
+func (SplitProgress) report() {}
+func (SplitDone) report()     {}
+func (SplitWanted) report()   {}
+func (Ended) report()         {}
+func (Ack) report()           {}
+func (Decline) report()       {}
+func (Failed) report()        {}

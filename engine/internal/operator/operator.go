@@ -1,0 +1,60 @@
+// Package operator holds the contract of the links of a task's chain, and the operators that every job shares.
+//
+// One goroutine owns a subtask and calls all methods of its operators, so they need no locks. Barriers are the task's
+// business: an operator's keyed state lives in tables that the task freezes, sources and sinks have contracts of their own.
+package operator
+
+import (
+	"context"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/state"
+)
+
+// Output takes the batches that an operator emits.
+type Output interface {
+	// Emit hands a batch on. The receiver is done with it when Emit returns.
+	Emit(b *batch.Batch) error
+}
+
+// Operator is one link of a chain.
+type Operator interface {
+	// Open is called once, before any row; the tables that it asks for are restored already.
+	Open(ctx Context) error
+	// Process handles the rows of one batch of an input (0, 1, ...), which is read-only and valid until it returns.
+	Process(input int, b *batch.Batch, out Output) error
+	// Watermark tells that event time, the minimum over all inputs, has advanced to ms: whatever waited for it is
+	// emitted now. The task forwards the watermark afterwards. math.MaxInt64 is the end of all input.
+	Watermark(ms int64, out Output) error
+	Close() error
+}
+
+// Context is what the task offers to an operator.
+type Context interface {
+	context.Context
+	UID() string
+	// Subtask is the index of the subtask and the number of all.
+	Subtask() (index, parallelism int)
+	// Table returns a keyed state of the operator, restored.
+	Table(d state.Descriptor) (state.Table, error)
+	// RestoredWatermark is the lowest watermark that the operator had acted on in any of the restored key groups that
+	// hold state for the hash, math.MinInt64 for new state (P4): what it had fired must not fire again.
+	RestoredWatermark(hash uint64) int64
+	// Late counts a record that was dropped because it came too late.
+	Late(records int)
+}
+
+// Factory makes the operator of one subtask.
+type Factory func() (Operator, error)
+
+// Stateless is embedded by operators that neither open anything nor care for event time.
+type Stateless struct{}
+
+// Open does nothing.
+func (Stateless) Open(Context) error { return nil }
+
+// Watermark does nothing.
+func (Stateless) Watermark(int64, Output) error { return nil }
+
+// Close does nothing.
+func (Stateless) Close() error { return nil }
