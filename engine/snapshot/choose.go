@@ -1,0 +1,332 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weirstream/weir/engine/storage"
+)
+
+// Request says what the user wants to start from. The zero value is: go on where the job was.
+type Request struct {
+	// Path is the snapshot to restore: -s or restore.path. It takes effect if the job has not run yet, or if Nonce is
+	// new; otherwise it is ignored with a note (P5).
+	Path string
+	// Nonce is restore.nonce; 0: none.
+	Nonce int64
+	// ExpectState refuses an empty start: the job's status has had a recovery point.
+	ExpectState bool
+	// AllowRepeatedOutput and SinksCanRewind permit a restore that goes behind committed output (P2).
+	AllowRepeatedOutput bool
+	SinksCanRewind      bool
+}
+
+// Chosen is what an attempt goes on from.
+type Chosen struct {
+	Snapshot *Snapshot // nil: empty. A snapshot from elsewhere is closed by the caller
+	From     string    // its path, or "empty"; for messages and status
+	Notes    []string  // one line each for the user: what was ignored, passed over and why that is allowed
+	Passed   []int64   // checkpoints that were passed over as damaged
+	Void     []int64   // checkpoints that are no part of the job's history
+	NextID   int64     // of the first checkpoint to take
+	Parent   int64     // Metadata.Parent of that checkpoint: the snapshot's id if it is of this chain, else 0
+	Retained []int64   // what stays of this chain so far: with Retain it gives Metadata.Retained
+	// Parallelism is that of the attempt before, 0 if there was none: a coordinator that restarts by itself keeps it.
+	Parallelism int
+
+	base Base
+}
+
+// Choose finds what attempt a goes on from. Every byte of the chosen snapshot has been verified. Errors that need the
+// user are *RepeatError (P2), *DamagedError, *VoidError and *StateMissingError (P5). It changes nothing.
+func (c *Chain) Choose(ctx context.Context, a Attempt, r Request) (Chosen, error) {
+	s, err := c.survey(ctx, a.N)
+	if err != nil {
+		return Chosen{}, fmt.Errorf("choose what to restore: %w", err)
+	}
+	ch := chooser{c: c, s: s, r: r, line: s.lineage(c.Path)}
+	chosen, err := ch.choose(ctx)
+	if err != nil {
+		return Chosen{}, fmt.Errorf("choose what to restore: %w", err)
+	}
+	chosen.Void = ch.void()
+	chosen.NextID = s.highest + 1
+	if chosen.Snapshot != nil {
+		// Also above the ids of a snapshot from elsewhere: names of output carry the id (P10).
+		chosen.NextID = max(chosen.NextID, chosen.Snapshot.Metadata.ID+1)
+	}
+	last := s.bases[s.last()]
+	chosen.Parallelism = last.Parallelism
+	chosen.base.RestoreNonces = last.RestoreNonces
+	if r.Nonce != 0 && !slices.Contains(last.RestoreNonces, r.Nonce) {
+		chosen.base.RestoreNonces = append(slices.Clone(last.RestoreNonces), r.Nonce)
+	}
+	return chosen, nil
+}
+
+// Head is what a job would go on from, seen without claiming.
+type Head struct {
+	Newest   Attempt   // N is 0 if there is none
+	Base     *Base     // of the newest attempt that did something; nil if none did
+	Snapshot *Snapshot // newest checkpoint of the history whose metadata is readable; nil: none
+}
+
+// Head looks at the end of the chain: whether the newest attempt is one's own revision, and whether the head has an
+// outcome, decides whether a coordinator claims by itself (P3). Data files are not verified. It changes nothing.
+func (c *Chain) Head(ctx context.Context) (Head, error) {
+	newest, err := c.Newest(ctx)
+	if err != nil {
+		return Head{}, err
+	}
+	s, err := c.survey(ctx, newest.N+1)
+	if err != nil {
+		return Head{}, fmt.Errorf("look at the chain: %w", err)
+	}
+	head := Head{Newest: newest}
+	if base, ok := s.bases[s.last()]; ok {
+		head.Base = &base
+	}
+	for _, candidate := range s.lineage(c.Path) {
+		if candidate.snapshot != nil {
+			head.Snapshot = candidate.snapshot
+			break
+		}
+	}
+	return head, nil
+}
+
+// chooser is one decision.
+type chooser struct {
+	c    *Chain
+	s    *survey
+	r    Request
+	line []candidate
+}
+
+func (ch *chooser) choose(ctx context.Context) (Chosen, error) {
+	hasRun := ch.s.last() > 0
+	if corrupt := ch.s.unread[ch.s.last()]; corrupt != nil && ch.r.Nonce != 0 {
+		return Chosen{}, fmt.Errorf("whether restore.nonce %d has taken effect is not known: %w", ch.r.Nonce, corrupt)
+	}
+	newNonce := ch.r.Nonce != 0 && !slices.Contains(ch.s.bases[ch.s.last()].RestoreNonces, ch.r.Nonce)
+	switch {
+	case ch.r.Path != "" && (!hasRun || newNonce):
+		return ch.requested(ctx)
+	case !hasRun:
+		return ch.empty()
+	}
+	chosen, err := ch.head(ctx)
+	if err == nil && ch.r.Path != "" {
+		chosen.Notes = append([]string{fmt.Sprintf("restoring from %s is ignored: the job has run before and goes on from %s "+
+			"(a new restore.nonce restores it once)", ch.r.Path, chosen.From)}, chosen.Notes...)
+	}
+	return chosen, err
+}
+
+// empty allows an empty start only where nothing says that there was state (P5).
+func (ch *chooser) empty() (Chosen, error) {
+	missing := &StateMissingError{Folder: ch.c.bucket.String()}
+	switch {
+	case len(ch.s.complete)+len(ch.s.damaged) > 0:
+		missing.Found = fmt.Sprintf("there is checkpoint %d, but no record of the attempts", ch.s.highest)
+		return Chosen{}, missing
+	case ch.r.ExpectState:
+		missing.Found = "the job has had checkpoints, but there are none here"
+		return Chosen{}, missing
+	}
+	return Chosen{From: "empty", base: Base{Empty: true}}, nil
+}
+
+// head takes the newest intact candidate. Passing over a damaged one is subject to P2.
+func (ch *chooser) head(ctx context.Context) (Chosen, error) {
+	var damage []*CorruptError
+	var passed []int64
+	chosen, older := Chosen{}, int64(0)
+	for _, candidate := range ch.line {
+		snapshot, corrupt, err := ch.inspect(ctx, candidate)
+		if errors.Is(err, storage.ErrNotFound) && candidate.id == 0 {
+			corrupt, err = &CorruptError{Object: candidate.base.Path, Reason: "the snapshot is missing"}, nil
+		}
+		if err != nil {
+			return Chosen{}, err
+		}
+		if corrupt != nil {
+			damage, passed = append(damage, corrupt), append(passed, candidate.id)
+			continue
+		}
+		chosen, older = chosenFrom(candidate, snapshot), candidate.id
+		break
+	}
+	// Metadata that cannot be read may be that of a newer checkpoint of the history.
+	for id, corrupt := range ch.s.damaged {
+		if id > older && !slices.Contains(passed, id) {
+			damage, passed = append(damage, corrupt), append(passed, id)
+		}
+	}
+	if len(damage) == 0 && chosen.From != "" {
+		return chosen, nil
+	}
+	if chosen.Snapshot == nil {
+		return Chosen{}, &DamagedError{Damage: damage} // empty is not what an older state is
+	}
+	slices.SortFunc(passed, func(a, b int64) int { return int(b - a) })
+	chosen.Passed = passed
+	if beyond := ch.s.beyond(older, ch.line); beyond != "" {
+		if !ch.allowed() {
+			return Chosen{}, &RepeatError{Damage: damage, Newest: passed[0], Older: chosen.From, Beyond: beyond}
+		}
+		chosen.Notes = append(chosen.Notes, "output may be written again: "+beyond)
+	}
+	chosen.Notes = append(chosen.Notes, fmt.Sprintf("going back to %s: %s", chosen.From, listDamage(damage)))
+	return chosen, nil
+}
+
+func (ch *chooser) allowed() bool { return ch.r.AllowRepeatedOutput || ch.r.SinksCanRewind }
+
+func chosenFrom(from candidate, snapshot *Snapshot) Chosen {
+	chosen := Chosen{Snapshot: snapshot, From: "empty"}
+	if snapshot != nil {
+		chosen.From = snapshot.Path()
+	}
+	if from.id == 0 {
+		chosen.base = Base{Path: from.base.Path, Empty: from.base.Empty}
+	} else {
+		chosen.base = Base{Checkpoint: from.id, CheckpointAttempt: snapshot.Metadata.Attempt}
+		chosen.Parent, chosen.Retained = from.id, snapshot.Metadata.Retained
+	}
+	return chosen
+}
+
+// inspect verifies a candidate; what is wrong with it is returned apart from what went wrong with looking.
+func (ch *chooser) inspect(ctx context.Context, from candidate) (*Snapshot, *CorruptError, error) {
+	switch {
+	case from.damage != nil:
+		return nil, from.damage, nil
+	case from.id == 0 && from.base.Empty:
+		return nil, nil, nil
+	case from.id == 0:
+		return ch.openElsewhere(ctx, from.base.Path)
+	}
+	corrupt, err := intact(ctx, from.snapshot)
+	return from.snapshot, corrupt, err
+}
+
+// openElsewhere opens and verifies a snapshot outside of the job's folder.
+func (ch *chooser) openElsewhere(ctx context.Context, path string) (*Snapshot, *CorruptError, error) {
+	snapshot, err := OpenSnapshot(ctx, path)
+	var corrupt *CorruptError
+	switch {
+	case errors.As(err, &corrupt):
+		return nil, corrupt, nil
+	case err != nil:
+		return nil, nil, err
+	}
+	corrupt, err = intact(ctx, snapshot)
+	if corrupt != nil || err != nil {
+		return nil, corrupt, errors.Join(err, snapshot.Close())
+	}
+	return snapshot, nil, nil
+}
+
+// requested takes what the user named: intact, not void, and behind committed output only if that is allowed (P2).
+func (ch *chooser) requested(ctx context.Context) (Chosen, error) {
+	place, err := storage.InheritQuery(ch.r.Path, ch.c.bucket.String())
+	if err == nil {
+		place, err = snapshotPlace(place)
+	}
+	if err != nil {
+		return Chosen{}, err
+	}
+	from := candidate{base: Base{Path: place}}
+	if id, ok := ch.own(place); ok {
+		if from, err = ch.inHistory(id); err != nil {
+			return Chosen{}, err
+		}
+	}
+	snapshot, corrupt, err := ch.inspect(ctx, from)
+	if err != nil {
+		return Chosen{}, err
+	}
+	if corrupt != nil {
+		return Chosen{}, corrupt
+	}
+	chosen := chosenFrom(from, snapshot)
+	if beyond := ch.beyondRequested(snapshot); beyond != "" {
+		if !ch.allowed() {
+			newest := int64(0)
+			if len(ch.line) > 0 {
+				newest = ch.line[0].id
+			}
+			err := &RepeatError{Newest: newest, Older: chosen.From, Beyond: beyond}
+			return Chosen{}, errors.Join(err, snapshot.Close())
+		}
+		chosen.Notes = append(chosen.Notes, "output may be written again: "+beyond)
+	}
+	return chosen, nil
+}
+
+// own tells whether a place is a checkpoint of this job's folder.
+func (ch *chooser) own(place string) (id int64, ok bool) {
+	folder, _, _ := strings.Cut(ch.c.bucket.String(), "?")
+	at, _, _ := strings.Cut(place, "?")
+	name, ok := strings.CutPrefix(at, strings.TrimSuffix(folder, "/")+"/")
+	if !ok {
+		return 0, false
+	}
+	return parseCheckpoint(name)
+}
+
+// inHistory returns the candidate of an own checkpoint, or a *VoidError.
+func (ch *chooser) inHistory(id int64) (candidate, error) {
+	for _, candidate := range ch.line {
+		if candidate.id == id {
+			return candidate, nil
+		}
+	}
+	if corrupt := ch.s.damaged[id]; corrupt != nil {
+		return candidate{}, corrupt
+	}
+	snapshot := ch.s.complete[id]
+	if snapshot == nil {
+		return candidate{}, fmt.Errorf("there is no checkpoint %s", ch.c.Path(id))
+	}
+	if len(ch.line) == 0 {
+		return candidate{id: id, snapshot: snapshot}, nil // the records of the attempts are lost: the user decides
+	}
+	return candidate{}, &VoidError{Path: ch.c.Path(id), Attempt: snapshot.Metadata.Attempt}
+}
+
+// beyondRequested says what output the job has committed beyond a requested snapshot; "" means none.
+func (ch *chooser) beyondRequested(snapshot *Snapshot) string {
+	if len(ch.line) == 0 || ch.line[0].id == 0 {
+		return ch.s.beyond(0, ch.line)
+	}
+	m, newest := snapshot.Metadata, ch.line[0].id
+	own := m.Job == ch.c.job && m.ID <= newest
+	if same := ch.s.complete[m.ID]; own && same != nil {
+		own = same.Metadata.Nonce == m.Nonce
+	}
+	if !own {
+		return fmt.Sprintf("what this job has committed up to checkpoint %d, of which checkpoint %d of job %q knows nothing",
+			newest, m.ID, m.Job)
+	}
+	return ch.s.beyond(m.ID, ch.line)
+}
+
+// void returns the readable checkpoints outside of the history, ascending. Where there is no history nothing is known.
+func (ch *chooser) void() []int64 {
+	var void []int64
+	if len(ch.line) == 0 {
+		return nil
+	}
+	for id := range ch.s.complete {
+		if !slices.ContainsFunc(ch.line, func(c candidate) bool { return c.id == id }) {
+			void = append(void, id)
+		}
+	}
+	slices.Sort(void)
+	return void
+}

@@ -1,0 +1,347 @@
+package snapshot
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"path"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+const (
+	metadataMagic  = "WEIRSNAP"
+	metadataHeader = 20 // magic, version, length
+	checksumSize   = 4
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Encode returns the content of _metadata. Equal metadata gives equal bytes.
+func Encode(m *Metadata) []byte {
+	body := encodeMetadata(m)
+	file := make([]byte, 0, metadataHeader+len(body)+checksumSize)
+	file = append(file, metadataMagic...)
+	file = binary.LittleEndian.AppendUint32(file, Format)
+	file = binary.LittleEndian.AppendUint64(file, uint64(len(body)))
+	file = append(file, body...)
+	return binary.LittleEndian.AppendUint32(file, crc32.Checksum(file, castagnoli))
+}
+
+func encodeMetadata(m *Metadata) []byte {
+	var w message
+	w.bool(1, m.Savepoint)
+	w.text(2, m.Job)
+	w.int(3, m.ID)
+	w.int(4, m.Parent)
+	w.int(5, m.Attempt)
+	w.int(6, m.Restart)
+	w.bytes(7, m.Nonce[:])
+	w.int(8, int64(m.Outcome))
+	for _, id := range m.Retained {
+		w.intAlways(9, id)
+	}
+	w.int(10, m.Confirmed)
+	if !m.Time.IsZero() {
+		w.int(11, m.Time.UnixMilli())
+	}
+	w.text(12, m.Engine)
+	w.text(13, m.Revision)
+	w.int(14, int64(m.Parallelism))
+	w.int(15, int64(m.MaxParallelism))
+	for i := range m.Operators {
+		w.bytesAlways(16, encodeOperator(&m.Operators[i]))
+	}
+	return w
+}
+
+func encodeOperator(o *OperatorState) []byte {
+	var w message
+	w.text(1, o.UID)
+	w.text(2, o.Name)
+	w.text(3, o.Fingerprint)
+	w.int(4, int64(o.Parallelism))
+	w.int(5, int64(o.MaxParallelism))
+	for _, s := range o.Schemas {
+		w.bytesAlways(6, encodeSchema(s))
+	}
+	w.bytes(7, o.Enumerator)
+	for i := range o.Subtasks {
+		w.bytesAlways(8, encodeSubtask(&o.Subtasks[i]))
+	}
+	return w
+}
+
+func encodeSchema(s StateSchema) []byte {
+	var w message
+	w.text(1, s.Name)
+	w.text(2, s.Kind)
+	for _, f := range s.KeyFields {
+		w.bytesAlways(3, []byte(f))
+	}
+	for _, f := range s.ValueFields {
+		w.bytesAlways(4, []byte(f))
+	}
+	return w
+}
+
+func encodeSubtask(s *SubtaskState) []byte {
+	var w message
+	w.int(1, int64(s.Index))
+	w.bool(2, s.Finished)
+	for _, split := range s.Splits {
+		w.bytesAlways(3, encodeSplit(split))
+	}
+	for _, f := range s.Files {
+		w.bytesAlways(4, encodeFile(f))
+	}
+	for _, c := range s.Committables {
+		w.bytesAlways(5, c)
+	}
+	w.bytes(6, s.Extra)
+	return w
+}
+
+func encodeSplit(s SplitState) []byte {
+	var w message
+	w.text(1, s.ID)
+	w.bytes(2, s.Spec)
+	w.bytes(3, s.Position)
+	w.int(4, s.MaxTime)
+	w.bool(5, s.Done)
+	return w
+}
+
+func encodeFile(f GroupFile) []byte {
+	var w message
+	w.text(1, f.Path)
+	w.int(2, f.Size)
+	w.int(3, int64(f.CRC32C))
+	for _, b := range f.Blocks {
+		var block message
+		block.int(1, int64(b.Group))
+		block.text(2, b.State)
+		block.int(3, b.Offset)
+		block.int(4, b.Size)
+		block.int(5, int64(b.CRC32C))
+		block.int(6, b.Watermark)
+		w.bytesAlways(4, block)
+	}
+	return w
+}
+
+// Decode reads the content of _metadata. What is wrong with it is a *CorruptError without an object's name.
+func Decode(file []byte) (*Metadata, error) {
+	if len(file) < metadataHeader+checksumSize {
+		return nil, &CorruptError{Offset: int64(len(file)), Reason: "the file ends within its header"}
+	}
+	if magic := string(file[:8]); magic != metadataMagic {
+		return nil, &CorruptError{Offset: 0, Reason: fmt.Sprintf("it begins with %q, not with %q", magic, metadataMagic)}
+	}
+	length := binary.LittleEndian.Uint64(file[12:])
+	if got := uint64(len(file) - metadataHeader - checksumSize); length != got {
+		return nil, &CorruptError{Offset: 12, Reason: fmt.Sprintf("the body has %d bytes, not the %d that the header says", got, length)}
+	}
+	end := len(file) - checksumSize
+	if want, got := binary.LittleEndian.Uint32(file[end:]), crc32.Checksum(file[:end], castagnoli); want != got {
+		return nil, &CorruptError{Offset: 0, Reason: fmt.Sprintf("its checksum is %08x, not %08x", got, want)}
+	}
+	if version := binary.LittleEndian.Uint32(file[8:]); version != Format {
+		return nil, fmt.Errorf("a snapshot of format %d: this engine reads formats up to %d, use a newer one", version, Format)
+	}
+	m := &Metadata{Format: Format}
+	err := readMessage(file[metadataHeader:end], metadataHeader, func(n protowire.Number, v value) error {
+		return decodeMetadata(m, n, v)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m, m.check()
+}
+
+func decodeMetadata(m *Metadata, n protowire.Number, v value) error {
+	switch n {
+	case 1:
+		return v.toBool(&m.Savepoint)
+	case 2:
+		return v.toText(&m.Job)
+	case 3:
+		return v.toInt64(&m.ID)
+	case 4:
+		return v.toInt64(&m.Parent)
+	case 5:
+		return v.toInt64(&m.Attempt)
+	case 6:
+		return v.toInt64(&m.Restart)
+	case 7:
+		if len(v.body) != len(m.Nonce) {
+			return v.wrong("a nonce has 16 bytes")
+		}
+		copy(m.Nonce[:], v.body)
+		return nil
+	case 8:
+		var outcome int
+		err := v.toCount(&outcome)
+		if err == nil && outcome > int(Completed) {
+			return v.wrong(fmt.Sprintf("outcome %d is unknown", outcome))
+		}
+		m.Outcome = Outcome(outcome)
+		return err
+	case 9:
+		return v.appendInt64(&m.Retained)
+	case 10:
+		return v.toInt64(&m.Confirmed)
+	case 11:
+		var ms int64
+		err := v.toInt64(&ms)
+		if ms != 0 {
+			m.Time = time.UnixMilli(ms).UTC()
+		}
+		return err
+	case 12:
+		return v.toText(&m.Engine)
+	case 13:
+		return v.toText(&m.Revision)
+	case 14:
+		return v.toCount(&m.Parallelism)
+	case 15:
+		return v.toCount(&m.MaxParallelism)
+	case 16:
+		return appendMessage(v, &m.Operators, decodeOperator)
+	}
+	return unknownField("Metadata", n, v)
+}
+
+func decodeOperator(o *OperatorState, n protowire.Number, v value) error {
+	switch n {
+	case 1:
+		return v.toText(&o.UID)
+	case 2:
+		return v.toText(&o.Name)
+	case 3:
+		return v.toText(&o.Fingerprint)
+	case 4:
+		return v.toCount(&o.Parallelism)
+	case 5:
+		return v.toCount(&o.MaxParallelism)
+	case 6:
+		return appendMessage(v, &o.Schemas, decodeSchema)
+	case 7:
+		return v.toBytes(&o.Enumerator)
+	case 8:
+		return appendMessage(v, &o.Subtasks, decodeSubtask)
+	}
+	return unknownField("Operator", n, v)
+}
+
+func decodeSchema(s *StateSchema, n protowire.Number, v value) error {
+	switch n {
+	case 1:
+		return v.toText(&s.Name)
+	case 2:
+		return v.toText(&s.Kind)
+	case 3:
+		return v.appendText(&s.KeyFields)
+	case 4:
+		return v.appendText(&s.ValueFields)
+	}
+	return unknownField("Schema", n, v)
+}
+
+func decodeSubtask(s *SubtaskState, n protowire.Number, v value) error {
+	switch n {
+	case 1:
+		return v.toCount(&s.Index)
+	case 2:
+		return v.toBool(&s.Finished)
+	case 3:
+		return appendMessage(v, &s.Splits, decodeSplit)
+	case 4:
+		return appendMessage(v, &s.Files, decodeFile)
+	case 5:
+		return v.appendBytes(&s.Committables)
+	case 6:
+		return v.toBytes(&s.Extra)
+	}
+	return unknownField("Subtask", n, v)
+}
+
+func decodeSplit(s *SplitState, n protowire.Number, v value) error {
+	switch n {
+	case 1:
+		return v.toText(&s.ID)
+	case 2:
+		return v.toBytes(&s.Spec)
+	case 3:
+		return v.toBytes(&s.Position)
+	case 4:
+		return v.toInt64(&s.MaxTime)
+	case 5:
+		return v.toBool(&s.Done)
+	}
+	return unknownField("Split", n, v)
+}
+
+func decodeFile(f *GroupFile, n protowire.Number, v value) error {
+	switch n {
+	case 1:
+		return v.toText(&f.Path)
+	case 2:
+		return v.toInt64(&f.Size)
+	case 3:
+		return v.toUint32(&f.CRC32C)
+	case 4:
+		return appendMessage(v, &f.Blocks, decodeBlock)
+	}
+	return unknownField("File", n, v)
+}
+
+func decodeBlock(b *Block, n protowire.Number, v value) error {
+	switch n {
+	case 1:
+		return v.toCount(&b.Group)
+	case 2:
+		return v.toText(&b.State)
+	case 3:
+		return v.toInt64(&b.Offset)
+	case 4:
+		return v.toInt64(&b.Size)
+	case 5:
+		return v.toUint32(&b.CRC32C)
+	case 6:
+		return v.toInt64(&b.Watermark)
+	}
+	return unknownField("Block", n, v)
+}
+
+// check holds what the wire format cannot say: a file with a right checksum may still have been written by something
+// that is not this engine, and must not lead a reader outside of the snapshot.
+func (m *Metadata) check() error {
+	for _, f := range m.Files() {
+		if !relativePath(f.Path) {
+			return &CorruptError{Offset: metadataHeader, Reason: fmt.Sprintf("data file %q is not beside its snapshot", f.Path)}
+		}
+		end := f.Size - dataFooter
+		for _, b := range f.Blocks {
+			if b.Offset < dataHeader || b.Size < 0 || b.Offset > end || b.Size > end-b.Offset {
+				return &CorruptError{Offset: metadataHeader,
+					Reason: fmt.Sprintf("block of key group %d is not within data file %s", b.Group, f.Path)}
+			}
+		}
+	}
+	return nil
+}
+
+// relativePath tells whether a data file's path stays in the snapshot's folder or the job's folder of shared files.
+func relativePath(p string) bool {
+	if p == "" || path.IsAbs(p) || path.Clean(p) != p || strings.ContainsRune(p, '\\') {
+		return false
+	}
+	rest, shared := strings.CutPrefix(p, "../"+sharedFolder+"/")
+	if !shared {
+		rest = p
+	}
+	return !strings.Contains(rest, "/") && rest != "." && rest != ".." && rest != metadataName
+}

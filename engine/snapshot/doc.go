@@ -1,0 +1,117 @@
+// Package snapshot is the format of snapshots and the chain of checkpoints of a job on storage (P1, P2, P3, P5). It is the
+// only code that knows the names of files:
+//
+//	<checkpoint.storage>/<job id>/attempts/<n>        the claim of attempt n: JSON and its checksum
+//	<checkpoint.storage>/<job id>/attempts/<n>.base   what attempt n started from: JSON and its checksum
+//	<checkpoint.storage>/<job id>/chk-<id>/_metadata  the checkpoint exists when this does
+//	<checkpoint.storage>/<job id>/chk-<id>/<attempt>.<restart>-<uid8>-<subtask>-<random>
+//	<savepoint.storage>/savepoint-<job id>-<id>/_metadata, and its files beside it
+//
+// # What it promises
+//
+// At most one attempt completes checkpoints (Chain.Claim, Chain.Publish). Recovery finds the newest intact checkpoint of
+// the lineage, or says what is damaged and what going further back would repeat (Chain.Choose). Nothing is deleted that
+// the newest complete checkpoint retains (Chain.Sweep). Every flipped byte and every truncation of every file of a
+// snapshot is detected, and named by object and offset (Verify). Files of format 1 are read for ever; golden files in
+// testdata hold it to that.
+//
+// It refuses to know what state, positions and committables mean: to it they are bytes. It reads no clock: the time of a
+// snapshot is the caller's, is shown to people, and decides nothing.
+//
+// # _metadata, format 1
+//
+// Integers of the frame are little-endian:
+//
+//	offset  size  content
+//	0       8     magic "WEIRSNAP"
+//	8       4     format version: 1
+//	12      8     length n of the body
+//	20      n     body: message Metadata in protobuf wire format
+//	20+n    4     CRC-32C (Castagnoli) of all bytes before
+//
+// The frame is the same in all versions, so that a damaged file and a file of a newer engine are told apart. The body is
+//
+//	syntax = "proto3";
+//	message Metadata {
+//	  bool   savepoint = 1;
+//	  string job = 2;
+//	  sint64 id = 3;               // checkpoint
+//	  sint64 parent = 4;           // the complete checkpoint of this chain before it; 0: none
+//	  sint64 attempt = 5;
+//	  sint64 restart = 6;
+//	  bytes  nonce = 7;            // of the attempt, 16 bytes
+//	  sint64 outcome = 8;          // 0 none, 1 stopped, 2 drained, 3 completed
+//	  repeated sint64 retained = 9;  // not packed; ids that stay once this one is complete, itself included
+//	  sint64 confirmed = 10;       // newest checkpoint whose commits are known to be done
+//	  sint64 time = 11;            // ms since 1970 UTC
+//	  string engine = 12;
+//	  string revision = 13;
+//	  sint64 parallelism = 14;
+//	  sint64 max_parallelism = 15; // number of key groups
+//	  repeated Operator operators = 16;
+//	}
+//	message Operator {
+//	  string uid = 1;
+//	  string name = 2;
+//	  string fingerprint = 3;      // P9
+//	  sint64 parallelism = 4;
+//	  sint64 max_parallelism = 5;
+//	  repeated Schema schemas = 6;
+//	  bytes  enumerator = 7;
+//	  repeated Subtask subtasks = 8;
+//	}
+//	message Schema {
+//	  string name = 1;
+//	  string kind = 2;
+//	  repeated string key_fields = 3;
+//	  repeated string value_fields = 4;
+//	}
+//	message Subtask {
+//	  sint64 index = 1;
+//	  bool   finished = 2;
+//	  repeated Split splits = 3;
+//	  repeated File files = 4;
+//	  repeated bytes committables = 5;
+//	  bytes  extra = 6;
+//	}
+//	message Split {
+//	  string id = 1;
+//	  bytes  spec = 2;
+//	  bytes  position = 3;
+//	  sint64 max_time = 4;         // highest event time emitted, ms; the smallest sint64: none
+//	  bool   done = 5;
+//	}
+//	message File {
+//	  string path = 1;             // relative to the snapshot's folder
+//	  sint64 size = 2;
+//	  sint64 crc32c = 3;           // of all bytes of the file
+//	  repeated Block blocks = 4;
+//	}
+//	message Block {
+//	  sint64 group = 1;            // key group
+//	  string state = 2;            // name of the state
+//	  sint64 offset = 3;           // in the file
+//	  sint64 size = 4;
+//	  sint64 crc32c = 5;
+//	  sint64 watermark = 6;        // highest watermark acted on (P4), ms; the smallest sint64: none
+//	}
+//
+// A reader refuses fields that it does not know: an engine must not lose state silently by not understanding it. Whoever
+// adds a field raises the version.
+//
+// # Data files, format 1
+//
+//	offset  size  content
+//	0       8     magic "WEIRDATA"
+//	8       4     format version: 1
+//	12      ...   blocks, one after the other, without gaps
+//	n       8     n: length of what is before
+//	n+8     4     CRC-32C of the first n+8 bytes
+//	n+12    8     magic "WEIREND."
+//
+// A block is read with one ranged read and checked by its own checksum in _metadata.
+//
+// # Records under attempts/
+//
+// One line of JSON, then a line "crc32c " and eight hex digits: the checksum of the first line with its newline.
+package snapshot

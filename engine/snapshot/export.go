@@ -1,0 +1,133 @@
+package snapshot
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"path"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weirstream/weir/engine/storage"
+)
+
+// Export makes a savepoint of a checkpoint in target, a bucket opened at <savepoint.storage>, and returns its path. The
+// savepoint is complete, names only files beside it, and has no committables: the caller exports a checkpoint whose
+// commits are confirmed (P3).
+//
+// id is chosen by whoever asked for the savepoint. Any process may repeat or share the work under the same id: the first
+// to finish makes the savepoint, the others return its path and remove what they copied. A failed export leaves copies,
+// which a repetition removes. Damage of the checkpoint is a *CorruptError, and no savepoint is made.
+func Export(ctx context.Context, from *Snapshot, target storage.Bucket, id string) (string, error) {
+	e := exporter{from: from, target: target, folder: savepointFolder(from.Metadata.Job, id)}
+	existing, err := Load(ctx, target, e.folder)
+	if errors.Is(err, storage.ErrNotFound) {
+		existing, err = e.run(ctx)
+	}
+	if err == nil {
+		err = e.clean(ctx, existing)
+	}
+	if err != nil {
+		return "", fmt.Errorf("export checkpoint %d as savepoint %s: %w", from.Metadata.ID, id, err)
+	}
+	return existing.Path(), nil
+}
+
+type exporter struct {
+	from   *Snapshot
+	target storage.Bucket
+	folder string
+}
+
+// run copies the files and publishes the savepoint, whoever's it then is.
+func (e *exporter) run(ctx context.Context) (*Snapshot, error) {
+	m, err := e.copyFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = e.target.Create(ctx, path.Join(e.folder, metadataName), Encode(m))
+	if err != nil && !errors.Is(err, storage.ErrExists) {
+		return nil, err
+	}
+	return Load(ctx, e.target, e.folder)
+}
+
+// copyFiles copies all data files under names of their own, and returns the metadata that names the copies.
+func (e *exporter) copyFiles(ctx context.Context) (*Metadata, error) {
+	m := *e.from.Metadata
+	m.Savepoint, m.Retained, m.Parent = true, nil, 0
+	m.Operators = append([]OperatorState(nil), m.Operators...)
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelReads)
+	for o := range m.Operators {
+		op := &m.Operators[o]
+		op.Subtasks = append([]SubtaskState(nil), op.Subtasks...)
+		for s := range op.Subtasks {
+			subtask := &op.Subtasks[s]
+			subtask.Committables = nil
+			subtask.Files = append([]GroupFile(nil), subtask.Files...)
+			for f := range subtask.Files {
+				group.Go(func() error { return e.copyFile(groupCtx, &subtask.Files[f]) })
+			}
+		}
+	}
+	return &m, group.Wait()
+}
+
+// copyFile copies one data file, checks what it copies, and gives file the new path.
+func (e *exporter) copyFile(ctx context.Context, file *GroupFile) (err error) {
+	var random [8]byte
+	rand.Read(random[:])
+	name := path.Base(file.Path) + "-" + hex.EncodeToString(random[:])
+	source := path.Join(e.from.folder, file.Path)
+	object := e.from.bucket.Sub(source).String()
+	r, err := e.from.bucket.Reader(ctx, source, 0, -1)
+	if errors.Is(err, storage.ErrNotFound) {
+		return &CorruptError{Object: object, Reason: "the file is missing"}
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	w, err := e.target.Writer(ctx, path.Join(e.folder, name))
+	if err != nil {
+		return err
+	}
+	sum := crc32.New(castagnoli)
+	n, err := io.Copy(io.MultiWriter(w, sum), r)
+	if err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	if n != file.Size || sum.Sum32() != file.CRC32C {
+		return errors.Join(&CorruptError{Object: object, Reason: fmt.Sprintf(
+			"it has %d bytes with checksum %08x, not %d with %08x", n, sum.Sum32(), file.Size, file.CRC32C)}, w.Abort())
+	}
+	file.Path = name
+	return w.Close()
+}
+
+// clean removes what unfinished exports under this id have left. Once the savepoint exists no export still under way can
+// use what it copied.
+func (e *exporter) clean(ctx context.Context, savepoint *Snapshot) error {
+	objects, err := e.target.List(ctx, e.folder+"/")
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{path.Join(e.folder, metadataName): true}
+	for _, f := range savepoint.Metadata.Files() {
+		known[path.Join(e.folder, f.Path)] = true
+	}
+	for _, o := range objects {
+		if known[o.Key] {
+			continue
+		}
+		if err := e.target.Delete(ctx, o.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sort"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weirstream/weir/engine/storage"
+)
+
+// parallelReads bounds the requests that one step has in flight.
+const parallelReads = 8
+
+// survey is what a job's folder holds, as far as recovery needs it.
+type survey struct {
+	bases    map[int64]Base          // by attempt; those of attempts that did nothing are absent
+	unread   map[int64]*CorruptError // by attempt: there is a base, which cannot be read
+	complete map[int64]*Snapshot     // by checkpoint id: its _metadata is there and readable
+	damaged  map[int64]*CorruptError // by checkpoint id: its _metadata is there and is not
+	highest  int64                   // highest checkpoint id of which anything was seen
+}
+
+// survey reads all records and all metadata below attempt number before.
+func (c *Chain) survey(ctx context.Context, before int64) (*survey, error) {
+	listed, err := c.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &survey{bases: map[int64]Base{}, unread: map[int64]*CorruptError{}, complete: map[int64]*Snapshot{}, damaged: map[int64]*CorruptError{}}
+	for n := range listed.bases {
+		if n >= before {
+			continue
+		}
+		base, err := c.readBase(ctx, n)
+		var corrupt *CorruptError
+		switch {
+		case errors.Is(err, storage.ErrNotFound): // swept meanwhile
+		case errors.As(err, &corrupt):
+			s.unread[n] = corrupt
+		case err != nil:
+			return nil, err
+		default:
+			s.bases[n] = base
+			s.highest = max(s.highest, base.Checkpoint)
+		}
+	}
+	found := make([]*Snapshot, len(listed.checkpoints))
+	damage := make([]*CorruptError, len(listed.checkpoints))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelReads)
+	for i, id := range listed.checkpoints {
+		group.Go(func() error {
+			var err error
+			found[i], err = Load(groupCtx, c.bucket, checkpointFolder(id))
+			if errors.As(err, &damage[i]) || errors.Is(err, storage.ErrNotFound) {
+				return nil
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for i, id := range listed.checkpoints {
+		s.highest = max(s.highest, id)
+		if found[i] != nil && found[i].Metadata.ID != id {
+			damage[i] = &CorruptError{Object: c.Path(id), Reason: fmt.Sprintf("it holds checkpoint %d", found[i].Metadata.ID)}
+		}
+		if damage[i] != nil {
+			s.damaged[id] = damage[i]
+		} else if found[i] != nil {
+			s.complete[id] = found[i]
+		}
+	}
+	return s, nil
+}
+
+func (c *Chain) readBase(ctx context.Context, n int64) (Base, error) {
+	var base Base
+	text, err := c.bucket.Read(ctx, baseKey(n))
+	if err != nil {
+		return base, fmt.Errorf("read what attempt %d started from: %w", n, err)
+	}
+	if err := decodeRecord(text, &base); err != nil {
+		return base, fmt.Errorf("read what attempt %d started from: %w", n, in(c.bucket.Sub(baseKey(n)).String(), err))
+	}
+	return base, nil
+}
+
+// last returns the highest attempt that did something, or 0.
+func (s *survey) last() int64 {
+	var last int64
+	for n := range s.bases {
+		last = max(last, n)
+	}
+	for n := range s.unread {
+		last = max(last, n)
+	}
+	return last
+}
+
+// candidate is one place that a recovery may go on from.
+type candidate struct {
+	id       int64         // checkpoint of this folder; 0: base is elsewhere, or empty
+	snapshot *Snapshot     // nil unless id is readable
+	damage   *CorruptError // of the checkpoint, or of the record that would name it
+	base     Base          // where id is 0
+}
+
+// lineage lists, newest first, the checkpoints that are part of the job's history: from the last attempt down, each
+// attempt's own, then exactly what it started from (P1, Choose). A checkpoint that is in none of them is void.
+func (s *survey) lineage(path func(id int64) string) []candidate {
+	var line []candidate
+	attempt, below := s.last(), int64(math.MaxInt64)
+	for attempt > 0 {
+		base, known := s.bases[attempt]
+		for _, id := range s.of(attempt, base.Nonce, below) {
+			line = append(line, candidate{id: id, snapshot: s.complete[id]})
+		}
+		if corrupt := s.unread[attempt]; corrupt != nil {
+			return append(line, candidate{damage: corrupt})
+		}
+		if !known {
+			return line // swept: what came before is not retained
+		}
+		if base.Checkpoint == 0 {
+			return append(line, candidate{base: base})
+		}
+		from := candidate{id: base.Checkpoint, snapshot: s.complete[base.Checkpoint], damage: s.damaged[base.Checkpoint]}
+		if from.snapshot == nil && from.damage == nil {
+			from.damage = &CorruptError{Object: path(from.id), Reason: fmt.Sprintf(
+				"the checkpoint is missing, from which attempt %d started", attempt)}
+		}
+		line = append(line, from)
+		if base.CheckpointAttempt >= attempt {
+			return line // no attempt starts from a later one: a record that lies ends the walk
+		}
+		attempt, below = base.CheckpointAttempt, base.Checkpoint
+	}
+	return line
+}
+
+// of returns the readable checkpoints of an attempt with an id under below, highest first. Where the attempt's nonce is
+// known it must be theirs: numbers start again if someone has removed the records of the attempts.
+func (s *survey) of(attempt int64, nonce string, below int64) []int64 {
+	var ids []int64
+	for id, snapshot := range s.complete {
+		m := snapshot.Metadata
+		if m.Attempt == attempt && id < below && (nonce == "" || nonce == m.Nonce.String()) {
+			ids = append(ids, id)
+		}
+	}
+	sort.Slice(ids, func(i, j int) bool { return ids[i] > ids[j] })
+	return ids
+}
+
+// beyond says what output may have been committed after checkpoint older, as far as the metadata tells; "" means none
+// was. It follows the parents from the newest readable checkpoint of the line: one that is missing, unreadable or has
+// committables counts as committed.
+func (s *survey) beyond(older int64, line []candidate) string {
+	for id := range s.damaged {
+		if id > older {
+			return fmt.Sprintf("what checkpoint %d committed, which cannot be read", id)
+		}
+	}
+	if len(line) == 0 || line[0].id == 0 {
+		return ""
+	}
+	for id := line[0].id; id > older; {
+		snapshot := s.complete[id]
+		if snapshot == nil {
+			return fmt.Sprintf("what checkpoint %d committed, which is no longer there", id)
+		}
+		if snapshot.Metadata.hasCommittables() {
+			if newest := line[0].id; newest > older+1 {
+				return fmt.Sprintf("what checkpoints %d to %d committed", older+1, newest)
+			}
+			return fmt.Sprintf("what checkpoint %d committed", id)
+		}
+		if id = snapshot.Metadata.Parent; id < older {
+			return fmt.Sprintf("what was committed after checkpoint %d, from which checkpoint %d does not descend", older, line[0].id)
+		}
+	}
+	return ""
+}

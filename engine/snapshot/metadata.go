@@ -1,0 +1,187 @@
+package snapshot
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Format is the version of the format that this engine writes.
+const Format = 1
+
+// NoTime is the event time or watermark of what has none yet.
+const NoTime = math.MinInt64
+
+// Outcome says why a checkpoint is the last of its run (P3).
+type Outcome uint8
+
+// None is the outcome of a checkpoint within a run, and of the last one before a SIGTERM.
+const (
+	None Outcome = iota
+	// Stopped: the job was stopped with a savepoint and may go on from here.
+	Stopped
+	// Drained: the sources were ended, all windows closed; nothing goes on from here by itself.
+	Drained
+	// Completed: the bounded input was processed.
+	Completed
+)
+
+func (o Outcome) String() string {
+	switch o {
+	case None:
+		return "none"
+	case Stopped:
+		return "stopped"
+	case Drained:
+		return "drained"
+	case Completed:
+		return "completed"
+	}
+	return fmt.Sprintf("outcome(%d)", uint8(o))
+}
+
+// Nonce tells one attempt from all others.
+type Nonce [16]byte
+
+func (n Nonce) String() string { return fmt.Sprintf("%x", n[:]) }
+
+// Metadata is one snapshot: everything about it but the content of its data files.
+type Metadata struct {
+	Format    int // set by Decode
+	Savepoint bool
+	Job       string
+	ID        int64 // of the checkpoint, from 1
+	Parent    int64 // the complete checkpoint of this chain before it; 0: none
+	Attempt   int64
+	Restart   int64
+	Nonce     Nonce
+	Outcome   Outcome
+	Retained  []int64 // ids that stay once this one is complete, itself included
+	// Confirmed is the newest checkpoint whose commits are known to be done: its staged objects may go (P10).
+	Confirmed      int64
+	Time           time.Time // millisecond precision, UTC; for people
+	Engine         string    // version of the engine
+	Revision       string
+	Parallelism    int
+	MaxParallelism int
+	Operators      []OperatorState // stateless ones too
+}
+
+// OperatorState is the state of one operator.
+type OperatorState struct {
+	UID, Name      string
+	Fingerprint    string // readable (P9)
+	Parallelism    int
+	MaxParallelism int
+	Schemas        []StateSchema
+	Enumerator     []byte // of a source
+	Subtasks       []SubtaskState
+}
+
+// StateSchema describes one state of an operator in words that are compared on restore.
+type StateSchema struct {
+	Name        string
+	Kind        string   // value, list, map, timers, ...
+	KeyFields   []string // "name TYPE"
+	ValueFields []string
+}
+
+// SubtaskState is what one subtask contributed.
+type SubtaskState struct {
+	Index        int
+	Finished     bool
+	Splits       []SplitState
+	Files        []GroupFile
+	Committables [][]byte
+	Extra        []byte // of the operator alone
+}
+
+// SplitState is a source's split with the position of the last batch emitted.
+type SplitState struct {
+	ID       string
+	Spec     []byte
+	Position []byte
+	MaxTime  int64 // highest event time emitted, ms; NoTime: none
+	Done     bool
+}
+
+// GroupFile is one data file: blocks of keyed state. It is never written twice.
+type GroupFile struct {
+	Path   string // relative to the snapshot's folder
+	Size   int64
+	CRC32C uint32 // of all its bytes
+	Blocks []Block
+}
+
+// Block is the part of a data file that holds one state of one key group.
+type Block struct {
+	Group        int
+	State        string
+	Offset, Size int64
+	CRC32C       uint32
+	Watermark    int64 // highest watermark acted on, ms (P4); NoTime: none
+}
+
+// BlockRef is a block and the file it is in.
+type BlockRef struct {
+	File  GroupFile
+	Block Block
+}
+
+// Operator returns the state of the operator with this uid, or nil.
+func (m *Metadata) Operator(uid string) *OperatorState {
+	for i := range m.Operators {
+		if m.Operators[i].UID == uid {
+			return &m.Operators[i]
+		}
+	}
+	return nil
+}
+
+// Files returns the data files of all operators.
+func (m *Metadata) Files() []GroupFile {
+	var files []GroupFile
+	for _, o := range m.Operators {
+		for _, s := range o.Subtasks {
+			files = append(files, s.Files...)
+		}
+	}
+	return files
+}
+
+// StateSize returns the size of all data files in bytes.
+func (m *Metadata) StateSize() int64 {
+	var n int64
+	for _, f := range m.Files() {
+		n += f.Size
+	}
+	return n
+}
+
+// hasCommittables tells whether completing this snapshot may have made output visible.
+func (m *Metadata) hasCommittables() bool {
+	for _, o := range m.Operators {
+		for _, s := range o.Subtasks {
+			if len(s.Committables) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// GroupBlocks returns the blocks of the key groups first to last, both included: what one subtask restores, whatever the
+// parallelism that wrote them.
+func (o *OperatorState) GroupBlocks(first, last int) []BlockRef {
+	var refs []BlockRef
+	for _, s := range o.Subtasks {
+		for _, f := range s.Files {
+			for _, b := range f.Blocks {
+				if b.Group >= first && b.Group <= last {
+					refs = append(refs, BlockRef{File: f, Block: b})
+				}
+			}
+		}
+	}
+	return refs
+}

@@ -1,0 +1,124 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weirstream/weir/engine/storage"
+)
+
+// Retain returns the ids that stay once checkpoint id is complete: the newest keep of those that stayed before and id.
+// keep under 1 counts as 1.
+func Retain(before []int64, id int64, keep int) []int64 {
+	ids := slices.Concat(before, []int64{id})
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	return ids[max(len(ids)-max(keep, 1), 0):]
+}
+
+// Sweep deletes what newest no longer retains: newest is the newest checkpoint of attempt a that Publish has called
+// complete. Older checkpoints that are not in Retained go, and what lower attempts left in folders above (a checkpoint
+// of theirs that has metadata goes when a complete one of a's has passed its id), and the records of attempts below the
+// oldest retained checkpoint's. Nothing of a later attempt is touched, also if a has been superseded since (P1).
+//
+// A checkpoint's metadata goes before its data: a sweep that is interrupted leaves data without metadata, which is no
+// checkpoint and is swept by the next, and never a checkpoint that looks whole and is not (P2).
+func (c *Chain) Sweep(ctx context.Context, a Attempt, newest *Metadata) error {
+	if newest.Attempt != a.N || newest.Nonce != a.Nonce || newest.Savepoint {
+		return fmt.Errorf("sweep: checkpoint %d is not one of attempt %d", newest.ID, a.N)
+	}
+	listed, err := c.list(ctx)
+	if err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	for _, id := range listed.checkpoints {
+		switch {
+		case id > newest.ID:
+			err = c.sweepAbove(ctx, a, id)
+		case id < newest.ID && !slices.Contains(newest.Retained, id):
+			err = c.deleteCheckpoint(ctx, id)
+		}
+		if err != nil {
+			return fmt.Errorf("sweep checkpoint %d: %w", id, err)
+		}
+	}
+	return c.sweepAttempts(ctx, a, newest, listed.attempts)
+}
+
+// deleteCheckpoint deletes the folder of a checkpoint, metadata first.
+func (c *Chain) deleteCheckpoint(ctx context.Context, id int64) error {
+	if err := c.bucket.Delete(ctx, checkpointFolder(id)+"/"+metadataName); err != nil {
+		return err
+	}
+	objects, err := c.bucket.List(ctx, checkpointFolder(id)+"/")
+	if err != nil {
+		return err
+	}
+	return c.deleteAll(ctx, objects)
+}
+
+// sweepAbove deletes the data files of lower attempts from a folder that is still ahead, unless it is a checkpoint.
+func (c *Chain) sweepAbove(ctx context.Context, a Attempt, id int64) error {
+	objects, err := c.bucket.List(ctx, checkpointFolder(id)+"/")
+	if err != nil {
+		return err
+	}
+	var lower []storage.Object
+	for _, o := range objects {
+		if path.Base(o.Key) == metadataName {
+			return nil
+		}
+		if attempt, ok := attemptOfData(path.Base(o.Key)); ok && attempt < a.N {
+			lower = append(lower, o)
+		}
+	}
+	return c.deleteAll(ctx, lower)
+}
+
+func (c *Chain) deleteAll(ctx context.Context, objects []storage.Object) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelReads)
+	for _, o := range objects {
+		group.Go(func() error { return c.bucket.Delete(ctx, o.Key) })
+	}
+	return group.Wait()
+}
+
+// sweepAttempts deletes the records of attempts that no retained checkpoint can lead to. One that cannot be read may be
+// of any attempt: then none go.
+func (c *Chain) sweepAttempts(ctx context.Context, a Attempt, newest *Metadata, attempts []int64) error {
+	oldest := a.N
+	for _, id := range newest.Retained {
+		if id == newest.ID {
+			continue
+		}
+		s, err := Load(ctx, c.bucket, checkpointFolder(id))
+		var corrupt *CorruptError
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+			continue
+		case errors.As(err, &corrupt):
+			return nil
+		case err != nil:
+			return fmt.Errorf("sweep attempts: %w", err)
+		}
+		oldest = min(oldest, s.Metadata.Attempt)
+	}
+	for _, n := range attempts {
+		if n >= oldest {
+			continue
+		}
+		// The base first: a claim without one did nothing.
+		for _, key := range []string{baseKey(n), attemptKey(n)} {
+			if err := c.bucket.Delete(ctx, key); err != nil {
+				return fmt.Errorf("sweep attempt %d: %w", n, err)
+			}
+		}
+	}
+	return nil
+}

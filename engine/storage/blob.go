@@ -1,0 +1,269 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"gocloud.dev/blob"
+
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/weirstream/weir/engine/storage/filedriver"
+)
+
+// bucket is a prefix of a Go CDK bucket. It tries everything once.
+type bucket struct {
+	blob   *blob.Bucket
+	owner  bool // Close closes blob
+	url    *url.URL
+	prefix string // without slashes at its ends
+}
+
+func (b *bucket) String() string { return redact(b.url) }
+
+func (b *bucket) key(key string) string { return joinKey(b.prefix, key) }
+
+// object returns the printable URL of a key.
+func (b *bucket) object(key string) string {
+	u := *b.url
+	u.Path = path.Join("/", u.Path, key)
+	return redact(&u)
+}
+
+// fail turns a driver's error into one of this package.
+func (b *bucket) fail(ctx context.Context, op, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	object := b.object(key)
+	switch {
+	case ctx.Err() != nil: // which explains any error
+		return fmt.Errorf("%s %s: %w", op, object, context.Cause(ctx))
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s %s: %w", op, object, err)
+	}
+	class := classify(err)
+	if errors.Is(class, ErrNotFound) || errors.Is(class, ErrExists) {
+		return &Error{Op: op, Object: object, Class: class}
+	}
+	return &Error{Op: op, Object: object, Class: class, Cause: err}
+}
+
+func (b *bucket) Create(ctx context.Context, key string, body []byte) error {
+	err := b.blob.WriteAll(ctx, b.key(key), body, &blob.WriterOptions{
+		IfNotExist: true, DisableContentTypeDetection: true,
+	})
+	return b.fail(ctx, "create", key, err)
+}
+
+func (b *bucket) Read(ctx context.Context, key string) ([]byte, error) {
+	body, err := b.blob.ReadAll(ctx, b.key(key))
+	return body, b.fail(ctx, "read", key, err)
+}
+
+// reader gives its errors a class.
+type reader struct {
+	io.ReadCloser
+	ctx context.Context
+	b   *bucket
+	key string
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = r.b.fail(r.ctx, "read", r.key, err)
+	}
+	return n, err
+}
+
+func (b *bucket) Reader(ctx context.Context, key string, offset, n int64) (io.ReadCloser, error) {
+	r, err := b.blob.NewRangeReader(ctx, b.key(key), offset, n, nil)
+	if err != nil {
+		return nil, b.fail(ctx, "read", key, err)
+	}
+	return &reader{ReadCloser: r, ctx: ctx, b: b, key: key}, nil
+}
+
+// writer ends a Go CDK writer exactly once, by closing it or by cancelling its context first.
+type writer struct {
+	w      *blob.Writer
+	ctx    context.Context
+	cancel context.CancelFunc
+	b      *bucket
+	key    string
+	done   sync.Once
+}
+
+func (b *bucket) Writer(ctx context.Context, key string) (Writer, error) {
+	own, cancel := context.WithCancel(ctx)
+	w, err := b.blob.NewWriter(own, b.key(key), &blob.WriterOptions{DisableContentTypeDetection: true})
+	if err != nil {
+		cancel()
+		return nil, b.fail(ctx, "write", key, err)
+	}
+	return &writer{w: w, ctx: ctx, cancel: cancel, b: b, key: key}, nil
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	n, err := w.w.Write(p)
+	return n, w.b.fail(w.ctx, "write", w.key, err)
+}
+
+func (w *writer) Close() (err error) {
+	w.done.Do(func() {
+		err = w.b.fail(w.ctx, "write", w.key, w.w.Close())
+		w.cancel()
+	})
+	return err
+}
+
+func (w *writer) Abort() (err error) {
+	w.done.Do(func() {
+		w.cancel()
+		// The error of a cancelled writing is what was asked for.
+		if closeErr := w.w.Close(); closeErr != nil && !errors.Is(closeErr, context.Canceled) {
+			err = w.b.fail(w.ctx, "abort", w.key, closeErr)
+		}
+	})
+	return err
+}
+
+func (b *bucket) Attributes(ctx context.Context, key string) (Object, error) {
+	a, err := b.blob.Attributes(ctx, b.key(key))
+	if err != nil {
+		return Object{}, b.fail(ctx, "stat", key, err)
+	}
+	o := Object{Key: key, Size: a.Size, ModTime: a.ModTime}
+	if b.url.Scheme == "s3" {
+		o.Version = a.ETag
+	} else {
+		o.Version = versionOf(a.ModTime, a.Size)
+	}
+	return o, nil
+}
+
+// versionOf is the version of an object in stores whose listings have no entity tag.
+func versionOf(modified time.Time, size int64) string {
+	return fmt.Sprintf("%x-%x", modified.UnixNano(), size)
+}
+
+func (b *bucket) List(ctx context.Context, prefix string) ([]Object, error) {
+	return b.list(ctx, prefix, "")
+}
+
+func (b *bucket) ListFolder(ctx context.Context, folder string) ([]Object, error) {
+	if folder != "" && !strings.HasSuffix(folder, "/") {
+		return nil, b.fail(ctx, "list", folder, fmt.Errorf("%w: a folder ends with a slash", ErrInvalid))
+	}
+	return b.list(ctx, folder, "/")
+}
+
+func (b *bucket) list(ctx context.Context, prefix, delimiter string) ([]Object, error) {
+	own := ""
+	if b.prefix != "" {
+		own = b.prefix + "/"
+	}
+	var objects []Object
+	for it := b.blob.List(&blob.ListOptions{Prefix: own + prefix, Delimiter: delimiter}); ; {
+		o, err := it.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		}
+		if err != nil {
+			return nil, b.fail(ctx, "list", prefix, err)
+		}
+		key := strings.TrimPrefix(o.Key, own)
+		var s3 s3types.Object
+		switch {
+		case o.IsDir:
+			objects = append(objects, Object{Key: key, Folder: true})
+		case strings.HasSuffix(key, "/") || key == "":
+			// What some tools put into a store for an empty folder is not an object of ours.
+		case o.As(&s3) && s3.ETag != nil:
+			objects = append(objects, Object{Key: key, Size: o.Size, ModTime: o.ModTime, Version: *s3.ETag})
+		default:
+			objects = append(objects, Object{Key: key, Size: o.Size, ModTime: o.ModTime, Version: versionOf(o.ModTime, o.Size)})
+		}
+	}
+}
+
+func (b *bucket) Publish(ctx context.Context, staged, final string, want Content) error {
+	switch is, err := b.has(ctx, final, want); {
+	case err == nil && is:
+		return nil
+	case err == nil:
+		return &Error{Op: "publish", Object: b.object(final), Class: ErrExists,
+			Cause: fmt.Errorf("its content is not that of %s", b.object(staged))}
+	case !errors.Is(err, ErrNotFound):
+		return err
+	}
+	var files *filedriver.Bucket
+	var err error
+	if b.blob.As(&files) {
+		if err = files.Link(b.key(staged), b.key(final)); errors.Is(err, filedriver.ErrExists) {
+			return b.Publish(ctx, staged, final, want) // another committer was first: compare
+		}
+		if err != nil {
+			err = fmt.Errorf("%w: %w", classOfCode(files.ErrorCode(err), err), err)
+		}
+	} else {
+		err = b.blob.Copy(ctx, b.key(final), b.key(staged), nil)
+	}
+	if err = b.fail(ctx, "publish", final, err); errors.Is(err, ErrNotFound) {
+		return &Error{Op: "publish", Object: b.object(final), Class: ErrNotFound,
+			Cause: fmt.Errorf("neither it nor the staged %s is there", b.object(staged))}
+	}
+	return err
+}
+
+// has tells whether an object has the given content. It reads the object only if the size is right.
+func (b *bucket) has(ctx context.Context, key string, want Content) (is bool, err error) {
+	o, err := b.Attributes(ctx, key)
+	if err != nil || o.Size != want.Size {
+		return false, err
+	}
+	r, err := b.Reader(ctx, key, 0, -1)
+	if err != nil {
+		return false, err
+	}
+	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	_, err = io.Copy(sum, r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		return false, err
+	}
+	return sum.Sum32() == want.CRC32C, nil
+}
+
+func (b *bucket) Delete(ctx context.Context, key string) error {
+	err := b.fail(ctx, "delete", key, b.blob.Delete(ctx, b.key(key)))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (b *bucket) Sub(prefix string) Bucket {
+	prefix = strings.Trim(prefix, "/")
+	u := *b.url
+	u.Path = path.Join("/", u.Path, prefix)
+	return &bucket{blob: b.blob, url: &u, prefix: strings.Trim(joinKey(b.prefix, prefix), "/")}
+}
+
+func (b *bucket) Close() error {
+	if !b.owner || b.url.Scheme == "mem" {
+		return nil // a memory bucket lives as long as the process
+	}
+	if err := b.blob.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", b, err)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"syscall"
+
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"gocloud.dev/gcerrors"
+)
+
+// Classes of errors, for errors.Is. Every error of a bucket has one of them, or is that of the context.
+var (
+	ErrNotFound    = errors.New("not found")
+	ErrExists      = errors.New("exists already")
+	ErrPermission  = errors.New("permission denied")
+	ErrFull        = errors.New("no space left")
+	ErrUnsupported = errors.New("not supported by this store")
+	ErrInvalid     = errors.New("invalid request")
+	// ErrTransient is a fault of the network or of the store that may pass; whatever is not known to be permanent is one.
+	ErrTransient = errors.New("temporary failure")
+)
+
+// Error says which operation on which object failed. errors.Is finds its class and its cause.
+type Error struct {
+	Op     string // "create", "read", ...
+	Object string // URL without credentials
+	Class  error  // one of the Err values of this package
+	Cause  error  // nil where the class says all
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%s %s: %v", e.Op, e.Object, e.Class)
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	switch {
+	case errors.Is(e.Class, ErrPermission):
+		text += " (check the credentials in the environment, and what they may do there)"
+	case errors.Is(e.Class, ErrFull):
+		text += " (free space there, or name another place)"
+	}
+	return text
+}
+
+// Unwrap returns class and cause.
+func (e *Error) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Class}
+	}
+	return []error{e.Class, e.Cause}
+}
+
+// IsTransient tells that an error may pass by itself. Errors of a context are not.
+func IsTransient(err error) bool { return errors.Is(err, ErrTransient) }
+
+// classify returns the class of a driver's error.
+func classify(err error) error {
+	for _, class := range []error{ErrNotFound, ErrExists, ErrPermission, ErrFull, ErrUnsupported, ErrInvalid, ErrTransient} {
+		if errors.Is(err, class) {
+			return class
+		}
+	}
+	var unsigned *v4.SigningError // no or unreadable credentials
+	if errors.As(err, &unsigned) {
+		return ErrPermission
+	}
+	return classOfCode(gcerrors.Code(err), err)
+}
+
+// classOfCode returns the class of an error that a driver gave a code.
+func classOfCode(code gcerrors.ErrorCode, err error) error {
+	switch code {
+	case gcerrors.NotFound:
+		return ErrNotFound
+	case gcerrors.FailedPrecondition, gcerrors.AlreadyExists:
+		return ErrExists
+	case gcerrors.PermissionDenied:
+		return ErrPermission
+	case gcerrors.ResourceExhausted:
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			return ErrFull
+		}
+		return ErrTransient // a store that asks for fewer requests
+	case gcerrors.Unimplemented:
+		return ErrUnsupported
+	case gcerrors.InvalidArgument:
+		return ErrInvalid
+	}
+	return classifyStatus(err)
+}
+
+// classifyStatus looks at the HTTP status for what the Go CDK leaves unknown: the drivers know only some of the codes.
+func classifyStatus(err error) error {
+	var status interface{ HTTPStatusCode() int }
+	if !errors.As(err, &status) {
+		return ErrTransient
+	}
+	switch code := status.HTTPStatusCode(); {
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return ErrPermission
+	case code == http.StatusNotFound:
+		return ErrNotFound
+	case code == http.StatusPreconditionFailed:
+		return ErrExists
+	case code == http.StatusConflict, code == http.StatusRequestTimeout, code == http.StatusTooManyRequests:
+		return ErrTransient // 409: two conditional writes of one key at once; one of them may still win
+	case code == http.StatusInsufficientStorage:
+		return ErrFull
+	case code == http.StatusNotImplemented:
+		return ErrUnsupported
+	case code >= 400 && code < 500:
+		return ErrInvalid
+	}
+	return ErrTransient
+}

@@ -1,0 +1,88 @@
+package storage_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storagetest"
+)
+
+// overwriting is a store that ignores the condition of a create.
+type overwriting struct{ storage.Bucket }
+
+func (b overwriting) Create(ctx context.Context, key string, body []byte) error {
+	w, err := b.Writer(ctx, key)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(body); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+func TestTheProbeRefusesAStoreWithoutPutIfAbsent(t *testing.T) {
+	b := overwriting{openAt(t, "mem://"+uniqueName())}
+	err := storage.Probe(t.Context(), b)
+	if !errors.Is(err, storage.ErrUnsupported) || !strings.Contains(err.Error(), "conditional write") {
+		t.Errorf("got %v, want a refusal with its reason", err)
+	}
+	if list, err := b.List(t.Context(), ""); err != nil || len(list) != 0 {
+		t.Errorf("the probe left %v, %v", list, err)
+	}
+}
+
+func TestWrongCredentialsArePermanentAndNamed(t *testing.T) {
+	server := storagetest.StartS3(t)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+	err := storage.Probe(t.Context(), openAt(t, server.URL))
+	if !errors.Is(err, storage.ErrPermission) || !strings.Contains(err.Error(), "s3://weir/") {
+		t.Errorf("got %v, want ErrPermission that names the bucket", err)
+	}
+	if strings.Contains(err.Error(), "wrong") {
+		t.Errorf("error %v shows the secret", err)
+	}
+}
+
+func TestAMissingBucketIsNotAnEmptyOne(t *testing.T) {
+	server := storagetest.StartS3(t)
+	_, err := openAt(t, server.BucketURL("nowhere")).List(t.Context(), "")
+	if !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("listing a bucket that does not exist: %v, want ErrNotFound", err)
+	}
+}
+
+func TestALostPermissionIsNotAnEmptyFolder(t *testing.T) {
+	if os.Geteuid() == 0 {
+		// The superuser may read every folder: a folder that is no folder stands for one that cannot be read.
+		dir := t.TempDir()
+		if err := os.Symlink(dir+"/loop", dir+"/loop"); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := openAt(t, dir+"/loop").List(t.Context(), ""); err == nil {
+			t.Errorf("an unreadable folder lists as %v", list)
+		}
+		return
+	}
+	dir := t.TempDir()
+	b := openAt(t, dir)
+	if err := b.Create(t.Context(), "a/b", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{dir + "/a", dir} {
+		if err := os.Chmod(folder, 0); err != nil {
+			t.Fatal(err)
+		}
+		list, err := b.List(t.Context(), "")
+		if !errors.Is(err, storage.ErrPermission) {
+			t.Errorf("with %s unreadable: listed %v, %v, want ErrPermission", folder, list, err)
+		}
+		if err := os.Chmod(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// ParseURL reads the name of a place: a URL, or a local path, absolute or relative to the working directory. The result
+// has a clean path.
+func ParseURL(name string) (*url.URL, error) {
+	if name == "" {
+		return nil, fmt.Errorf("no storage named: give a path or a URL such as file:///data, s3://bucket/prefix or mem://name")
+	}
+	if !strings.Contains(name, "://") {
+		abs, err := filepath.Abs(name)
+		if err != nil {
+			return nil, fmt.Errorf("path %q: %w", name, err)
+		}
+		return &url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}, nil
+	}
+	u, err := url.Parse(name)
+	var parse *url.Error
+	if errors.As(err, &parse) {
+		return nil, fmt.Errorf("storage %q is not a URL: %w", redactText(name), parse.Err) // without the text that was parsed
+	}
+	switch u.Scheme {
+	case "file":
+		if u.Host == "." { // file://./relative
+			abs, err := filepath.Abs(filepath.FromSlash(strings.TrimPrefix(u.Path, "/")))
+			if err != nil {
+				return nil, fmt.Errorf("path %q: %w", name, err)
+			}
+			u.Path = filepath.ToSlash(abs)
+		} else if u.Host != "" && u.Host != "localhost" {
+			return nil, fmt.Errorf("storage %q: a file URL has three slashes: file:///%s%s", name, u.Host, u.Path)
+		}
+		if u.Path == "" {
+			return nil, fmt.Errorf("storage %q names no folder: write file:///folder", name)
+		}
+		u.Host = ""
+	case "mem":
+	case "s3", "gs", "azblob":
+		if u.Host == "" {
+			return nil, fmt.Errorf("storage %q names no bucket: write %s://bucket/prefix", redactText(name), u.Scheme)
+		}
+	default:
+		return nil, fmt.Errorf("storage %q: unknown scheme %q: use file, mem, s3, gs or azblob", redactText(name), u.Scheme)
+	}
+	if u.Path != "" {
+		u.Path = path.Clean("/" + u.Path)
+	}
+	u.RawPath = ""
+	return u, nil
+}
+
+// JoinURL appends a folder or key to the path of a place.
+func JoinURL(name, key string) (string, error) {
+	u, err := ParseURL(name)
+	if err != nil {
+		return "", err
+	}
+	u.Path = path.Join("/", u.Path, key)
+	return u.String(), nil
+}
+
+// SplitURL parts a place into its parent folder and the last part of its path.
+func SplitURL(name string) (parent, last string, err error) {
+	u, err := ParseURL(name)
+	if err != nil {
+		return "", "", err
+	}
+	dir, last := path.Split(u.Path)
+	if last == "" {
+		return "", "", fmt.Errorf("%s names no folder in its bucket", redact(u))
+	}
+	u.Path = path.Clean("/" + dir)
+	return u.String(), last, nil
+}
+
+// InheritQuery returns name with the query of configured if name has none and both are in the same bucket: endpoints and
+// regions stand in the query, and a printed path may have lost it.
+func InheritQuery(name, configured string) (string, error) {
+	u, err := ParseURL(name)
+	if err != nil {
+		return "", err
+	}
+	c, err := ParseURL(configured)
+	if err != nil {
+		return "", err
+	}
+	if u.RawQuery == "" && u.Scheme == c.Scheme && u.Host == c.Host {
+		u.RawQuery = c.RawQuery
+	}
+	return u.String(), nil
+}
+
+// secretKey matches the names of query parameters that hold credentials (P11).
+var secretKey = regexp.MustCompile(`(?i)password|secret|token|signature|^sig$|access_?key`)
+
+// redact returns a URL without user and credentials.
+func redact(u *url.URL) string {
+	clean := *u
+	clean.User = nil
+	query := clean.Query()
+	for key := range query {
+		if secretKey.MatchString(key) {
+			query.Del(key)
+		}
+	}
+	clean.RawQuery = query.Encode()
+	return clean.String()
+}
+
+// redactText does what it can for a text that may not be a URL.
+func redactText(name string) string {
+	if u, err := url.Parse(name); err == nil {
+		return redact(u)
+	}
+	scheme, rest, _ := strings.Cut(name, "://")
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = rest[i+1:]
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	return scheme + "://" + rest
+}
