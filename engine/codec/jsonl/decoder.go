@@ -1,0 +1,233 @@
+package jsonl
+
+import (
+	"errors"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/codec"
+	"github.com/weirstream/weir/engine/codec/sqltime"
+)
+
+// decoder fills columns from lines.
+type decoder struct {
+	format Format
+	layout sqltime.Layout
+	into   *batch.Columns
+	cols   []codec.Column
+	byName map[string]int
+
+	// row counts the rows, and seen holds for each column the last row that had a value for it: so nothing need be
+	// cleared before each row.
+	row  uint64
+	seen []uint64
+	// order predicts the names of the members, from the row before: most lines have them in the same order.
+	order []member
+	text  []byte // of a string with escapes
+}
+
+// member is a predicted name and the index of its column; -1: it has none.
+type member struct {
+	name   []byte
+	column int
+}
+
+// maxPredicted bounds how many members of a line are predicted.
+const maxPredicted = 256
+
+func newDecoder(f Format, s *batch.Schema) *decoder {
+	d := &decoder{
+		format: f, layout: f.layout(),
+		cols: codec.NewColumns(s), byName: make(map[string]int, len(s.Fields)), seen: make([]uint64, len(s.Fields)),
+	}
+	for i, field := range s.Fields {
+		d.byName[field.Name] = i
+	}
+	return d
+}
+
+// Into names the columns that rows are appended to.
+func (d *decoder) Into(c *batch.Columns) {
+	d.into = c
+	for i := range d.cols {
+		d.cols[i].Bind(c.Cols[i])
+	}
+}
+
+// Decode appends the row of a line.
+func (d *decoder) Decode(line []byte) (bool, error) {
+	p := space(line, 0)
+	if p == len(line) {
+		return false, nil
+	}
+	d.row++
+	err := d.object(line, p)
+	if err == nil {
+		err = d.fillMissing()
+	}
+	if err == nil {
+		d.into.N++
+		return true, nil
+	}
+	for i := range d.cols {
+		d.cols[i].Truncate(d.into.N)
+	}
+	if d.format.IgnoreParseErrors {
+		return false, nil
+	}
+	return false, asError(line, err)
+}
+
+// fieldError is a value that does not fit its column.
+type fieldError struct {
+	at     int
+	column string
+	err    error
+}
+
+func (e *fieldError) Error() string { return e.err.Error() }
+
+// missingError is a column that a row has no member for.
+type missingError struct{ column string }
+
+func (e *missingError) Error() string { return "the field is missing" }
+
+// asError gives an error its place in the line.
+func asError(line []byte, err error) error {
+	out := &codec.Error{Reason: err.Error(), Remedy: ignoreErrorsHint}
+	var syntax *syntaxError
+	var field *fieldError
+	var missing *missingError
+	switch {
+	case errors.As(err, &syntax):
+		out.At, out.Reason = syntax.at, "malformed JSON: "+syntax.reason
+	case errors.As(err, &field):
+		out.At, out.Field = field.at, field.column
+	case errors.As(err, &missing):
+		out.Field, out.Remedy = missing.column, "correct the data, or set '"+failOnMissing+"' = 'false' to read NULL"
+	}
+	out.Excerpt = codec.Excerpt(line, out.At)
+	return out
+}
+
+// object reads the object at p, which must be all of the line.
+func (d *decoder) object(line []byte, p int) error {
+	if line[p] != '{' {
+		return wrong(p, "a line must be one JSON object")
+	}
+	p = space(line, p+1)
+	if p < len(line) && line[p] == '}' {
+		return d.end(line, p+1)
+	}
+	for k := 0; ; k++ {
+		column, p2, syntax := d.name(line, p, k)
+		if syntax != nil {
+			return syntax
+		}
+		if p, syntax = colon(line, p2); syntax != nil {
+			return syntax
+		}
+		if column < 0 {
+			if p, syntax = skip(line, p, 1); syntax != nil {
+				return syntax
+			}
+		} else {
+			var err error
+			if p, err = d.member(line, p, column); err != nil {
+				return err
+			}
+		}
+		p = space(line, p)
+		switch {
+		case p < len(line) && line[p] == ',':
+			p = space(line, p+1)
+		case p < len(line) && line[p] == '}':
+			return d.end(line, p+1)
+		default:
+			return wrong(p, "',' or '}' is missing")
+		}
+	}
+}
+
+// end refuses anything but white space behind the object.
+func (d *decoder) end(line []byte, p int) error {
+	if p = space(line, p); p < len(line) {
+		return wrong(p, "something follows the JSON object")
+	}
+	return nil
+}
+
+// name reads the name of the k-th member, whose quote is at p, and returns the index of its column, or -1.
+func (d *decoder) name(line []byte, p, k int) (column, end int, err *syntaxError) {
+	if p == len(line) || line[p] != '"' {
+		return 0, p, wrong(p, "the name of a member is missing")
+	}
+	if k < len(d.order) {
+		m := &d.order[k]
+		if end = p + 1 + len(m.name); end < len(line) && line[end] == '"' && string(line[p+1:end]) == string(m.name) {
+			return m.column, end + 1, nil
+		}
+	}
+	end, escaped, err := str(line, p)
+	if err != nil {
+		return 0, p, err
+	}
+	text := line[p+1 : end-1]
+	if escaped {
+		if d.text, err = unescape(d.text[:0], text, p+1); err != nil {
+			return 0, p, err
+		}
+		text = d.text
+	}
+	column, ok := d.byName[string(text)]
+	if !ok {
+		column = -1
+	}
+	if !escaped && k < maxPredicted {
+		d.predict(k, text, column)
+	}
+	return column, end, nil
+}
+
+func (d *decoder) predict(k int, name []byte, column int) {
+	for len(d.order) <= k {
+		d.order = append(d.order, member{column: -1})
+	}
+	m := &d.order[k]
+	m.name, m.column = append(m.name[:0], name...), column
+}
+
+// member reads the value at p into a column.
+func (d *decoder) member(line []byte, p, column int) (int, error) {
+	c := &d.cols[column]
+	if d.seen[column] == d.row {
+		c.Truncate(d.into.N) // of equal names the last counts
+	}
+	d.seen[column] = d.row
+	end, err := d.value(c, line, p)
+	if err == nil {
+		return end, nil
+	}
+	var syntax *syntaxError
+	if errors.As(err, &syntax) {
+		return end, err
+	}
+	if d.format.IgnoreParseErrors {
+		c.AppendNull()
+		return end, nil
+	}
+	return end, &fieldError{at: p, column: c.Name, err: err}
+}
+
+// fillMissing gives every column a value that the row has none for.
+func (d *decoder) fillMissing() error {
+	for i, row := range d.seen {
+		if row == d.row {
+			continue
+		}
+		if d.format.FailOnMissingField {
+			return &missingError{column: d.cols[i].Name}
+		}
+		d.cols[i].AppendNull()
+	}
+	return nil
+}

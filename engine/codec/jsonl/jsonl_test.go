@@ -1,0 +1,280 @@
+package jsonl
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/codec"
+	"github.com/weirstream/weir/engine/codec/codectest"
+)
+
+// decode reads lines until the first error.
+func decode(t *testing.T, f Format, s *batch.Schema, lines ...string) (*batch.Columns, error) {
+	t.Helper()
+	c := batch.NewColumns(s)
+	d := f.Decoder(s)
+	d.Into(c)
+	for _, line := range lines {
+		_, err := d.Decode([]byte(line))
+		if bad := codectest.Check(c); bad != nil {
+			t.Fatalf("after %q: %v", line, bad)
+		}
+		if err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+func TestDecodeReadsWhatFlinkReads(t *testing.T) {
+	for _, c := range []struct{ name, line, want string }{
+		{"a member for each column", `{"s":"x","b":true,"i":1,"l":2,"d":3.5,"day":"1970-01-02","ts":"1970-01-01 00:00:01.5"}`, `["x", true, 1, 2, 3.5, 1, 1500]`},
+		{"members in another order", `{"l":2,"i":1,"s":"x"}`, `["x", NULL, 1, 2, NULL, NULL, NULL]`},
+		{"an empty object", `{}`, `[NULL, NULL, NULL, NULL, NULL, NULL, NULL]`},
+		{"null", `{"s":null,"i":null}`, `[NULL, NULL, NULL, NULL, NULL, NULL, NULL]`},
+		{"white space", " { \"s\" : \"x\" , \"i\" :\t1 } \r", `["x", NULL, 1, NULL, NULL, NULL, NULL]`},
+		{"unknown members of every kind", `{"x":{"a":[1,{"b":"]}"}],"c":{}},"y":[[],[null,true]],"z":"\"}","w":-1e5,"i":1}`, `[NULL, NULL, 1, NULL, NULL, NULL, NULL]`},
+		{"of equal names the last counts", `{"s":"a","s":"bc","i":1,"i":null,"d":1,"d":2}`, `["bc", NULL, NULL, NULL, 2, NULL, NULL]`},
+		{"names with escapes", `{"\u0073":"x"}`, `["x", NULL, NULL, NULL, NULL, NULL, NULL]`},
+		{"escapes", `{"s":"\"\\\/\b\f\n\r\t\u00e4\ud83d\ude00"}`, `["\"\\/\b\f\n\r\tä😀", NULL, NULL, NULL, NULL, NULL, NULL]`},
+		{"numbers as text", `{"i":" 12 ","l":"-9223372036854775808","d":"1e2","b":"TRUE"}`, `[NULL, true, 12, -9223372036854775808, 100, NULL, NULL]`},
+		{"fractions in integers are dropped", `{"i":3.99,"l":-3.99e2}`, `[NULL, NULL, 3, -399, NULL, NULL, NULL]`},
+		{"the largest numbers", `{"i":2147483647,"l":9223372036854775807,"d":1.7976931348623157e308}`, `[NULL, NULL, 2147483647, 9223372036854775807, 1.7976931348623157e+308, NULL, NULL]`},
+		{"negative zero", `{"d":-0}`, `[NULL, NULL, NULL, NULL, -0, NULL, NULL]`},
+		{"doubles that JSON has no number for", `{"d":"NaN"}`, `[NULL, NULL, NULL, NULL, NaN, NULL, NULL]`},
+		{"any value as a string", `{"s":{"a": [1]}}`, `["{\"a\": [1]}", NULL, NULL, NULL, NULL, NULL, NULL]`},
+		{"a number as a string keeps its text", `{"s":1.50}`, `["1.50", NULL, NULL, NULL, NULL, NULL, NULL]`},
+		{"a truth value as a string", `{"s":false}`, `["false", NULL, NULL, NULL, NULL, NULL, NULL]`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			// Twice: the second time the names are predicted.
+			got, err := decode(t, Format{}, codectest.Schema, c.line, c.line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{c.want, c.want}, codectest.Rows(got)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestDecodeSkipsBlankLines(t *testing.T) {
+	got, err := decode(t, Format{}, codectest.Schema, "", " \t\r")
+	if err != nil || got.N != 0 {
+		t.Errorf("%d rows, %v", got.N, err)
+	}
+}
+
+func TestMalformedLinesAreErrorsThatSayWhere(t *testing.T) {
+	for _, c := range []struct {
+		name, line string
+		at         int
+		want       string
+	}{
+		{"no object", `[1]`, 0, "one JSON object"},
+		{"cut off behind the brace", `{`, 1, "name"},
+		{"cut off in a name", `{"s`, 3, "does not end"},
+		{"cut off in a string", `{"s":"abc`, 9, "does not end"},
+		{"cut off in an escape", `{"s":"abc\`, 10, "does not end"},
+		{"cut off in a value", `{"s":`, 5, "value is missing"},
+		{"no colon", `{"s" 1}`, 5, "':'"},
+		{"no comma", `{"s":1 "i":2}`, 7, "','"},
+		{"a comma too many", `{"s":1,}`, 7, "name"},
+		{"two objects", `{"s":1}{"s":2}`, 7, "follows"},
+		{"a bare word", `{"s":nil}`, 5, "not a JSON value"},
+		{"a leading zero", `{"i":01}`, 5, "not a JSON value"},
+		{"a point without digits", `{"i":1.}`, 5, "point"},
+		{"an exponent without digits", `{"i":1e}`, 7, "exponent"},
+		{"a plus sign", `{"i":+1}`, 5, "not a JSON value"},
+		{"a control character", "{\"s\":\"a\tb\"}", 7, "control"},
+		{"not UTF-8", "{\"s\":\"\xff\"}", 6, "UTF-8"},
+		{"a lone surrogate", `{"s":"\ud83d"}`, 6, "surrogate"},
+		{"a reversed pair", `{"s":"\ude00\ud83d"}`, 6, "surrogate"},
+		{"an unknown escape", `{"s":"\x"}`, 6, "escape"},
+		{"a broken value of an unknown member", `{"x":[1,}`, 8, "not a JSON value"},
+		{"an unknown escape in an unknown member", `{"x":"\q"}`, 6, "escape"},
+		{"a bracket of the wrong kind", `{"x":[1}}`, 7, "']'"},
+		{"too deep", `{"x":` + strings.Repeat("[", 5000), 1004, "nested"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := decode(t, Format{}, codectest.Schema, `{"s":"before"}`, c.line)
+			var bad *codec.Error
+			if !errors.As(err, &bad) {
+				t.Fatalf("no *codec.Error: %v", err)
+			}
+			if bad.At != c.at || !strings.Contains(bad.Reason, c.want) || bad.Remedy == "" {
+				t.Errorf("at %d: %v; want at %d: %s", bad.At, bad, c.at, c.want)
+			}
+			if got.N != 1 {
+				t.Errorf("%d rows remain, want the one before", got.N)
+			}
+			ignored, err := decode(t, Format{IgnoreParseErrors: true}, codectest.Schema, c.line, `{"s":"after"}`)
+			if err != nil || ignored.N != 1 {
+				t.Errorf("with errors ignored: %d rows, %v; want the one after", ignored.N, err)
+			}
+		})
+	}
+}
+
+func TestValuesThatDoNotFitAreErrorsOrNull(t *testing.T) {
+	for _, c := range []struct{ name, column, value, want string }{
+		{"a word for an INT", "i", `"x"`, "INT"},
+		{"an INT too large", "i", `2147483648`, "fit INT"},
+		{"an INT too large in text", "i", `"2147483648"`, "fit INT"},
+		{"a fraction too large for INT", "i", `2147483648.5`, "fit INT"},
+		{"a BIGINT too large", "l", `9223372036854775808`, "BIGINT"},
+		{"2^63 with an exponent", "l", `9.223372036854775808e18`, "fit BIGINT"},
+		{"an object for an INT", "i", `{"a":1}`, "INT"},
+		{"a truth value for an INT", "i", `true`, "INT"},
+		{"a number for a BOOLEAN", "b", `1`, "BOOLEAN"},
+		{"a word for a BOOLEAN", "b", `"yes"`, "BOOLEAN"},
+		{"a DOUBLE too large", "d", `1e999`, "DOUBLE"},
+		{"a hexadecimal DOUBLE", "d", `"0x1p3"`, "DOUBLE"},
+		{"no date", "day", `"2001-02-29"`, "DATE"},
+		{"a number for a TIMESTAMP", "ts", `978307200000`, "TIMESTAMP"},
+		{"an ISO timestamp under the SQL standard", "ts", `"2001-01-01T00:00:00"`, "TIMESTAMP"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			line := fmt.Sprintf(`{"s":"x",%q:%s}`, c.column, c.value)
+			_, err := decode(t, Format{}, codectest.Schema, line)
+			var bad *codec.Error
+			if !errors.As(err, &bad) || bad.Field != c.column || !strings.Contains(bad.Reason, c.want) {
+				t.Fatalf("%v, want one of field %s: %s", err, c.column, c.want)
+			}
+			if at := strings.LastIndex(line, c.value); bad.At != at {
+				t.Errorf("at %d, want %d", bad.At, at)
+			}
+			got, err := decode(t, Format{IgnoreParseErrors: true}, codectest.Schema, line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{`["x", NULL, NULL, NULL, NULL, NULL, NULL]`}, codectest.Rows(got)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAMissingFieldIsAnErrorWhereItIsAsked(t *testing.T) {
+	got, err := decode(t, Format{FailOnMissingField: true}, codectest.Schema, `{"s":"x"}`)
+	var bad *codec.Error
+	if !errors.As(err, &bad) || bad.Field != "b" || got.N != 0 {
+		t.Errorf("%v, %d rows", err, got.N)
+	}
+}
+
+func TestISO8601ReadsAndWritesT(t *testing.T) {
+	s := &batch.Schema{Fields: []batch.Field{{Name: "ts", Type: batch.Timestamp}}}
+	f := Format{ISO8601: true}
+	got, err := decode(t, f, s, `{"ts":"2001-01-01T00:00:00.25Z"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := string(f.Encoder(s).Append(nil, got)); out != `{"ts":"2001-01-01T00:00:00.25"}`+"\n" {
+		t.Error(out)
+	}
+}
+
+func TestWhatIsWrittenIsReadBackAndIsWhatTheStandardLibraryReads(t *testing.T) {
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		rows := codectest.Random(rng, 50)
+		f := Format{EncodeIgnoreNullFields: seed%2 == 0}
+		out := f.Encoder(codectest.Schema).Append(nil, rows)
+		lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+		for i, line := range lines {
+			var m struct{ S *string }
+			if err := json.Unmarshal([]byte(line), &m); err != nil {
+				t.Fatalf("seed %d: %s: %v", seed, line, err)
+			}
+			if m.S != nil && *m.S != string(rows.Cols[0].(*batch.Strings).At(i)) {
+				t.Errorf("seed %d: %s: %q", seed, line, *m.S)
+			}
+		}
+		back, err := decode(t, f, codectest.Schema, lines...)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if diff := cmp.Diff(codectest.Rows(rows), codectest.Rows(back)); diff != "" {
+			t.Fatalf("seed %d: %s", seed, diff)
+		}
+	}
+}
+
+func TestDecodingAndEncodingDoNotAllocatePerRecord(t *testing.T) {
+	lines := bytes.Split(bytes.TrimSpace(flights(256)), []byte("\n"))
+	c := batch.NewColumns(flightSchema)
+	d, e := Format{}.Decoder(flightSchema), Format{}.Encoder(flightSchema)
+	var out []byte
+	run := func() {
+		c.Reset()
+		d.Into(c)
+		for _, line := range lines {
+			if _, err := d.Decode(line); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out = e.Append(out[:0], c)
+	}
+	run()
+	if n := testing.AllocsPerRun(20, run); n > 0 {
+		t.Errorf("%v allocations for %d records", n, len(lines))
+	}
+}
+
+func FuzzDecodeAcceptsWhatTheStandardLibraryAccepts(f *testing.F) {
+	f.Add([]byte(`{"s":"x","b":true,"i":1,"l":2,"d":3.5,"day":"1970-01-02","ts":"1970-01-01 00:00:01.5"}`))
+	f.Add([]byte(`{"s":{"a":[1,"\ud83d\ude00"]},"x":[{}],"i":"1"}`))
+	f.Add([]byte(`{"d":123456789012345678901234567890e-20}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		if bytes.ContainsRune(line, '\n') {
+			return
+		}
+		c := batch.NewColumns(codectest.Schema)
+		d := newDecoder(Format{}, codectest.Schema)
+		d.Into(c)
+		_, err := d.Decode(line)
+		if bad := codectest.Check(c); bad != nil {
+			t.Fatal(bad)
+		}
+		var syntax *codec.Error
+		isObject := json.Valid(line) && bytes.HasPrefix(bytes.TrimLeft(line, " \t\r"), []byte("{"))
+		malformed := errors.As(err, &syntax) && syntax.Field == ""
+		// The standard library repairs what is not Unicode; this package refuses it.
+		if isObject && malformed && utf8.Valid(line) && !bytes.Contains(line, []byte(`\u`)) && !strings.Contains(syntax.Reason, "nested") {
+			t.Fatalf("refused: %v", err)
+		}
+		if !isObject && err == nil && c.N > 0 {
+			t.Fatal("accepted")
+		}
+		if err == nil && c.N > 0 {
+			compareDouble(t, line, c.Cols[4].(*batch.Fixed[float64]))
+		}
+	})
+}
+
+func compareDouble(t *testing.T, line []byte, got *batch.Fixed[float64]) {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(line, &m); err != nil {
+		t.Fatal(err)
+	}
+	raw, ok := m["d"]
+	if !ok || raw[0] == '"' || string(raw) == "null" {
+		return
+	}
+	want, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil || want != got.V[0] {
+		t.Fatalf("%s is read as %v", raw, got.V[0])
+	}
+}

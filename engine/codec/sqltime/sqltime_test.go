@@ -1,0 +1,119 @@
+package sqltime
+
+import (
+	"testing"
+	"time"
+)
+
+func TestDaysAndCivilAgreeWithTheStandardLibraryOverEightHundredYears(t *testing.T) {
+	day := time.Date(1599, 12, 31, 0, 0, 0, 0, time.UTC)
+	for n := day.Unix() / 86400; n < 160000; n++ {
+		y, m, d := Civil(n)
+		if wy, wm, wd := day.Date(); y != wy || m != int(wm) || d != wd {
+			t.Fatalf("day %d is %d-%d-%d, want %v", n, y, m, d, day)
+		}
+		if back := Days(y, m, d); back != n {
+			t.Fatalf("%d-%d-%d is day %d, want %d", y, m, d, back, n)
+		}
+		day = day.AddDate(0, 0, 1)
+	}
+}
+
+func TestParseTimestamp(t *testing.T) {
+	at := func(s string) int64 {
+		v, err := time.Parse("2006-01-02T15:04:05.999999999", s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.UnixMilli()
+	}
+	for _, c := range []struct {
+		name, in string
+		layout   Layout
+		want     int64
+		ok       bool
+	}{
+		{"seconds", "2001-01-01 00:01:02", SQL, at("2001-01-01T00:01:02"), true},
+		{"one digit of fraction is tenths", "2001-01-01 00:01:02.5", SQL, at("2001-01-01T00:01:02.5"), true},
+		{"digits beyond ms are dropped", "2001-01-01 00:01:02.123999999", SQL, at("2001-01-01T00:01:02.123"), true},
+		{"before 1970", "1969-12-31 23:59:59.999", SQL, -1, true},
+		{"29 February of a leap year", "2000-02-29 00:00:00", SQL, at("2000-02-29T00:00:00"), true},
+		{"29 February of no leap year", "1900-02-29 00:00:00", SQL, 0, false},
+		{"31 April", "2001-04-31 00:00:00", SQL, 0, false},
+		{"month 0", "2001-00-01 00:00:00", SQL, 0, false},
+		{"day 0", "2001-01-00 00:00:00", SQL, 0, false},
+		{"hour 24", "2001-01-01 24:00:00", SQL, 0, false},
+		{"second 60", "2001-01-01 00:00:60", SQL, 0, false},
+		{"a point without digits", "2001-01-01 00:00:00.", SQL, 0, false},
+		{"ten digits of fraction", "2001-01-01 00:00:00.0123456789", SQL, 0, false},
+		{"a sign in place of a digit", "2001-01-01 00:00:-1", SQL, 0, false},
+		{"no seconds in SQL", "2001-01-01 00:01", SQL, 0, false},
+		{"T in SQL", "2001-01-01T00:01:02", SQL, 0, false},
+		{"Z in SQL", "2001-01-01 00:01:02Z", SQL, 0, false},
+		{"ISO", "2001-01-01T00:01:02.25", ISO, at("2001-01-01T00:01:02.25"), true},
+		{"ISO with Z", "2001-01-01T00:01:02Z", ISO, at("2001-01-01T00:01:02"), true},
+		{"ISO without seconds", "2001-01-01T00:01", ISO, at("2001-01-01T00:01:00"), true},
+		{"ISO with an offset", "2001-01-01T00:01:02+01:00", ISO, 0, false},
+		{"cut off", "2001-01-01 00:0", SQL, 0, false},
+		{"empty", "", SQL, 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, ok := ParseTimestamp(c.in, c.layout)
+			if ok != c.ok || ok && got != c.want {
+				t.Errorf("%q: %d, %v; want %d, %v", c.in, got, ok, c.want, c.ok)
+			}
+		})
+	}
+}
+
+func TestAppendTimestampWritesNoMoreFractionThanThereIs(t *testing.T) {
+	for want, ms := range map[string]int64{
+		"1970-01-01 00:00:00":     0,
+		"1970-01-01 00:00:00.1":   100,
+		"1970-01-01 00:00:00.12":  120,
+		"1970-01-01 00:00:00.123": 123,
+		"1970-01-01 00:00:00.003": 3,
+		"1969-12-31 23:59:59.999": -1,
+		"10000-01-01 00:00:00":    253402300800000,
+		"-0001-12-31 00:00:00":    -62167305600000,
+	} {
+		if got := string(AppendTimestamp(nil, ms, SQL)); got != want {
+			t.Errorf("%d: %s, want %s", ms, got, want)
+		}
+	}
+}
+
+func FuzzWhatIsWrittenIsReadBack(f *testing.F) {
+	f.Add(int64(0), int32(0))
+	f.Add(int64(-62167219200000), int32(-719528))
+	f.Add(int64(253402300799999), int32(2932896))
+	f.Fuzz(func(t *testing.T, ms int64, days int32) {
+		const first, last = -62167219200000, 253402300799999 // years 0000 to 9999
+		ms = first + int64(uint64(ms)%(last-first+1))
+		for _, layout := range []Layout{SQL, ISO} {
+			text := AppendTimestamp(nil, ms, layout)
+			if got, ok := ParseTimestamp(text, layout); !ok || got != ms {
+				t.Errorf("%d is written %s and read %d, %v", ms, text, got, ok)
+			}
+		}
+		days = int32(first/DayMS + int64(uint32(days))%((last-first)/DayMS))
+		text := AppendDate(nil, days)
+		if got, ok := ParseDate(text); !ok || got != days {
+			t.Errorf("%d is written %s and read %d, %v", days, text, got, ok)
+		}
+	})
+}
+
+func FuzzParseAcceptsOnlyWhatItWouldWrite(f *testing.F) {
+	f.Add("2001-01-01 00:01:02.123456789")
+	f.Add("2001-02-29 00:00:00")
+	f.Fuzz(func(t *testing.T, s string) {
+		ms, ok := ParseTimestamp(s, SQL)
+		if !ok {
+			return
+		}
+		if got := string(AppendTimestamp(nil, ms, SQL)); got[:19] != s[:19] {
+			t.Errorf("%q is read as %s", s, got)
+		}
+	})
+}

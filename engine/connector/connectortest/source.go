@@ -1,0 +1,311 @@
+package connectortest
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/connector"
+)
+
+// Source describes a bounded source to the suite.
+type Source struct {
+	// New makes the source anew, as a restarted process does.
+	New func(t *testing.T) connector.Source
+	// Row is row i of a payload as text.
+	Row func(p batch.Payload, i int) string
+	// Want has all rows of the source, in any order.
+	Want []string
+}
+
+// RunSource tests a bounded source.
+func RunSource(t *testing.T, s Source) {
+	t.Run("discovery finds the same splits in every run", s.discoversTheSame)
+	t.Run("discovery goes on from what was seen", s.discoveryGoesOn)
+	t.Run("all rows are read once by one reader", func(t *testing.T) { s.readsAll(t, 1) })
+	t.Run("all rows are read once by three readers", func(t *testing.T) { s.readsAll(t, 3) })
+	t.Run("reading resumes from every position", s.resumes)
+	t.Run("a reader without splits returns at once", s.idles)
+	t.Run("a reader can be closed at any time", s.closes)
+	t.Run("malformed splits and positions are refused", s.refusesMalformed)
+}
+
+// discover lists all splits of a new run of the source.
+func (s Source) discover(t *testing.T, src connector.Source) []connector.Split {
+	t.Helper()
+	ctx := within(t)
+	e, err := src.Enumerator(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, e)
+	var splits []connector.Split
+	var seen []byte
+	for {
+		d, err := e.Discover(ctx, seen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		splits = append(splits, d.Splits...)
+		if d.Done {
+			return splits
+		}
+		seen = d.Seen
+	}
+}
+
+func (s Source) discoversTheSame(t *testing.T) {
+	first := s.discover(t, s.New(t))
+	if diff := cmp.Diff(first, s.discover(t, s.New(t))); diff != "" {
+		t.Errorf("another run finds other splits: %s", diff)
+	}
+	ids := map[string]bool{}
+	for _, split := range first {
+		if ids[split.ID] {
+			t.Errorf("split %s occurs twice", split.ID)
+		}
+		ids[split.ID] = true
+	}
+}
+
+func (s Source) discoveryGoesOn(t *testing.T) {
+	ctx := within(t)
+	all := s.discover(t, s.New(t))
+	var found []connector.Split
+	var seen []byte
+	for done := false; !done; {
+		// An enumerator for each step, as if the coordinator died after each.
+		e, err := s.New(t).Enumerator(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first, again connector.Discovery
+		for _, d := range []*connector.Discovery{&first, &again} {
+			if *d, err = e.Discover(ctx, slices.Clone(seen)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		closed(t, e)
+		if diff := cmp.Diff(first, again); diff != "" {
+			t.Fatalf("the same seen finds other splits: %s", diff)
+		}
+		if !first.Done && first.Next <= 0 {
+			t.Fatal("it is neither done nor says when to look again")
+		}
+		found, seen, done = append(found, first.Splits...), first.Seen, first.Done
+	}
+	if diff := cmp.Diff(all, found); diff != "" {
+		t.Errorf("step by step it finds other splits: %s", diff)
+	}
+	e, err := s.New(t).Enumerator(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, e)
+	d, err := e.Discover(ctx, seen)
+	if err != nil || len(d.Splits) > 0 || !d.Done {
+		t.Errorf("after the end: %d splits, done %v, %v; want none, and done", len(d.Splits), d.Done, err)
+	}
+}
+
+// step is what a reader handed out at once.
+type step struct {
+	split    string
+	rows     []string
+	position []byte
+	done     bool
+}
+
+// next returns the next step of a reader, waiting where it asks to; false: it has no split left.
+func (s Source) next(ctx context.Context, t *testing.T, r connector.Reader, into *batch.Batch) (step, bool) {
+	t.Helper()
+	for {
+		into.Reset()
+		p, err := r.Next(ctx, into)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Split != "" {
+			out := step{split: p.Split, position: slices.Clone(p.Position), done: p.Done}
+			for i := range into.Len() {
+				out.rows = append(out.rows, s.Row(into.Data, i))
+			}
+			return out, true
+		}
+		switch {
+		case into.Len() > 0:
+			t.Fatalf("%d rows of no split", into.Len())
+		case p.Wait == nil:
+			return step{}, false
+		}
+		select {
+		case <-p.Wait:
+		case <-ctx.Done():
+			t.Fatal("the reader waits for ever")
+		}
+	}
+}
+
+// read returns all steps of one split from a position on.
+func (s Source) read(t *testing.T, src connector.Source, split connector.Split, position []byte) []step {
+	t.Helper()
+	ctx := within(t)
+	r, err := src.Reader(ctx, connector.ReaderContext{Parallelism: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, r)
+	if err := r.Add(split, position); err != nil {
+		t.Fatal(err)
+	}
+	var steps []step
+	into := batch.Of(src.Payload())
+	for {
+		st, ok := s.next(ctx, t, r, into)
+		if !ok {
+			t.Fatalf("split %s never ended", split.ID)
+		}
+		if st.split != split.ID {
+			t.Fatalf("rows of split %q, want %q", st.split, split.ID)
+		}
+		steps = append(steps, st)
+		if st.done {
+			return steps
+		}
+	}
+}
+
+func rowsOf(steps []step) []string {
+	var rows []string
+	for _, st := range steps {
+		rows = append(rows, st.rows...)
+	}
+	return rows
+}
+
+func (s Source) readsAll(t *testing.T, readers int) {
+	ctx := within(t)
+	src := s.New(t)
+	splits := s.discover(t, src)
+	var rows []string
+	for n := range readers {
+		r, err := src.Reader(ctx, connector.ReaderContext{Subtask: n, Parallelism: readers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := map[string]bool{}
+		added := 0
+		for i := n; i < len(splits); i += readers {
+			if err := r.Add(splits[i], nil); err != nil {
+				t.Fatal(err)
+			}
+			added++
+		}
+		into := batch.Of(src.Payload())
+		for {
+			st, ok := s.next(ctx, t, r, into)
+			if !ok {
+				break
+			}
+			if ended[st.split] {
+				t.Errorf("split %s goes on after its end", st.split)
+			}
+			ended[st.split] = st.done
+			rows = append(rows, st.rows...)
+		}
+		if len(ended) != added {
+			t.Errorf("%d splits ended, %d were added", len(ended), added)
+		}
+		closed(t, r)
+	}
+	want := slices.Sorted(slices.Values(s.Want))
+	slices.Sort(rows)
+	if diff := cmp.Diff(want, rows); diff != "" {
+		t.Errorf("the rows differ: %s", diff)
+	}
+}
+
+// resumes checks, too, that positions do not depend on where batches end: whoever resumes ends at the same position.
+func (s Source) resumes(t *testing.T) {
+	for _, split := range s.discover(t, s.New(t)) {
+		whole := s.read(t, s.New(t), split, nil)
+		for i := range whole {
+			rest := s.read(t, s.New(t), split, whole[i].position)
+			if diff := cmp.Diff(rowsOf(whole[i+1:]), rowsOf(rest)); diff != "" {
+				t.Fatalf("split %s, resumed after batch %d: %s", split.ID, i, diff)
+			}
+			if diff := cmp.Diff(whole[len(whole)-1].position, rest[len(rest)-1].position); diff != "" {
+				t.Fatalf("split %s, resumed after batch %d, ends at another position: %s", split.ID, i, diff)
+			}
+		}
+	}
+}
+
+func (s Source) idles(t *testing.T) {
+	src := s.New(t)
+	r, err := src.Reader(within(t), connector.ReaderContext{Parallelism: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, r)
+	into := batch.Of(src.Payload())
+	p, err := r.Next(t.Context(), into)
+	if err != nil || into.Len() > 0 || p.Split != "" || p.Done {
+		t.Errorf("%+v, %d rows, %v; want nothing", p, into.Len(), err)
+	}
+}
+
+func (s Source) closes(t *testing.T) {
+	src := s.New(t)
+	splits := s.discover(t, src)
+	for steps := range 2 {
+		r, err := src.Reader(within(t), connector.ReaderContext{Parallelism: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, split := range splits {
+			if err := r.Add(split, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range steps {
+			if _, err := r.Next(t.Context(), batch.Of(src.Payload())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		closed(t, r)
+	}
+}
+
+func (s Source) refusesMalformed(t *testing.T) {
+	src := s.New(t)
+	r, err := src.Reader(within(t), connector.ReaderContext{Parallelism: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, r)
+	for _, split := range s.discover(t, src)[:1] {
+		for n := range split.Spec {
+			cut := split
+			cut.Spec = split.Spec[:n]
+			if err := r.Add(cut, nil); err == nil {
+				t.Errorf("a split cut off at %d of %d bytes is accepted", n, len(split.Spec))
+			}
+		}
+		for _, position := range [][]byte{{0xff}, slices.Repeat([]byte{0xff}, 24)} {
+			if err := r.Add(split, position); err == nil {
+				t.Errorf("position %x is accepted", position)
+			}
+		}
+	}
+}
+
+func closed(t *testing.T, c interface{ Close() error }) {
+	t.Helper()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,243 @@
+package filesystem
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/storage"
+)
+
+const (
+	// blockBytes is how much is read at once. While one block is decoded, aheadBlocks may be waiting or being read.
+	blockBytes  = 1 << 20
+	aheadBlocks = 2
+	// maxRecordBytes bounds a record, and so the memory of a reader.
+	maxRecordBytes = 16 << 20
+)
+
+// block is a run of whole records.
+type block struct {
+	data   []byte
+	offset int64 // of data, in the file
+	last   bool  // nothing follows in the split
+	err    error // the split cannot be read on; nothing else is set
+}
+
+// readAhead reads one split in a goroutine of its own.
+type readAhead struct {
+	blocks chan block
+	free   chan []byte   // buffers to fill
+	ready  chan struct{} // receives after each block
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the goroutine has ended
+}
+
+// startReadAhead reads from the record at offset on, or from the split's start if aligned is false.
+func startReadAhead(ctx context.Context, l *location, b storage.Bucket, f fileSplit, offset int64, aligned bool, blockBytes int) *readAhead {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &readAhead{
+		blocks: make(chan block, aheadBlocks), free: make(chan []byte, aheadBlocks+1), ready: make(chan struct{}, 1),
+		cancel: cancel, done: make(chan struct{}),
+	}
+	for range aheadBlocks + 1 {
+		r.free <- make([]byte, blockBytes)
+	}
+	s := &splitReader{ahead: r, location: l, bucket: b, split: f, base: offset}
+	go func() {
+		defer close(r.done)
+		if err := s.run(ctx, aligned); err != nil && ctx.Err() == nil {
+			r.send(ctx, block{err: classed(err)})
+		}
+	}()
+	return r
+}
+
+// close ends the goroutine and waits for it.
+func (r *readAhead) close() {
+	r.cancel()
+	<-r.done
+}
+
+// send hands a block on, and says whether someone still wants it.
+func (r *readAhead) send(ctx context.Context, b block) bool {
+	select {
+	case r.blocks <- b:
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case r.ready <- struct{}{}:
+	default: // the reader was told already, and will look at all there is
+	}
+	return true
+}
+
+// splitReader cuts a split into blocks of whole records.
+type splitReader struct {
+	ahead    *readAhead
+	location *location
+	bucket   storage.Bucket
+	split    fileSplit
+	in       io.Reader
+	buf      []byte
+	n        int   // bytes in buf
+	base     int64 // offset of buf in the file
+	eof      bool
+}
+
+func (s *splitReader) run(ctx context.Context, aligned bool) (err error) {
+	if s.base >= s.split.end {
+		s.ahead.send(ctx, block{offset: s.base, last: true}) // all was read before a restart; the file may be gone
+		return nil
+	}
+	there, err := s.check(ctx)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return fault.Permanentf(s.place(), "put the file back; a file may be removed only once it was read to its end", "the file is gone")
+	}
+	skip := !aligned && s.base > 0
+	if skip {
+		s.base-- // if a line ends there, a record begins at the split's very start
+	}
+	in, err := s.bucket.Reader(ctx, s.split.key, s.base, -1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	s.in = in
+	if s.buf = s.take(ctx); s.buf == nil {
+		return nil
+	}
+	if skip {
+		if err := s.skipLine(); err != nil {
+			return err
+		}
+	}
+	for {
+		cut, last, err := s.cut()
+		if err != nil {
+			return err
+		}
+		if last {
+			// A file that was removed meanwhile was read as it was; one that changed was not.
+			if _, err := s.check(ctx); err != nil {
+				return err
+			}
+		}
+		var next []byte
+		if !last {
+			if next = s.take(ctx); next == nil {
+				return nil
+			}
+			if len(next) < len(s.buf) {
+				next = make([]byte, len(s.buf))
+			}
+			copy(next, s.buf[cut:s.n])
+		}
+		if !s.ahead.send(ctx, block{data: s.buf[:cut], offset: s.base, last: last}) || last {
+			return nil
+		}
+		s.buf, s.n, s.base = next, s.n-cut, s.base+int64(cut)
+	}
+}
+
+// take returns a buffer to fill, or nil if the reader was closed.
+func (s *splitReader) take(ctx context.Context) []byte {
+	select {
+	case buf := <-s.ahead.free:
+		return buf[:cap(buf)]
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// fill reads until the buffer is full or the file ends.
+func (s *splitReader) fill() error {
+	n, err := io.ReadFull(s.in, s.buf[s.n:])
+	s.n += n
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		s.eof = true
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read %s at byte %d: %w", s.place(), s.base+int64(s.n), err)
+	}
+	return nil
+}
+
+// skipLine drops everything up to the first line end: the record that crosses the split's start belongs to the split before.
+func (s *splitReader) skipLine() error {
+	for {
+		if err := s.fill(); err != nil {
+			return err
+		}
+		if i := bytes.IndexByte(s.buf[:s.n], '\n'); i >= 0 {
+			s.drop(i + 1)
+			return nil
+		}
+		s.drop(s.n)
+		if s.eof || s.base >= s.split.end {
+			return nil
+		}
+	}
+}
+
+// drop removes n bytes from the front of the buffer.
+func (s *splitReader) drop(n int) {
+	s.n = copy(s.buf, s.buf[n:s.n])
+	s.base += int64(n)
+}
+
+// cut fills the buffer and returns how much of it is whole records of the split, and whether they are its last.
+func (s *splitReader) cut() (n int, last bool, err error) {
+	if s.base >= s.split.end {
+		return 0, true, nil // no record begins in the split
+	}
+	for {
+		if err := s.fill(); err != nil {
+			return 0, false, err
+		}
+		// The last record begins before the split's end, so the first line end from the byte before it on ends the split.
+		if final := s.split.end - 1 - s.base; final < int64(s.n) {
+			if i := bytes.IndexByte(s.buf[final:s.n], '\n'); i >= 0 {
+				return int(final) + i + 1, true, nil
+			}
+		}
+		if s.eof {
+			return s.n, true, nil
+		}
+		// Line ends before that, if any, are those of whole records.
+		if i := bytes.LastIndexByte(s.buf[:s.n], '\n'); i >= 0 {
+			return i + 1, false, nil
+		}
+		if s.n >= maxRecordBytes {
+			return 0, false, fault.Permanentf(fmt.Sprintf("%s at byte %d", s.place(), s.base),
+				"check that the file has lines", "the record is longer than %d MiB", maxRecordBytes>>20)
+		}
+		grown := make([]byte, min(2*len(s.buf), maxRecordBytes))
+		copy(grown, s.buf[:s.n])
+		s.buf = grown
+	}
+}
+
+// check refuses a file that is not the one that was found (P4), and says whether it is there.
+func (s *splitReader) check(ctx context.Context) (there bool, err error) {
+	o, err := s.bucket.Attributes(ctx, s.split.key)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	if err == nil && (o.Size != s.split.size || o.Version != s.split.version) {
+		err = fault.Permanentf(s.place(), "put the file back as it was, and give new content a new name",
+			"the file has changed since it was found: it had %d bytes and version %s, and has %d bytes and version %s",
+			s.split.size, s.split.version, o.Size, o.Version)
+	}
+	return err == nil, err
+}
+
+func (s *splitReader) place() string { return s.location.at(s.split.key) }

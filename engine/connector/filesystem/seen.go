@@ -1,0 +1,115 @@
+package filesystem
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/storage"
+)
+
+// seen is what an enumerator knows: every file that it ever found.
+//
+// Encoded: format byte, number of refused files, number of files, and for each, in path order, how many bytes its key
+// shares with the one before, the rest of the key, and the fingerprints of the version that was found first and of the
+// one last refused (equal: none was).
+type seen struct {
+	files   []seenFile // in path order
+	refused int64      // changed files that were met
+}
+
+type seenFile struct {
+	key string
+	// first is the fingerprint of the version that is read, last that of the version last met.
+	first, last uint64
+}
+
+const seenFormat = 1
+
+// fingerprint stands for a version of a file.
+func fingerprint(o storage.Object) uint64 {
+	h := fnv.New64a()
+	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(o.Size)))
+	h.Write([]byte(o.Version))
+	return h.Sum64()
+}
+
+func (s *seen) encode() []byte {
+	out := []byte{seenFormat}
+	out = binary.AppendUvarint(out, uint64(s.refused))
+	out = binary.AppendUvarint(out, uint64(len(s.files)))
+	before := ""
+	for _, f := range s.files {
+		shared := 0
+		for shared < len(f.key) && shared < len(before) && f.key[shared] == before[shared] {
+			shared++
+		}
+		out = binary.AppendUvarint(out, uint64(shared))
+		out = binary.AppendUvarint(out, uint64(len(f.key)-shared))
+		out = append(out, f.key[shared:]...)
+		out = binary.LittleEndian.AppendUint64(out, f.first)
+		out = binary.LittleEndian.AppendUint64(out, f.last)
+		before = f.key
+	}
+	return out
+}
+
+// decodeSeen reads what encode wrote; nothing is the very start.
+func decodeSeen(b []byte) (*seen, error) {
+	s := &seen{}
+	if len(b) == 0 {
+		return s, nil
+	}
+	in := input{rest: b}
+	format := in.byte()
+	s.refused = in.number()
+	n := in.number()
+	before := ""
+	for ; n > 0 && !in.bad; n-- {
+		shared := in.number()
+		if shared > int64(len(before)) {
+			in.bad = true
+			break
+		}
+		f := seenFile{key: before[:shared] + in.text()}
+		if prints := in.bytes(16); !in.bad {
+			f.first, f.last = binary.LittleEndian.Uint64(prints), binary.LittleEndian.Uint64(prints[8:])
+		}
+		in.bad = in.bad || len(s.files) > 0 && f.key <= before
+		s.files = append(s.files, f)
+		before = f.key
+	}
+	if in.bad || len(in.rest) > 0 || format != seenFormat {
+		return nil, fault.Permanentf("the list of known files in the snapshot", "restore from another snapshot", "it is malformed")
+	}
+	return s, nil
+}
+
+// merge adds the files of a listing, in path order, and returns those that are new and those that have changed.
+func (s *seen) merge(listed []storage.Object) (found, changed []storage.Object) {
+	merged := make([]seenFile, 0, len(s.files)+len(listed))
+	known := s.files
+	for _, o := range listed {
+		for len(known) > 0 && known[0].key < o.Key {
+			merged = append(merged, known[0])
+			known = known[1:]
+		}
+		print := fingerprint(o)
+		if len(known) == 0 || known[0].key != o.Key {
+			merged = append(merged, seenFile{key: o.Key, first: print, last: print})
+			found = append(found, o)
+			continue
+		}
+		f := known[0]
+		known = known[1:]
+		if print != f.first && print != f.last { // once for each version
+			changed = append(changed, o)
+			s.refused++
+		}
+		f.last = print
+		merged = append(merged, f)
+	}
+	merged = append(merged, known...)
+	s.files = merged
+	return found, changed
+}

@@ -1,0 +1,88 @@
+package filesystem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/codec"
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/storage"
+)
+
+// DefaultFileBytes is the size at which a sink begins another file, as in Flink.
+const DefaultFileBytes = 128 << 20
+
+// stagingFolder holds what is not visible yet; sources skip it for its first character.
+const stagingFolder = "_staging/"
+
+// SinkConfig says what a sink writes.
+type SinkConfig struct {
+	// Path is a folder, as a local path or a URL that package storage opens.
+	Path   string
+	Format codec.Format
+	Schema *batch.Schema
+	// FileBytes is the size at which another file is begun; 0: DefaultFileBytes. Files also end with each checkpoint.
+	FileBytes int64
+	// Random returns a name that no one else uses; nil: a random UUID.
+	Random func() string
+}
+
+// Sink is a connector.Sink of files. It is safe for concurrent use.
+type Sink struct{ config SinkConfig }
+
+// NewSink checks the configuration. It does not look at the path.
+func NewSink(c SinkConfig) (*Sink, error) {
+	if _, err := storage.ParseURL(c.Path); err != nil {
+		return nil, err
+	}
+	if c.FileBytes == 0 {
+		c.FileBytes = DefaultFileBytes
+	}
+	if c.FileBytes < 0 {
+		return nil, fmt.Errorf("path %q: the size of a file cannot be negative", c.Path)
+	}
+	if c.Random == nil {
+		c.Random = uuid.NewString
+	}
+	return &Sink{config: c}, nil
+}
+
+// Rewinds is false: a visible file stays.
+func (s *Sink) Rewinds() bool { return false }
+
+// Writer stages the rows of one subtask.
+func (s *Sink) Writer(ctx context.Context, w connector.WriterContext) (connector.Writer, error) {
+	b, err := storage.Open(ctx, s.config.Path)
+	if err != nil {
+		return nil, classed(err)
+	}
+	return &writer{
+		// A file lives over many calls: each call's own context ends only what it waits for.
+		ctx: context.WithoutCancel(ctx), sink: s, bucket: b, encoder: s.config.Format.Encoder(s.config.Schema),
+		staging: fmt.Sprintf("%s%s/%d.%d/%s-", stagingFolder, w.Job, w.Attempt, w.Restart, snapshot.ShortUID(w.UID)),
+		final:   fmt.Sprintf("part-%s-%s-%%d-%d-%%d", w.Job, snapshot.ShortUID(w.UID), w.Subtask),
+	}, nil
+}
+
+// Committer makes staged files visible.
+func (s *Sink) Committer(ctx context.Context, c connector.CommitterContext) (connector.Committer, error) {
+	b, err := storage.Open(ctx, s.config.Path)
+	if err != nil {
+		return nil, classed(err)
+	}
+	out := &committer{
+		bucket: b, path: s.config.Path, attempt: c.Attempt, others: map[string]storage.Bucket{},
+		staging: stagingFolder + c.Job + "/", uid8: snapshot.ShortUID(c.UID),
+	}
+	if c.Empty {
+		if err := out.refuseEarlier(ctx, c.Job); err != nil {
+			return nil, errors.Join(err, b.Close())
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,96 @@
+package filesystem
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/codec"
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/storage"
+)
+
+// DefaultSplitBytes is the size of a split. Splits of one size, whatever the parallelism, make lateness the same in every
+// run (P4).
+const DefaultSplitBytes = 64 << 20
+
+// SourceConfig says what a source reads.
+type SourceConfig struct {
+	// Path is a file, a folder or a glob, as a local path or a URL that package storage opens. In a URL '?' begins the
+	// query, so it is no wildcard there.
+	Path string
+	// Format reads the lines, and Schema says into which columns.
+	Format codec.Format
+	Schema *batch.Schema
+	// Monitor is how often the folder is listed for new files; 0: once, and the source is bounded.
+	Monitor time.Duration
+	// Order is the order in which splits start (P4).
+	Order connector.SplitOrder
+	// SplitBytes is the size of a split; 0: DefaultSplitBytes.
+	SplitBytes int64
+	// RowsPerSecond limits the whole job; 0: no limit.
+	RowsPerSecond float64
+	// Log is told of files that are refused; nil: nobody is.
+	Log *slog.Logger
+}
+
+// Source is a connector.Source of files. It is safe for concurrent use.
+type Source struct {
+	config   SourceConfig
+	location location
+	refused  atomic.Int64
+}
+
+// NewSource checks the configuration. It does not look at the path.
+func NewSource(c SourceConfig) (*Source, error) {
+	l, err := parseLocation(c.Path)
+	if err != nil {
+		return nil, fmt.Errorf("path %q: %w", c.Path, err)
+	}
+	if c.SplitBytes == 0 {
+		c.SplitBytes = DefaultSplitBytes
+	}
+	if c.SplitBytes < 0 || c.Monitor < 0 || c.RowsPerSecond < 0 {
+		return nil, fmt.Errorf("path %q: split size, monitor interval and rate cannot be negative", c.Path)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Source{config: c, location: l}, nil
+}
+
+// Bounded says that the folder is not monitored.
+func (s *Source) Bounded() bool { return s.config.Monitor == 0 }
+
+// Order is that of the configuration.
+func (s *Source) Order() connector.SplitOrder { return s.config.Order }
+
+// Payload is empty columns of the schema.
+func (s *Source) Payload() batch.Payload { return batch.NewColumns(s.config.Schema) }
+
+// RowsPerSecond is the rate of the configuration.
+func (s *Source) RowsPerSecond() float64 { return s.config.RowsPerSecond }
+
+// Refused is the number of changed files that the enumerator has met, restarts included (P4).
+func (s *Source) Refused() int64 { return s.refused.Load() }
+
+// Enumerator lists the files.
+func (s *Source) Enumerator(ctx context.Context) (connector.Enumerator, error) {
+	b, err := storage.Open(ctx, s.location.root)
+	if err != nil {
+		return nil, classed(err)
+	}
+	return &enumerator{source: s, bucket: b}, nil
+}
+
+// Reader reads splits of the files.
+func (s *Source) Reader(ctx context.Context, _ connector.ReaderContext) (connector.Reader, error) {
+	b, err := storage.Open(ctx, s.location.root)
+	if err != nil {
+		return nil, classed(err)
+	}
+	return newReader(ctx, s, b), nil
+}

@@ -1,0 +1,95 @@
+package filesystem
+
+import (
+	"log/slog"
+
+	"github.com/weirstream/weir/engine/codec"
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/connector/table"
+)
+
+// The options of the connector. Those of Flink have its names and defaults; split-order, split-size and rows-per-second
+// are Weir's own.
+const (
+	optionPath     = "path"
+	optionMonitor  = "source.monitor-interval"
+	optionOrder    = "source.split-order"
+	optionSplit    = "source.split-size"
+	optionRate     = "source.rows-per-second"
+	optionFileSize = "sink.rolling-policy.file-size"
+
+	pathRemedy     = "name a file, a folder or a glob, as a local path or a URL such as s3://bucket/folder"
+	sinkPathRemedy = "name a folder, as a local path or a URL such as s3://bucket/folder"
+)
+
+// TableSource makes the source of a table.
+func TableSource(t table.Spec, f codec.Format, log *slog.Logger) (connector.Source, error) {
+	o := t.Options
+	o.Allow(optionFileSize)
+	c := SourceConfig{Format: f, Schema: t.Schema, Log: log}
+	var err error
+	if c.Path, err = o.Required(optionPath, pathRemedy); err != nil {
+		return nil, err
+	}
+	if c.Monitor, err = o.Duration(optionMonitor, 0); err != nil {
+		return nil, err
+	}
+	if _, set := o.Get(optionMonitor); set && c.Monitor <= 0 {
+		return nil, o.Errorf(optionMonitor, "write a span such as '10 s', or remove it to read once", "it must be longer than nothing")
+	}
+	if c.Order, err = order(o, c.Monitor > 0); err != nil {
+		return nil, err
+	}
+	if c.SplitBytes, err = o.MemorySize(optionSplit, DefaultSplitBytes); err != nil {
+		return nil, err
+	}
+	if c.SplitBytes <= 0 {
+		return nil, o.Errorf(optionSplit, "write a size such as '64 mb'", "it must be at least one byte")
+	}
+	if c.RowsPerSecond, err = o.Float(optionRate, 0); err != nil {
+		return nil, err
+	}
+	if c.RowsPerSecond < 0 {
+		return nil, o.Errorf(optionRate, "write a number of rows, or 0 for no limit", "it cannot be negative")
+	}
+	s, err := NewSource(c)
+	if err != nil {
+		return nil, o.Errorf(optionPath, pathRemedy, "%v", err)
+	}
+	return s, nil
+}
+
+// order reads the order of splits. The default is none for bounded input, and path for a monitored folder (P4).
+func order(o *table.Options, monitored bool) (connector.SplitOrder, error) {
+	values := []string{"none", "path"}
+	if monitored {
+		values = []string{"path", "none"}
+	}
+	v, err := o.OneOf(optionOrder, values...)
+	if v == "path" {
+		return connector.OrderPath, err
+	}
+	return connector.OrderNone, err
+}
+
+// TableSink makes the sink of a table.
+func TableSink(t table.Spec, f codec.Format) (connector.Sink, error) {
+	o := t.Options
+	o.Allow(optionMonitor, optionOrder, optionSplit, optionRate)
+	c := SinkConfig{Format: f, Schema: t.Schema}
+	var err error
+	if c.Path, err = o.Required(optionPath, sinkPathRemedy); err != nil {
+		return nil, err
+	}
+	if c.FileBytes, err = o.MemorySize(optionFileSize, DefaultFileBytes); err != nil {
+		return nil, err
+	}
+	if c.FileBytes <= 0 {
+		return nil, o.Errorf(optionFileSize, "write a size such as '128 mb'", "it must be at least one byte")
+	}
+	s, err := NewSink(c)
+	if err != nil {
+		return nil, o.Errorf(optionPath, sinkPathRemedy, "%v", err)
+	}
+	return s, nil
+}

@@ -1,0 +1,158 @@
+// Package registry knows which connectors and formats there are: the one place that names them all. It makes the source
+// or sink of a table from its declaration.
+//
+// A connector is added here by a line in [New], never by an init function.
+package registry
+
+import (
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weirstream/weir/engine/codec"
+	"github.com/weirstream/weir/engine/codec/csv"
+	"github.com/weirstream/weir/engine/codec/jsonl"
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/connector/blackhole"
+	"github.com/weirstream/weir/engine/connector/datagen"
+	"github.com/weirstream/weir/engine/connector/filesystem"
+	"github.com/weirstream/weir/engine/connector/print"
+	"github.com/weirstream/weir/engine/connector/table"
+)
+
+// Environment is what connectors use of the process.
+type Environment struct {
+	// Stdout and Stderr are where 'print' writes.
+	Stdout, Stderr io.Writer
+	// Log is told what a connector refuses; nil: nobody is.
+	Log *slog.Logger
+	// Now is the clock of 'datagen'.
+	Now func() time.Time
+}
+
+// Registry is the set of connectors. It is safe for concurrent use.
+type Registry struct {
+	connectors map[string]factory
+	formats    map[string]func(*table.Options) (codec.Format, error)
+}
+
+// factory makes the sources and sinks of one connector; nil: it has none.
+type factory struct {
+	source func(table.Spec) (connector.Source, error)
+	sink   func(table.Spec) (connector.Sink, error)
+}
+
+// New returns all connectors of Weir.
+func New(env Environment) *Registry {
+	r := &Registry{formats: map[string]func(*table.Options) (codec.Format, error){
+		"json": jsonl.FromOptions,
+		"csv":  csv.FromOptions,
+	}}
+	r.connectors = map[string]factory{
+		"filesystem": {
+			source: func(t table.Spec) (connector.Source, error) {
+				f, err := r.format(t)
+				if err != nil {
+					return nil, err
+				}
+				return filesystem.TableSource(t, f, env.Log)
+			},
+			sink: func(t table.Spec) (connector.Sink, error) {
+				f, err := r.format(t)
+				if err != nil {
+					return nil, err
+				}
+				return filesystem.TableSink(t, f)
+			},
+		},
+		"datagen": {
+			source: func(t table.Spec) (connector.Source, error) { return datagen.TableSource(t, env.Now) },
+		},
+		"print": {
+			sink: func(t table.Spec) (connector.Sink, error) { return newPrint(t, env) },
+		},
+		"blackhole": {
+			sink: func(table.Spec) (connector.Sink, error) { return blackhole.New(), nil },
+		},
+	}
+	return r
+}
+
+// Source makes the source of a table whose option 'connector' is name. Errors are those of options.
+func (r *Registry) Source(name string, t table.Spec) (connector.Source, error) {
+	f, err := r.find(name, t, func(f factory) bool { return f.source != nil }, "reads")
+	if err != nil {
+		return nil, err
+	}
+	return f.source(t)
+}
+
+// Sink makes the sink of a table whose option 'connector' is name. Errors are those of options.
+func (r *Registry) Sink(name string, t table.Spec) (connector.Sink, error) {
+	f, err := r.find(name, t, func(f factory) bool { return f.sink != nil }, "writes")
+	if err != nil {
+		return nil, err
+	}
+	return f.sink(t)
+}
+
+const optionConnector, optionFormat = "connector", "format"
+
+// find returns the connector that can do what is asked of it.
+func (r *Registry) find(name string, t table.Spec, can func(factory) bool, does string) (factory, error) {
+	t.Options.Allow(optionConnector)
+	f, ok := r.connectors[name]
+	if ok && can(f) {
+		return f, nil
+	}
+	var able []string
+	for _, n := range slices.Sorted(maps.Keys(r.connectors)) {
+		if can(r.connectors[n]) {
+			able = append(able, n)
+		}
+	}
+	if ok {
+		return f, t.Options.Errorf(optionConnector, "those that can are "+quoted(able), "no table with the connector '%s' %s rows", name, does)
+	}
+	return f, t.Options.Errorf(optionConnector, hint(name, able), "there is no connector '%s'", name)
+}
+
+// format makes the format of a table.
+func (r *Registry) format(t table.Spec) (codec.Format, error) {
+	names := slices.Sorted(maps.Keys(r.formats))
+	name, err := t.Options.Required(optionFormat, "write one of "+quoted(names))
+	if err != nil {
+		return nil, err
+	}
+	read, ok := r.formats[name]
+	if !ok {
+		return nil, t.Options.Errorf(optionFormat, hint(name, names), "there is no format '%s'", name)
+	}
+	return read(t.Options)
+}
+
+// hint says what a wrong name might have meant.
+func hint(name string, known []string) string {
+	if near := table.Nearest(name, known); near != "" {
+		return "did you mean '" + near + "'?"
+	}
+	return "write one of " + quoted(known)
+}
+
+func quoted(names []string) string { return "'" + strings.Join(names, "', '") + "'" }
+
+// newPrint makes the sink of a table that is printed.
+func newPrint(t table.Spec, env Environment) (connector.Sink, error) {
+	toStderr, err := t.Options.Bool("standard-error", false)
+	if err != nil {
+		return nil, err
+	}
+	out := env.Stdout
+	if toStderr {
+		out = env.Stderr
+	}
+	return print.New(out, t.Options.String("print-identifier", "")), nil
+}
