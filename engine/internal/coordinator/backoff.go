@@ -1,0 +1,76 @@
+package coordinator
+
+import (
+	"time"
+
+	"github.com/weirstream/weir/engine/fault"
+)
+
+// equalFailures is the number of equal failures at one position after which an unclassified error is permanent (P13).
+const equalFailures = 3
+
+// The waits between the tries of one operation on storage: transient errors are repeated within storage already.
+const (
+	retryInitial = 500 * time.Millisecond
+	retryMost    = 30 * time.Second
+)
+
+// jitterShare is the part of a delay that is random, half of it below and half above.
+const jitterShare = 0.2
+
+// jittered returns initial * 2^failures, at most most, with jitter by a random number in [0, 1).
+func jittered(initial, most time.Duration, failures int, random float64) time.Duration {
+	d := initial
+	for range failures {
+		if d >= most/2 {
+			d = most
+			break
+		}
+		d *= 2
+	}
+	d = min(d, most)
+	return time.Duration(float64(d) * (1 - jitterShare/2 + jitterShare*random))
+}
+
+// repeats counts equal failures at one position.
+type repeats struct {
+	text     string
+	position int64
+	count    int
+}
+
+// permanent tells whether an error is permanent, by its class or because it is the third that is equal (P13).
+func (r *repeats) permanent(err error, position int64) bool {
+	class := fault.ClassOf(err)
+	if class != fault.Unknown {
+		r.count = 0
+		return class == fault.Permanent
+	}
+	text := err.Error()
+	if r.count == 0 || r.text != text || r.position != position {
+		*r = repeats{text: text, position: position}
+	}
+	r.count++
+	return r.count >= equalFailures
+}
+
+// retry is an operation that is tried again until it succeeds or fails for good.
+type retry struct {
+	underWay bool
+	failures int
+	at       time.Duration // of the next try
+	last     error
+	repeats  repeats
+}
+
+// begin notes that the operation has been started.
+func (r *retry) begin() { r.underWay = true }
+
+// failed notes a failure, and tells whether it is permanent; if not, the next try is due at r.at.
+func (r *retry) failed(now time.Duration, err error, random float64) (permanent bool) {
+	r.underWay = false
+	r.last = err
+	r.at = now + jittered(retryInitial, retryMost, r.failures, random)
+	r.failures++
+	return r.repeats.permanent(err, 0)
+}

@@ -1,0 +1,210 @@
+package coordinator
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// Coordinator is the state of a run. It is owned by one goroutine.
+type Coordinator struct {
+	cfg Config
+
+	now     time.Duration
+	effects []Effect
+	// wake is the earliest time that a decision waits for.
+	wake  timer
+	ended bool // Exit has been said
+
+	execution execution
+	chain     chain
+	sources   []*source
+	requests  []*request
+	interrupt interrupt
+	status    counters
+}
+
+// timer is a point in time that may be set.
+type timer struct {
+	at  time.Duration
+	set bool
+}
+
+// New returns the coordinator of an attempt. It fails if the configuration is wrong, or the restored positions of a
+// source are damaged.
+func New(cfg Config) (*Coordinator, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("coordinator: %w", err)
+	}
+	c := &Coordinator{cfg: cfg}
+	c.chain.nextID = cfg.FirstCheckpoint
+	c.chain.head = cfg.Restored
+	if m := cfg.Restored; m != nil && !cfg.Foreign {
+		c.chain.retained = m.Retained
+		c.chain.confirmed = m.Confirmed
+	}
+	for _, s := range cfg.Sources {
+		c.sources = append(c.sources, &source{cfg: s, parallelism: cfg.Parallelism})
+	}
+	if err := c.restoreSources(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Step takes an event at a time and returns what is to be done about it. now is monotonic time since any origin.
+func (c *Coordinator) Step(now time.Duration, e Event) []Effect {
+	c.effects = nil
+	if c.ended {
+		return nil
+	}
+	c.now = max(c.now, now)
+	c.handle(e)
+	c.advance()
+	return c.effects
+}
+
+// NextDeadline returns the time at which a Tick is due; false: only an event can change anything.
+func (c *Coordinator) NextDeadline() (time.Duration, bool) {
+	return c.wake.at, c.wake.set && !c.ended
+}
+
+// handle notes what has happened; what follows from it is decided by advance, or at once where it must be in the same Step.
+func (c *Coordinator) handle(e Event) {
+	switch e := e.(type) {
+	case Started:
+		c.start()
+	case Tick:
+	case Discovered:
+		c.discovered(e)
+	case DiscoverFailed:
+		c.discoverFailed(e)
+	case Reported:
+		c.reported(e)
+	case TasksStopped:
+		c.tasksStopped(e)
+	case Published:
+		c.published(e)
+	case PublishFailed:
+		c.publishFailed(e)
+	case Committed:
+		c.committed(e)
+	case CommitFailed:
+		c.commitFailed(e)
+	case Exported:
+		c.exported(e)
+	case ExportFailed:
+		c.exportFailed(e)
+	case TargetProbed:
+		c.targetProbed(e)
+	case TargetProbeFailed:
+		c.targetProbeFailed(e)
+	case SavepointRequested:
+		c.requested(&request{kind: SavepointRequest, id: e.ID, target: e.Target}, e.Deadline)
+	case StopRequested:
+		c.requested(&request{kind: StopRequest, id: e.ID, target: e.Target, drain: e.Drain}, e.Deadline)
+	case CheckpointRequested:
+		c.requested(&request{kind: CheckpointRequest, id: e.ID}, e.Deadline)
+	case CancelRequested:
+		c.exit(Cancelled, nil)
+	case InterruptRequested:
+		c.interrupted()
+	default:
+		panic(fmt.Sprintf("coordinator: unknown event %T", e))
+	}
+}
+
+// advance makes every decision that is due, until there is none. Decisions look at the state alone, not at the event, so
+// that none depends on the order of events. What waits for a time registers it by calling reached.
+func (c *Coordinator) advance() {
+	decisions := []func(){
+		c.advanceFailure,
+		c.advanceInterrupt,
+		c.advanceExecution,
+		c.advanceDiscovery,
+		c.advanceCheckpoint,
+		c.advanceRequests,
+		c.advanceTrigger,
+		c.advanceEnd,
+	}
+	for {
+		before := len(c.effects)
+		c.wake = timer{}
+		for _, decide := range decisions {
+			if c.ended {
+				return
+			}
+			decide()
+		}
+		if len(c.effects) == before {
+			return
+		}
+	}
+}
+
+// reached tells whether t has come, and if not sees to it that the driver calls at t.
+func (c *Coordinator) reached(t time.Duration) bool {
+	if c.now >= t {
+		return true
+	}
+	if !c.wake.set || t < c.wake.at {
+		c.wake = timer{at: t, set: true}
+	}
+	return false
+}
+
+func (c *Coordinator) emit(e Effect) { c.effects = append(c.effects, e) }
+
+func (c *Coordinator) logf(level slog.Level, format string, args ...any) {
+	c.emit(Log{Level: level, Text: fmt.Sprintf(format, args...)})
+}
+
+// start begins the run: the commits of the restored checkpoint are confirmed while the tasks restore (P10), but no
+// checkpoint is triggered before they are.
+func (c *Coordinator) start() {
+	c.recommit()
+	if c.cfg.OnlyFinish {
+		c.chain.ending = c.cfg.Restored.Outcome
+		c.chain.finishBy = c.now + c.cfg.FinishDeadline
+		return
+	}
+	c.deploy()
+}
+
+// exit ends the run. Whoever still waits for an answer gets one first.
+func (c *Coordinator) exit(o Outcome, err error) {
+	reason := fmt.Errorf("the run has ended (%s)", o)
+	if err != nil {
+		reason = fmt.Errorf("%w: %w", reason, err)
+	}
+	for _, r := range c.requests {
+		c.refuse(r, reason)
+	}
+	c.emit(Exit{Outcome: o, Err: err})
+	c.ended = true
+}
+
+// fenced ends the run if err says that a later attempt has claimed the job: nothing is done after it (P1).
+func (c *Coordinator) fenced(err error) bool {
+	var fenced *snapshot.FencedError
+	if !errors.As(err, &fenced) {
+		return false
+	}
+	c.exit(Fenced, err)
+	return true
+}
+
+// outcomeOf translates the outcome of the checkpoint that ended the job.
+func outcomeOf(o snapshot.Outcome) Outcome {
+	switch o {
+	case snapshot.Stopped:
+		return Stopped
+	case snapshot.Drained:
+		return Drained
+	default:
+		return Completed
+	}
+}

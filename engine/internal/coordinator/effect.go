@@ -1,0 +1,176 @@
+package coordinator
+
+import (
+	"log/slog"
+
+	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// Effect is something to do. Effects are begun in their order; those that take long go on beside the coordinator and are
+// answered by an event.
+type Effect interface{ effect() }
+
+type (
+	// Deploy starts the execution of a restart from a snapshot; nil: empty. The queues for commands to its source subtasks
+	// exist when it has been carried out, even if the subtasks do not run yet.
+	Deploy struct {
+		Restart int64
+		From    *snapshot.Metadata
+	}
+	// CancelTasks stops an execution; answered by TasksStopped.
+	CancelTasks struct{ Restart int64 }
+	// SendCommand puts a command into the queue of a source subtask.
+	SendCommand struct {
+		Restart int64
+		Source  string // uid
+		Subtask int
+		Command message.Command
+	}
+	// AbortCheckpoint tells every subtask that a checkpoint will not become complete, before any later Trigger is sent.
+	AbortCheckpoint struct {
+		Restart    int64
+		Checkpoint int64
+	}
+
+	// Discover asks a source's enumerator what is new since Seen. At most one is under way for each source.
+	Discover struct {
+		Source string
+		Seen   []byte
+	}
+
+	// Publish makes a checkpoint complete. It is repeated with the same metadata until it is decided (P1). The driver sets
+	// its Time, once; attempt and nonce are set by the chain.
+	Publish struct{ Metadata *snapshot.Metadata }
+	// Commit makes the output of a complete checkpoint visible.
+	Commit struct {
+		Checkpoint int64
+		Sinks      []SinkCommittables
+	}
+	// Forget removes what was staged for committables whose commit a complete checkpoint records as confirmed (P10). No
+	// answer: what is left is removed by a later attempt's SweepStaged.
+	Forget struct{ Sinks []SinkCommittables }
+	// SweepStaged removes what lower attempts have staged and Live does not name; it lists every sink. No answer.
+	SweepStaged struct{ Live []SinkCommittables }
+	// Sweep deletes what the newest complete checkpoint no longer retains. No answer; the driver has one under way at a
+	// time, of the newest.
+	Sweep struct{ Newest *snapshot.Metadata }
+
+	// ProbeTarget writes to the place of a savepoint before anything else is done for it (P3).
+	ProbeTarget struct{ ID, Target string }
+	// Export makes a savepoint of a checkpoint whose commits are confirmed.
+	Export struct {
+		ID, Target string
+		Metadata   *snapshot.Metadata
+	}
+
+	// Reply answers everyone who waits for a request.
+	Reply struct {
+		Kind   RequestKind
+		ID     string
+		Result Result
+		Err    error
+	}
+	// Log tells people what was decided.
+	Log struct {
+		Level slog.Level
+		Text  string
+	}
+	// Exit is the last effect. Whatever still runs is stopped; no event has any effect any more.
+	Exit struct {
+		Outcome Outcome
+		Err     error // why: always with Fenced and Failed; with Interrupted if there is no last checkpoint
+	}
+)
+
+func (Deploy) effect()          {}
+func (CancelTasks) effect()     {}
+func (SendCommand) effect()     {}
+func (AbortCheckpoint) effect() {}
+func (Discover) effect()        {}
+func (Publish) effect()         {}
+func (Commit) effect()          {}
+func (Forget) effect()          {}
+func (SweepStaged) effect()     {}
+func (Sweep) effect()           {}
+func (ProbeTarget) effect()     {}
+func (Export) effect()          {}
+func (Reply) effect()           {}
+func (Log) effect()             {}
+func (Exit) effect()            {}
+
+// SinkCommittables are the committables of one sink.
+type SinkCommittables struct {
+	UID          string
+	Committables [][]byte
+}
+
+// RequestKind tells requests of one id apart.
+type RequestKind uint8
+
+// The kinds of requests that are answered.
+const (
+	SavepointRequest RequestKind = iota + 1
+	StopRequest
+	CheckpointRequest
+)
+
+func (k RequestKind) String() string {
+	switch k {
+	case SavepointRequest:
+		return "savepoint"
+	case StopRequest:
+		return "stop"
+	case CheckpointRequest:
+		return "checkpoint"
+	}
+	return "unknown request"
+}
+
+// Result is the answer to a request that succeeded.
+type Result struct {
+	Checkpoint int64
+	Outcome    snapshot.Outcome // of the checkpoint
+	Path       string           // of the savepoint; empty: none was asked for
+	Bytes      int64            // of the savepoint
+}
+
+// Outcome is how the run ended.
+type Outcome uint8
+
+const (
+	// Completed: the bounded input is processed and committed.
+	Completed Outcome = iota + 1
+	// Stopped: by a request, and may go on from its last checkpoint.
+	Stopped
+	// Drained: by a request that ended event time first.
+	Drained
+	// Cancelled: by a request, at once.
+	Cancelled
+	// Interrupted: by a signal, with a last checkpoint if there was time for one.
+	Interrupted
+	// Fenced: a later attempt has claimed the job.
+	Fenced
+	// Failed: a permanent error.
+	Failed
+)
+
+func (o Outcome) String() string {
+	switch o {
+	case Completed:
+		return "Completed"
+	case Stopped:
+		return "Stopped"
+	case Drained:
+		return "Drained"
+	case Cancelled:
+		return "Cancelled"
+	case Interrupted:
+		return "Interrupted"
+	case Fenced:
+		return "Fenced"
+	case Failed:
+		return "Failed"
+	}
+	return "unknown outcome"
+}

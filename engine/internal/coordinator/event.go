@@ -1,0 +1,109 @@
+package coordinator
+
+import (
+	"time"
+
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/internal/message"
+)
+
+// Event is something that has happened.
+type Event interface{ event() }
+
+// Errors in events are classified by package fault (P13); a *snapshot.FencedError in any of them ends the run as fenced.
+type (
+	// Started is the first event, once.
+	Started struct{}
+	// Tick says that NextDeadline has come. One too many does no harm.
+	Tick struct{}
+
+	// Discovered and DiscoverFailed answer Discover.
+	Discovered struct {
+		Source    string
+		Discovery connector.Discovery
+	}
+	DiscoverFailed struct {
+		Source string
+		Err    error
+	}
+
+	// Reported is what a subtask of a restart says. An execution that could not be started is a message.Failed of no subtask.
+	Reported struct {
+		Restart int64
+		Report  message.Report
+	}
+	// TasksStopped answers CancelTasks: nothing of that execution is left, and no message of it follows.
+	TasksStopped struct{ Restart int64 }
+
+	// Published and PublishFailed answer Publish: Err is what snapshot.Chain.Publish returned.
+	Published     struct{ Checkpoint int64 }
+	PublishFailed struct {
+		Checkpoint int64
+		Err        error
+	}
+	// Committed and CommitFailed answer Commit. Committed means every committable of every sink.
+	Committed    struct{ Checkpoint int64 }
+	CommitFailed struct {
+		Checkpoint int64
+		Err        error
+	}
+	// Exported and ExportFailed answer Export.
+	Exported struct {
+		ID    string
+		Path  string
+		Bytes int64
+	}
+	ExportFailed struct {
+		ID  string
+		Err error
+	}
+	// TargetProbed and TargetProbeFailed answer ProbeTarget.
+	TargetProbed      struct{ ID string }
+	TargetProbeFailed struct {
+		ID  string
+		Err error
+	}
+
+	// SavepointRequested asks for a savepoint in Target. Its id is chosen by who asks: asking again for an id joins the
+	// request if it is under way, whatever the target, and is answered as before if it has succeeded (P3).
+	SavepointRequested struct {
+		ID, Target string
+		Deadline   time.Duration // from now; 0: Config.RequestDeadline
+	}
+	// StopRequested asks for the end of the job, with a savepoint unless Target is empty. Savepoints and stops share one
+	// space of ids, because the savepoints' folders do.
+	StopRequested struct {
+		ID, Target string
+		Drain      bool
+		Deadline   time.Duration
+	}
+	// CheckpointRequested asks for a checkpoint now.
+	CheckpointRequested struct {
+		ID       string
+		Deadline time.Duration
+	}
+	// CancelRequested ends the job at once, without a checkpoint.
+	CancelRequested struct{}
+	// InterruptRequested is SIGINT or SIGTERM: a last checkpoint without outcome, then the end. The second ends at once.
+	InterruptRequested struct{}
+)
+
+func (Started) event()             {}
+func (Tick) event()                {}
+func (Discovered) event()          {}
+func (DiscoverFailed) event()      {}
+func (Reported) event()            {}
+func (TasksStopped) event()        {}
+func (Published) event()           {}
+func (PublishFailed) event()       {}
+func (Committed) event()           {}
+func (CommitFailed) event()        {}
+func (Exported) event()            {}
+func (ExportFailed) event()        {}
+func (TargetProbed) event()        {}
+func (TargetProbeFailed) event()   {}
+func (SavepointRequested) event()  {}
+func (StopRequested) event()       {}
+func (CheckpointRequested) event() {}
+func (CancelRequested) event()     {}
+func (InterruptRequested) event()  {}

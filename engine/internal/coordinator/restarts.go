@@ -1,0 +1,241 @@
+package coordinator
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// phase is what the tasks are doing.
+type phase uint8
+
+const (
+	// idle: nothing was deployed.
+	idle phase = iota
+	// deploying: some subtasks have not said that they run.
+	deploying
+	// running: all subtasks run.
+	running
+	// cancelling: the execution has failed, or is not needed any more, and is being stopped.
+	cancelling
+	// waiting: nothing runs; the next execution is deployed after a delay.
+	waiting
+)
+
+func (p phase) String() string {
+	return [...]string{"Idle", "Deploying", "Running", "Cancelling", "Waiting"}[p]
+}
+
+// execution is the current run of the tasks. Under one coordinator it is numbered by restart (P1 "Names").
+type execution struct {
+	restart int64
+	phase   phase
+	up      map[message.Subtask]bool // those that run
+
+	since    time.Duration // when it began to run
+	delay    time.Duration // before the next one
+	cancelBy time.Duration
+	deployAt time.Duration
+
+	failures int // since the delay started anew
+	repeats  repeats
+	last     error
+
+	// fatal is the permanent error that ends the run, by fatalBy at the latest.
+	fatal   error
+	fatalBy time.Duration
+}
+
+// deploy starts an execution from the newest complete checkpoint.
+func (c *Coordinator) deploy() {
+	x := &c.execution
+	if x.phase != idle {
+		x.restart++
+		if err := c.restoreSources(); err != nil {
+			c.exit(Failed, err)
+			return
+		}
+	}
+	x.phase = deploying
+	x.up = map[message.Subtask]bool{}
+	c.emit(Deploy{Restart: x.restart, From: c.chain.head})
+	for _, s := range c.sources {
+		c.settle(s)
+	}
+}
+
+// reported takes a message of a subtask. Messages of other restarts are refused (P1).
+func (c *Coordinator) reported(e Reported) {
+	x := &c.execution
+	failed, isFailure := e.Report.(message.Failed)
+	alive := x.phase == deploying || x.phase == running
+	if e.Restart != x.restart || !alive && !(isFailure && x.phase == cancelling) {
+		c.status.dropped++
+		return
+	}
+	if isFailure {
+		c.taskFailed(failureOf(failed))
+		return
+	}
+	switch r := e.Report.(type) {
+	case message.Running:
+		if c.known(r.Subtask) {
+			c.subtaskRuns(r.Subtask)
+		}
+	case message.Ack:
+		if c.known(r.Subtask) {
+			c.acked(r)
+		}
+	case message.Decline:
+		if c.known(r.Subtask) {
+			c.declined(r)
+		}
+	default:
+		c.sourceReported(r)
+	}
+}
+
+func failureOf(f message.Failed) error {
+	if f.Task == "" {
+		return f.Err
+	}
+	return fmt.Errorf("subtask %s/%d: %w", f.Task, f.Index, f.Err)
+}
+
+// known tells whether the job has a subtask. If not the execution is not the one that was deployed.
+func (c *Coordinator) known(t message.Subtask) bool {
+	if slices.Contains(c.cfg.Tasks, t.Task) && t.Index >= 0 && t.Index < c.cfg.Parallelism {
+		return true
+	}
+	c.taskFailed(fmt.Errorf("a message came from subtask %s/%d, which the job does not have", t.Task, t.Index))
+	return false
+}
+
+func (c *Coordinator) subtaskRuns(t message.Subtask) {
+	x := &c.execution
+	x.up[t] = true
+	if x.phase == deploying && len(x.up) == len(c.cfg.Tasks)*c.cfg.Parallelism {
+		x.phase = running
+		x.since = c.now
+		c.chain.next = c.now + c.cfg.Interval
+	}
+}
+
+// taskFailed restarts the execution, or ends the run if the error is permanent (P13). A permanent error counts also when
+// it arrives after the transient ones that it may have caused. Once a checkpoint with an outcome is complete no task
+// matters any more (P3).
+func (c *Coordinator) taskFailed(err error) {
+	x := &c.execution
+	switch {
+	case c.chain.ending != snapshot.None || c.fenced(err):
+	case x.phase == cancelling:
+		if fault.ClassOf(err) == fault.Permanent {
+			c.fail(err)
+		}
+	case x.repeats.permanent(err, c.headID()):
+		c.stopTasks(err)
+		c.fail(err)
+	default:
+		c.restartTasks(err, c.nextDelay())
+	}
+}
+
+// headID is the position of P13: failures are at the same one if no checkpoint has completed in between.
+func (c *Coordinator) headID() int64 {
+	if c.chain.head == nil {
+		return 0
+	}
+	return c.chain.head.ID
+}
+
+// fail ends the run with a permanent error. If a checkpoint is being published the end waits for the decision: it may be
+// the one that ends the job, and then the error has come too late to matter.
+func (c *Coordinator) fail(err error) {
+	x := &c.execution
+	if x.fatal == nil {
+		x.fatal = err
+		x.fatalBy = c.now + c.cfg.FinishDeadline
+	}
+}
+
+// nextDelay is the delay before the next restart, longer for each failure, until the job has run for long without one.
+func (c *Coordinator) nextDelay() time.Duration {
+	x, p := &c.execution, c.cfg.Restart
+	if x.phase == running && c.now-x.since >= p.ResetAfter {
+		x.failures = 0
+	}
+	d := jittered(p.InitialDelay, p.MaxDelay, x.failures, c.cfg.Random())
+	x.failures++
+	return d
+}
+
+// restartTasks stops the execution; the next one is deployed after delay.
+func (c *Coordinator) restartTasks(err error, delay time.Duration) {
+	c.logf(slog.LevelWarn, "the job restarts: %v", err)
+	c.execution.delay = delay
+	c.status.restarts++
+	c.stopTasks(err)
+}
+
+// stopTasks stops the execution because of an error. A checkpoint that is not being published yet is aborted; one that is
+// may be what the next execution starts from.
+func (c *Coordinator) stopTasks(err error) {
+	c.execution.last = err
+	if ck := c.chain.current; ck != nil && ck.stage == acking {
+		c.abort(fmt.Errorf("the execution stops: %w", err))
+	}
+	c.cancelTasks()
+}
+
+// cancelTasks cancels what runs.
+func (c *Coordinator) cancelTasks() {
+	x := &c.execution
+	if x.phase != deploying && x.phase != running {
+		return
+	}
+	x.phase = cancelling
+	x.cancelBy = c.now + c.cfg.CancelDeadline
+	c.emit(CancelTasks{Restart: x.restart})
+}
+
+func (c *Coordinator) tasksStopped(e TasksStopped) {
+	x := &c.execution
+	if x.phase != cancelling || e.Restart != x.restart {
+		return
+	}
+	x.phase = waiting
+	x.deployAt = c.now + x.delay
+}
+
+// undecided tells whether it is not known which checkpoint is the newest complete one (P1).
+func (c *Coordinator) undecided() bool {
+	return c.chain.current != nil && c.chain.current.stage == publishing
+}
+
+// advanceFailure ends the run for a permanent error.
+func (c *Coordinator) advanceFailure() {
+	x := &c.execution
+	if x.fatal != nil && c.chain.ending == snapshot.None && (!c.undecided() || c.reached(x.fatalBy)) {
+		c.exit(Failed, x.fatal)
+	}
+}
+
+// advanceExecution deploys the next execution when it is due, and gives up one that does not stop.
+func (c *Coordinator) advanceExecution() {
+	x := &c.execution
+	if x.fatal != nil || c.chain.ending != snapshot.None {
+		return
+	}
+	switch {
+	case x.phase == cancelling && c.reached(x.cancelBy):
+		c.exit(Failed, fmt.Errorf("the tasks did not stop within %v, so they cannot be restarted in this process: %w",
+			c.cfg.CancelDeadline, x.last))
+	case x.phase == waiting && !c.undecided() && c.reached(x.deployAt):
+		c.deploy()
+	}
+}

@@ -1,0 +1,393 @@
+package coordinator
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// split is a split and how far it was read before this execution.
+type split struct {
+	connector.Split
+	seq      uint64 // place in the order of discovery, in which splits start
+	position []byte
+	maxTime  int64 // snapshot.NoTime: none was emitted
+}
+
+// begun tells whether something of the split was read before.
+func (s *split) begun() bool { return len(s.position) > 0 || s.maxTime != snapshot.NoTime }
+
+// source is the enumerator's part of a source: what is known, what waits, and who reads what.
+type source struct {
+	cfg         Source
+	parallelism int
+
+	// queue holds the splits that no reader has, in the order in which they start.
+	queue    []split
+	assigned map[string]split
+	nextSeq  uint64
+	// bounds holds for each chain the highest event time known to be emitted from its splits that have started; for a
+	// split of the chain that has not, it is the predecessor's watermark plus the delay (P4). It only rises.
+	bounds map[string]int64
+
+	seen       []byte
+	done       bool // nothing more will be discovered
+	discovered bool // a discovery has finished in this execution, or none is needed
+	underWay   bool // a Discover is not answered
+	stale      bool // its answer continues what an earlier execution had seen
+	discoverAt time.Duration
+	discovery  retry
+
+	// waits holds the subtasks that have asked for a split and got none, in that order.
+	waits    []int
+	noMore   bool // NoMoreSplits was sent
+	hold     int64
+	finished map[int]bool // subtasks that have Ended
+}
+
+// chainOf names the chain that a split belongs to: all splits are one with OrderPath; those without a name are alone.
+func (s *source) chainOf(p connector.Split) string {
+	switch {
+	case s.cfg.Order == connector.OrderPath:
+		return ""
+	case p.Chain == "":
+		return p.ID
+	}
+	return p.Chain
+}
+
+// restoreSources takes the splits of all sources back to the newest complete checkpoint.
+func (c *Coordinator) restoreSources() error {
+	for _, s := range c.sources {
+		var state *snapshot.OperatorState
+		if c.chain.head != nil {
+			state = c.chain.head.Operator(s.cfg.UID)
+		}
+		if err := s.restore(state); err != nil {
+			return fmt.Errorf("restore the splits of source %s: %w", s.cfg.UID, err)
+		}
+		s.discoverAt = c.now
+	}
+	return nil
+}
+
+// restore makes the queue of a snapshot's splits: those that readers had go on in the order in which they were found.
+func (s *source) restore(state *snapshot.OperatorState) error {
+	*s = source{
+		cfg:         s.cfg,
+		parallelism: s.parallelism,
+		assigned:    map[string]split{},
+		bounds:      map[string]int64{},
+		stale:       s.underWay,
+		underWay:    s.underWay,
+		hold:        snapshot.NoTime, // what a subtask takes for granted
+		finished:    map[int]bool{},
+	}
+	if state == nil {
+		return nil
+	}
+	e, err := decodeEnumerator(state.Enumerator)
+	if err != nil {
+		return err
+	}
+	s.seen, s.done, s.discovered, s.nextSeq = e.seen, e.done, e.done, e.nextSeq
+	s.queue = e.queue
+	for _, b := range e.bounds {
+		s.bounds[b.chain] = b.maxTime
+	}
+	if err := s.takeBack(state, e.assigned); err != nil {
+		return err
+	}
+	slices.SortStableFunc(s.queue, func(a, b split) int { return cmp.Compare(a.seq, b.seq) })
+	return nil
+}
+
+// takeBack queues what the readers had.
+func (s *source) takeBack(state *snapshot.OperatorState, assigned []reference) error {
+	known := map[string]reference{}
+	for _, r := range assigned {
+		known[r.id] = r
+	}
+	queued := map[string]bool{}
+	for _, p := range s.queue {
+		if queued[p.ID] {
+			return fmt.Errorf("split %q is there twice", p.ID)
+		}
+		queued[p.ID] = true
+	}
+	for _, subtask := range state.Subtasks {
+		for _, p := range subtask.Splits {
+			r, ok := known[p.ID]
+			if !ok || queued[p.ID] {
+				return fmt.Errorf("split %q of subtask %d was assigned to nobody, or is there twice", p.ID, subtask.Index)
+			}
+			queued[p.ID] = true
+			back := split{
+				Split:    connector.Split{ID: p.ID, Chain: r.chain, Spec: p.Spec},
+				seq:      r.seq,
+				position: p.Position,
+				maxTime:  p.MaxTime,
+			}
+			if p.Done {
+				s.emitted(back.Split, p.MaxTime)
+				continue
+			}
+			s.queue = append(s.queue, back)
+		}
+	}
+	return nil
+}
+
+// snapshot is the enumerator's state of the checkpoint whose trigger is sent in this Step (P4).
+func (s *source) snapshot() []byte {
+	s.forgetChains()
+	e := enumerator{seen: s.seen, done: s.done, nextSeq: s.nextSeq, queue: s.queue}
+	for chain, maxTime := range s.bounds {
+		e.bounds = append(e.bounds, bound{chain: chain, maxTime: maxTime})
+	}
+	slices.SortFunc(e.bounds, func(a, b bound) int { return cmp.Compare(a.chain, b.chain) })
+	for _, p := range s.assigned {
+		e.assigned = append(e.assigned, reference{id: p.ID, chain: p.Chain, seq: p.seq})
+	}
+	slices.SortFunc(e.assigned, func(a, b reference) int { return cmp.Compare(a.seq, b.seq) })
+	return e.encode()
+}
+
+// forgetChains drops the chains of which nothing is left, so that a folder that is monitored for years needs no memory
+// for each file. The one chain of OrderPath stays: what is found next continues it.
+func (s *source) forgetChains() {
+	if s.cfg.Order == connector.OrderPath {
+		return
+	}
+	live := map[string]bool{}
+	for i := range s.queue {
+		live[s.chainOf(s.queue[i].Split)] = true
+	}
+	for _, p := range s.assigned {
+		live[s.chainOf(p.Split)] = true
+	}
+	for chain := range s.bounds {
+		if !live[chain] {
+			delete(s.bounds, chain)
+		}
+	}
+}
+
+// emitted notes how far a split that has started was emitted.
+func (s *source) emitted(p connector.Split, maxTime int64) {
+	chain := s.chainOf(p)
+	if known, ok := s.bounds[chain]; maxTime != snapshot.NoTime && (!ok || maxTime > known) {
+		s.bounds[chain] = maxTime
+	}
+}
+
+// advanceDiscovery asks the enumerators that are due.
+func (c *Coordinator) advanceDiscovery() {
+	if p := c.execution.phase; p != deploying && p != running {
+		return
+	}
+	for _, s := range c.sources {
+		if !s.done && !s.underWay && c.reached(s.discoverAt) {
+			s.underWay = true
+			c.emit(Discover{Source: s.cfg.UID, Seen: s.seen})
+		}
+	}
+}
+
+func (c *Coordinator) source(uid string) *source {
+	for _, s := range c.sources {
+		if s.cfg.UID == uid {
+			return s
+		}
+	}
+	return nil
+}
+
+func (c *Coordinator) discovered(e Discovered) {
+	s := c.source(e.Source)
+	if s == nil || !s.underWay {
+		return
+	}
+	s.underWay = false
+	if s.stale { // it continued what the execution before had seen, of which this one has forgotten the newest part
+		s.stale = false
+		return
+	}
+	s.discovery = retry{}
+	s.discovered = true
+	s.seen, s.done = e.Discovery.Seen, e.Discovery.Done
+	s.discoverAt = c.now + e.Discovery.Next
+	for _, p := range e.Discovery.Splits {
+		if s.holds(p.ID) {
+			c.logf(slog.LevelWarn, "source %s found split %q a second time; it is read once", e.Source, p.ID)
+			continue
+		}
+		s.queue = append(s.queue, split{Split: p, seq: s.nextSeq, maxTime: snapshot.NoTime})
+		s.nextSeq++
+	}
+	c.settle(s)
+}
+
+// holds tells whether a split waits or is being read.
+func (s *source) holds(id string) bool {
+	if _, ok := s.assigned[id]; ok {
+		return true
+	}
+	return slices.ContainsFunc(s.queue, func(p split) bool { return p.ID == id })
+}
+
+func (c *Coordinator) discoverFailed(e DiscoverFailed) {
+	s := c.source(e.Source)
+	if s == nil || !s.underWay || c.fenced(e.Err) {
+		return
+	}
+	s.underWay, s.stale = false, false
+	err := fmt.Errorf("find the splits of source %s: %w", e.Source, e.Err)
+	if s.discovery.failed(c.now, err, c.cfg.Random()) {
+		c.stopTasks(err)
+		c.fail(err)
+		return
+	}
+	s.discoverAt = s.discovery.at
+	c.logf(slog.LevelWarn, "%v; trying again", err)
+}
+
+// sourceReported takes what only source subtasks say.
+func (c *Coordinator) sourceReported(r message.Report) {
+	switch r := r.(type) {
+	case message.SplitWanted:
+		c.withSource(r.Subtask, func(s *source) { s.wanted(r.Index) })
+	case message.SplitProgress:
+		c.withSplit(r.Subtask, r.Split, func(s *source, p split) { s.emitted(p.Split, r.MaxTime) })
+	case message.SplitDone:
+		c.withSplit(r.Subtask, r.Split, func(s *source, p split) {
+			s.emitted(p.Split, r.MaxTime)
+			delete(s.assigned, p.ID)
+			s.wanted(r.Index)
+		})
+	case message.Ended:
+		c.withSource(r.Subtask, func(s *source) { s.finished[r.Index] = true })
+	}
+}
+
+func (c *Coordinator) withSource(t message.Subtask, f func(*source)) {
+	if !c.known(t) {
+		return
+	}
+	s := c.source(t.Task)
+	if s == nil {
+		c.taskFailed(fmt.Errorf("subtask %s/%d speaks as a source, but is none", t.Task, t.Index))
+		return
+	}
+	f(s)
+	c.settle(s)
+}
+
+func (c *Coordinator) withSplit(t message.Subtask, id string, f func(*source, split)) {
+	c.withSource(t, func(s *source) {
+		p, ok := s.assigned[id]
+		if !ok {
+			c.taskFailed(fmt.Errorf("subtask %s/%d speaks of split %q, which was not assigned", t.Task, t.Index, id))
+			return
+		}
+		f(s, p)
+	})
+}
+
+func (s *source) wanted(subtask int) {
+	if !slices.Contains(s.waits, subtask) {
+		s.waits = append(s.waits, subtask)
+	}
+}
+
+// settle gives waiting subtasks what there is, and then tells all what may have changed. In its queue a subtask finds an
+// Assign before the Hold that no longer counts that split, so that its watermark never runs ahead of the split.
+func (c *Coordinator) settle(s *source) {
+	if p := c.execution.phase; p != deploying && p != running {
+		return
+	}
+	for len(s.waits) > 0 && len(s.queue) > 0 {
+		p := s.queue[0]
+		s.queue = s.queue[1:]
+		s.assigned[p.ID] = p
+		c.send(s, s.waits[0], message.Assign{Split: p.Split, Position: p.position, MaxTime: p.maxTime})
+		s.waits = s.waits[1:]
+	}
+	if hold, ok := s.holdNow(); ok && hold != s.hold {
+		s.hold = hold
+		c.sendAll(s, message.Hold{MaxTime: hold})
+	}
+	if s.done && len(s.queue) == 0 && !s.noMore {
+		s.noMore = true
+		c.sendAll(s, message.NoMoreSplits{})
+	}
+}
+
+// holdNow is the bound that the splits that have not started put on the watermark (P4); false: it is not known before the
+// first discovery, and the subtasks hold everything back by themselves. It is lifted when nothing waits; what is found
+// later brings back the bound of its predecessor. Else it only rises, as the bounds of the chains do.
+func (s *source) holdNow() (hold int64, ok bool) {
+	if !s.discovered {
+		return 0, false
+	}
+	hold = math.MaxInt64
+	last := map[string]int64{} // by chain: the bound after the splits so far
+	for i := range s.queue {
+		p := &s.queue[i]
+		chain := s.chainOf(p.Split)
+		before, known := last[chain]
+		if !known {
+			before = s.boundOf(chain)
+		}
+		own := before // a fresh split holds at its predecessor
+		if p.begun() {
+			own = p.maxTime
+		}
+		hold = min(hold, own)
+		if hold == snapshot.NoTime {
+			return hold, true
+		}
+		last[chain] = max(before, own)
+	}
+	if s.cfg.Bounded && !s.done { // there is more that is not known yet
+		if s.cfg.Order == connector.OrderNone {
+			return snapshot.NoTime, true
+		}
+		hold = min(hold, s.boundOf(""))
+	}
+	return hold, true
+}
+
+func (s *source) boundOf(chain string) int64 {
+	if b, ok := s.bounds[chain]; ok {
+		return b
+	}
+	return snapshot.NoTime
+}
+
+// inputEnded tells whether every source subtask has emitted all of its input.
+func (c *Coordinator) inputEnded() bool {
+	for _, s := range c.sources {
+		if len(s.finished) < s.parallelism {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Coordinator) send(s *source, subtask int, m message.Command) {
+	c.emit(SendCommand{Restart: c.execution.restart, Source: s.cfg.UID, Subtask: subtask, Command: m})
+}
+
+func (c *Coordinator) sendAll(s *source, m message.Command) {
+	for i := range s.parallelism {
+		c.send(s, i, m)
+	}
+}

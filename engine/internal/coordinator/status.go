@@ -1,0 +1,122 @@
+package coordinator
+
+import (
+	"time"
+
+	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// keptCheckpoints is how many checkpoints the status lists.
+const keptCheckpoints = 20
+
+// Status is what people and the REST API see of a run. It is a copy.
+type Status struct {
+	// Phase is Idle, Deploying, Running, Cancelling or Waiting.
+	Phase    string
+	Restart  int64
+	Restarts int   // since the start, by failures
+	Failure  error // of the newest restart; nil: none
+
+	// Current is the checkpoint that is under way; nil: none.
+	Current *CheckpointStatus
+	// Newest is the metadata of the newest complete checkpoint of this run or what it was restored from; it is shared, and
+	// must not be changed. Nil: neither.
+	Newest *snapshot.Metadata
+	// Checkpoints are the newest that have ended, oldest first.
+	Checkpoints []CheckpointStatus
+
+	Completed, Aborted int // checkpoints of this run
+	// Dropped counts messages of other restarts and of checkpoints that were aborted.
+	Dropped int
+	// Ending is the outcome of the complete checkpoint that ends the job; None: it goes on.
+	Ending snapshot.Outcome
+	// Splits tells of each source, in the order of the configuration.
+	Splits []SplitStatus
+}
+
+// CheckpointStatus is one checkpoint.
+type CheckpointStatus struct {
+	ID       int64
+	Restart  int64
+	Outcome  snapshot.Outcome
+	State    string // Acknowledging, Publishing, Committing, Complete or Failed
+	Acked    int    // subtasks
+	Subtasks int
+	// Started and Ended are on the clock of Step; Ended is when it became complete or failed, 0 before.
+	Started, Ended time.Duration
+	Stats          message.Stats // bytes in all, times of the slowest subtask
+	Failure        error
+}
+
+// SplitStatus counts the splits of a source.
+type SplitStatus struct {
+	Source            string
+	Waiting, Assigned int
+	Discovered        bool // nothing more will be found
+}
+
+// counters are what only the status tells.
+type counters struct {
+	completed, aborted, restarts, dropped int
+	checkpoints                           []CheckpointStatus
+}
+
+// Status describes the run.
+func (c *Coordinator) Status() Status {
+	s := Status{
+		Phase:       c.execution.phase.String(),
+		Restart:     c.execution.restart,
+		Restarts:    c.status.restarts,
+		Failure:     c.execution.last,
+		Newest:      c.chain.head,
+		Checkpoints: append([]CheckpointStatus(nil), c.status.checkpoints...),
+		Completed:   c.status.completed,
+		Aborted:     c.status.aborted,
+		Dropped:     c.status.dropped,
+		Ending:      c.chain.ending,
+	}
+	if ck := c.chain.current; ck != nil {
+		current := c.describe(ck)
+		current.State = [...]string{"Acknowledging", "Publishing", "Committing"}[ck.stage]
+		s.Current = &current
+	}
+	for _, source := range c.sources {
+		s.Splits = append(s.Splits, SplitStatus{
+			Source:     source.cfg.UID,
+			Waiting:    len(source.queue),
+			Assigned:   len(source.assigned),
+			Discovered: source.done,
+		})
+	}
+	return s
+}
+
+func (c *Coordinator) describe(ck *checkpoint) CheckpointStatus {
+	return CheckpointStatus{
+		ID:       ck.id,
+		Restart:  ck.restart,
+		Outcome:  ck.outcome,
+		Acked:    len(ck.acked),
+		Subtasks: len(c.cfg.Tasks) * c.cfg.Parallelism,
+		Started:  ck.started,
+		Stats:    ck.stats,
+	}
+}
+
+func (c *Coordinator) noteComplete(ck *checkpoint) {
+	c.status.completed++
+	c.note(ck, "Complete", nil)
+}
+
+func (c *Coordinator) noteAborted(ck *checkpoint, reason error) {
+	c.status.aborted++
+	c.note(ck, "Failed", reason)
+}
+
+func (c *Coordinator) note(ck *checkpoint, state string, failure error) {
+	d := c.describe(ck)
+	d.State, d.Failure, d.Ended = state, failure, c.now
+	list := append(c.status.checkpoints, d)
+	c.status.checkpoints = list[max(len(list)-keptCheckpoints, 0):]
+}
