@@ -51,7 +51,8 @@ func (b *bucket) fail(ctx context.Context, op, key string, err error) error {
 		return fmt.Errorf("%s %s: %w", op, object, err)
 	}
 	class := classify(err)
-	if errors.Is(class, ErrNotFound) || errors.Is(class, ErrExists) {
+	isWrite := op == "create" || op == "write" // not found is then the bucket, which the cause tells
+	if errors.Is(class, ErrExists) || errors.Is(class, ErrNotFound) && !isWrite {
 		return &Error{Op: op, Object: object, Class: class}
 	}
 	return &Error{Op: op, Object: object, Class: class, Cause: err}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"syscall"
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -67,11 +68,21 @@ func classify(err error) error {
 	if errors.As(err, &unsigned) {
 		return ErrPermission
 	}
+	if strings.Contains(err.Error(), endpointRule) {
+		return ErrInvalid
+	}
 	return classOfCode(gcerrors.Code(err), err)
 }
 
+// endpointRule is how the S3 client says, before it sends anything, that it cannot tell where to: for want of a region, say.
+// The error has no type of its own.
+const endpointRule = "endpoint rule error"
+
 // classOfCode returns the class of an error that a driver gave a code.
 func classOfCode(code gcerrors.ErrorCode, err error) error {
+	if word := storeWord(err); strings.Contains(word, "User") || strings.Contains(word, "AccessKey") {
+		return ErrPermission // some S3 servers answer 404 to a key id that nobody has: that is no empty place
+	}
 	switch code {
 	case gcerrors.NotFound:
 		return ErrNotFound
@@ -90,6 +101,15 @@ func classOfCode(code gcerrors.ErrorCode, err error) error {
 		return ErrInvalid
 	}
 	return classifyStatus(err)
+}
+
+// storeWord is what an S3 server calls an error; empty: it is of no such server.
+func storeWord(err error) string {
+	var api interface{ ErrorCode() string }
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
 }
 
 // classifyStatus looks at the HTTP status for what the Go CDK leaves unknown: the drivers know only some of the codes.

@@ -20,6 +20,14 @@ type httpError int
 func (e httpError) Error() string       { return fmt.Sprintf("status %d", int(e)) }
 func (e httpError) HTTPStatusCode() int { return int(e) }
 
+// storeError is an S3 server's error with its word for it.
+type storeError struct {
+	httpError
+	word string
+}
+
+func (e storeError) ErrorCode() string { return e.word }
+
 func TestErrorsHaveTheClassThatTellsWhatToDo(t *testing.T) {
 	for _, test := range []struct {
 		err  error
@@ -28,6 +36,9 @@ func TestErrorsHaveTheClassThatTellsWhatToDo(t *testing.T) {
 		{httpError(401), ErrPermission},
 		{httpError(403), ErrPermission},
 		{httpError(404), ErrNotFound},
+		{storeError{httpError(404), "NoSuchKey"}, ErrNotFound},
+		{storeError{httpError(404), "XAdminUserNotFound"}, ErrPermission}, // no such access key, as versitygw says it
+		{storeError{httpError(400), "InvalidAccessKeyId"}, ErrPermission},
 		{httpError(412), ErrExists},
 		{httpError(400), ErrInvalid},
 		{httpError(409), ErrTransient},
