@@ -173,9 +173,10 @@ func (c *Coordinator) advanceCheckpoint() {
 		if !ck.publish.underWay && c.reached(ck.publish.at) {
 			c.publish(ck)
 		}
+	case ck.commit.underWay: // the driver ends each commit; one that makes much output visible may take longer than any deadline here
 	case c.chain.ending != snapshot.None && c.reached(c.chain.finishBy):
 		c.exit(Failed, c.uncommitted(ck, c.cfg.FinishDeadline))
-	case !ck.commit.underWay && c.reached(ck.commit.at):
+	case c.reached(ck.commit.at):
 		c.commit(ck)
 	}
 }

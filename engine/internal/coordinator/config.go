@@ -39,7 +39,7 @@ type Config struct {
 
 	// RequestDeadline bounds a request that brings no deadline of its own.
 	RequestDeadline time.Duration
-	// FinishDeadline bounds the commits of the checkpoint that ends the job.
+	// FinishDeadline is for how long the commits of the checkpoint that ends the job are tried again after a failure.
 	FinishDeadline time.Duration
 	// InterruptDeadline bounds what is done after InterruptRequested.
 	InterruptDeadline time.Duration

@@ -43,6 +43,7 @@ func New(cfg Config) (*Coordinator, error) {
 	c.chain.nextID = cfg.FirstCheckpoint
 	c.chain.head = cfg.Restored
 	if m := cfg.Restored; m != nil && !cfg.Foreign {
+		c.chain.parent = m.ID
 		c.chain.retained = m.Retained
 		c.chain.confirmed = m.Confirmed
 	}

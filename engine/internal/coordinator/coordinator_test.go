@@ -88,6 +88,47 @@ func TestForeignSnapshotIsCommittedButNeverForgottenNorAParent(t *testing.T) {
 	}
 }
 
+func TestACheckpointOfTheOwnChainIsTheParentOfTheNextAndWhatItStagedIsForgotten(t *testing.T) {
+	cfg := newScriptJob(t, smallJob)
+	cfg.FirstCheckpoint = 78
+	cfg.Restored = &snapshot.Metadata{ID: 77, Confirmed: 76, Retained: []int64{77}, Operators: []snapshot.OperatorState{
+		{UID: "out", Subtasks: []snapshot.SubtaskState{{Committables: [][]byte{[]byte("ours")}}}},
+	}}
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newScript(t, cfg, c)
+	out := s.step(0, []string{"started", "committed 77", "running", "checkpoint c", "acks 78", "published 78"})
+	for _, want := range []string{"Publish 78 parent 77 outcome none", "confirmed 77", "Forget out [ours]"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestTheLastCommitMayTakeLongerThanTheFinishDeadlineWhileItIsUnderWay(t *testing.T) {
+	for name, c := range map[string]struct{ end, want string }{
+		"it succeeds": {"committed 1", "Exit Stopped"},
+		"it fails":    {"commit-failed 1 transient x", "Exit Failed"},
+	} {
+		cfg := newScriptJob(t, smallJob)
+		cfg.FirstCheckpoint, cfg.FinishDeadline = 1, time.Minute
+		coordinator, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newScript(t, cfg, coordinator)
+		s.step(0, []string{"started", "running", "stop s", "acks 1", "published 1"})
+		if out := s.step(time.Hour, []string{"tick"}); strings.Contains(out, "Exit") {
+			t.Errorf("%s: the run ends while it commits:\n%s", name, out)
+		}
+		if out := s.step(time.Hour, []string{c.end}); !strings.Contains(out, c.want) {
+			t.Errorf("%s: no %q in\n%s", name, c.want, out)
+		}
+	}
+}
+
 func TestMessagesThatNoSubtaskCouldSendFailTheExecution(t *testing.T) {
 	s0 := message.Subtask{Task: "s"}
 	reports := map[string]message.Report{

@@ -194,12 +194,19 @@ func (c *Coordinator) advanceDiscovery() {
 		return
 	}
 	for _, s := range c.sources {
-		if !s.done && !s.underWay && c.reached(s.discoverAt) {
+		if !s.done && !s.underWay && !s.crowded() && c.reached(s.discoverAt) {
 			s.underWay = true
 			c.emit(Discover{Source: s.cfg.UID, Seen: s.seen})
 		}
 	}
 }
+
+// crowded tells that so many splits wait already that looking for more serves nobody, and would pile up without a bound
+// where an unbounded source is slower than what it finds.
+func (s *source) crowded() bool { return len(s.queue) > crowd*s.parallelism }
+
+// crowd is how many splits may wait for each subtask before discovery pauses.
+const crowd = 16
 
 func (c *Coordinator) source(uid string) *source {
 	for _, s := range c.sources {
@@ -224,23 +231,29 @@ func (c *Coordinator) discovered(e Discovered) {
 	s.discovered = true
 	s.seen, s.done = e.Discovery.Seen, e.Discovery.Done
 	s.discoverAt = c.now + e.Discovery.Next
+	held := s.held()
 	for _, p := range e.Discovery.Splits {
-		if s.holds(p.ID) {
+		if held[p.ID] {
 			c.logf(slog.LevelWarn, "source %s found split %q a second time; it is read once", e.Source, p.ID)
 			continue
 		}
+		held[p.ID] = true
 		s.queue = append(s.queue, split{Split: p, seq: s.nextSeq, maxTime: snapshot.NoTime})
 		s.nextSeq++
 	}
 	c.settle(s)
 }
 
-// holds tells whether a split waits or is being read.
-func (s *source) holds(id string) bool {
-	if _, ok := s.assigned[id]; ok {
-		return true
+// held are the splits that wait or are being read.
+func (s *source) held() map[string]bool {
+	held := make(map[string]bool, len(s.assigned)+len(s.queue))
+	for id := range s.assigned {
+		held[id] = true
 	}
-	return slices.ContainsFunc(s.queue, func(p split) bool { return p.ID == id })
+	for _, p := range s.queue {
+		held[p.ID] = true
+	}
+	return held
 }
 
 func (c *Coordinator) discoverFailed(e DiscoverFailed) {

@@ -1,0 +1,95 @@
+package coordinator
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// Verdict is whether an attempt may begin.
+type Verdict uint8
+
+const (
+	// Begin: claim the next attempt and run.
+	Begin Verdict = iota + 1
+	// Finish: the job is over; claim the next attempt only to make sure of its last commits (P3).
+	Finish
+	// Standby: serve the status and wait for an activation (P3).
+	Standby
+	// Refuse: another owner may be running the job (P5).
+	Refuse
+)
+
+func (v Verdict) String() string {
+	return [...]string{"nothing", "begin", "finish", "standby", "refuse"}[v]
+}
+
+// Activation asks for an attempt (P3). It is idempotent: only the first of two with the same ExpectedAttempt finds the
+// chain as it expects.
+type Activation struct {
+	// ExpectedAttempt is the newest attempt that there may be.
+	ExpectedAttempt int64
+}
+
+// Chain is what a coordinator sees of the job's folder before it claims anything.
+type Chain struct {
+	// Newest is the newest attempt; 0: none. Owner and Revision are whose it is and what it ran.
+	Newest          int64
+	Owner, Revision string
+	// Outcome is that of the head; None also if there is no checkpoint.
+	Outcome snapshot.Outcome
+	// Quiet is how long ago anything was written, by the store's clock.
+	Quiet time.Duration
+}
+
+// Applicant is the coordinator that would begin the attempt.
+type Applicant struct {
+	Owner, Revision string
+	// TakeOver allows to go on with the chain of another owner.
+	TakeOver bool
+	// RestoresAgain says that the user asks for a restore that has not been done yet (P5): it begins anew whatever the
+	// head's outcome is.
+	RestoresAgain bool
+	// Activation is the request to begin; nil: the process started by itself, as a restarted pod does.
+	Activation *Activation
+}
+
+// QuietPeriod is how long nothing must have been written before another owner may go on with a chain (P5).
+const QuietPeriod = 5 * time.Minute
+
+// Admit decides whether an attempt may begin, and says why not.
+//
+// A coordinator that nobody activated goes on only with what its own revision left running: a pod that is restarted by
+// its node must not bring an old revision back, nor a job that was stopped (P3). A chain of another owner is left alone
+// unless its head has an outcome, it has been quiet, or the user says so (P5).
+func Admit(c Chain, a Applicant) (Verdict, string) {
+	if a.Activation != nil && a.Activation.ExpectedAttempt != c.Newest {
+		return Standby, fmt.Sprintf("the activation expects attempt %d, and the newest is %d: it was carried out before, or comes late",
+			a.Activation.ExpectedAttempt, c.Newest)
+	}
+	if v, why := a.mayOwn(c); v == Refuse {
+		return v, why
+	}
+	over := c.Outcome == snapshot.Completed || c.Outcome == snapshot.Drained
+	switch {
+	case a.RestoresAgain && a.Activation != nil:
+		return Begin, ""
+	case over:
+		return Finish, fmt.Sprintf("the job has %s", c.Outcome)
+	case a.Activation != nil || c.Newest == 0:
+		return Begin, ""
+	case c.Outcome == snapshot.Stopped:
+		return Standby, "the job was stopped: it goes on when it is activated"
+	case c.Revision != a.Revision:
+		return Standby, fmt.Sprintf("attempt %d runs revision %s, this is %s: it begins when it is activated", c.Newest, c.Revision, a.Revision)
+	}
+	return Begin, ""
+}
+
+func (a Applicant) mayOwn(c Chain) (Verdict, string) {
+	if c.Newest == 0 || c.Owner == a.Owner || a.TakeOver || c.Outcome != snapshot.None || c.Quiet >= QuietPeriod {
+		return Begin, ""
+	}
+	return Refuse, fmt.Sprintf("the job is run by %s (attempt %d), which wrote %v ago", c.Owner, c.Newest, c.Quiet.Round(time.Second))
+}

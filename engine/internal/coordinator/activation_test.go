@@ -1,0 +1,54 @@
+package coordinator_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+func TestWhoMayBeginAnAttempt(t *testing.T) {
+	running := coordinator.Chain{Newest: 4, Owner: "me", Revision: "r1"}
+	with := func(change func(*coordinator.Chain)) coordinator.Chain {
+		c := running
+		change(&c)
+		return c
+	}
+	ended := func(o snapshot.Outcome) coordinator.Chain {
+		return with(func(c *coordinator.Chain) { c.Outcome = o })
+	}
+	others := with(func(c *coordinator.Chain) { c.Owner, c.Quiet = "somebody", time.Minute })
+	quiet := with(func(c *coordinator.Chain) { c.Owner, c.Quiet = "somebody", coordinator.QuietPeriod })
+	activated := &coordinator.Activation{ExpectedAttempt: 4}
+	for name, c := range map[string]struct {
+		chain coordinator.Chain
+		who   coordinator.Applicant
+		want  coordinator.Verdict
+	}{
+		"a restarted pod goes on with its own revision":             {running, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Begin},
+		"the first start needs no activation":                       {coordinator.Chain{}, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Begin},
+		"an old revision's pod waits":                               {running, coordinator.Applicant{Owner: "me", Revision: "r0"}, coordinator.Standby},
+		"a new revision begins when it is activated":                {running, coordinator.Applicant{Owner: "me", Revision: "r2", Activation: activated}, coordinator.Begin},
+		"an activation that comes twice begins once":                {with(func(c *coordinator.Chain) { c.Newest = 5 }), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Standby},
+		"a stopped job waits":                                       {ended(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
+		"a stopped job begins when it is activated":                 {ended(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
+		"a completed job never runs again":                          {ended(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Finish},
+		"a drained job never runs again":                            {ended(snapshot.Drained), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Finish},
+		"a completed job is restored when the user asks":            {ended(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", RestoresAgain: true, Activation: activated}, coordinator.Begin},
+		"another owner's job is left alone":                         {others, coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Refuse},
+		"another owner's job may be restored by nobody else":        {others, coordinator.Applicant{Owner: "me", Revision: "r1", RestoresAgain: true, Activation: activated}, coordinator.Refuse},
+		"another owner's job is taken over on demand":               {others, coordinator.Applicant{Owner: "me", Revision: "r1", TakeOver: true, Activation: activated}, coordinator.Begin},
+		"another owner's quiet job is gone on with":                 {quiet, coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
+		"another owner's stopped job may be gone on with at once":   {with(func(c *coordinator.Chain) { c.Owner, c.Outcome = "somebody", snapshot.Stopped }), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
+		"a quiet job of another owner still needs its own revision": {quiet, coordinator.Applicant{Owner: "me", Revision: "r9"}, coordinator.Standby},
+	} {
+		got, why := coordinator.Admit(c.chain, c.who)
+		if got != c.want {
+			t.Errorf("%s: %v (%s), want %v", name, got, why, c.want)
+		}
+		if (why == "") != (got == coordinator.Begin) {
+			t.Errorf("%s: %v with the reason %q", name, got, why)
+		}
+	}
+}
