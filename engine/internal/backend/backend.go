@@ -1,0 +1,67 @@
+// Package backend is the contract between a subtask and the place where the keyed state of one of its operators lives,
+// and the encoding of that state in snapshots, which is the same for every backend.
+//
+// A backend promises that [Backend.Freeze] takes a time bounded by metadata, never by the amount of state; that what is
+// frozen does not change, however the state changes while it is written; and that any backend restores what any other
+// has written, at any parallelism. Implementations pass the suite of package backendtest.
+//
+// It refuses to know operators, checkpoints' ids and names of files.
+package backend
+
+import (
+	"context"
+
+	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/state"
+)
+
+// Scope says whose state a backend holds.
+type Scope struct {
+	// UID is the operator's.
+	UID     string
+	Subtask int
+	// FirstGroup is the first key group of the subtask, EndGroup the one after its last; MaxParallelism is the number
+	// of all key groups of the job.
+	FirstGroup, EndGroup, MaxParallelism int
+	// States are all states that the operator declares.
+	States []state.Descriptor
+}
+
+// Factory makes an empty backend.
+type Factory func(Scope) (Backend, error)
+
+// Backend holds the keyed state of one operator in one subtask. The goroutine that owns the subtask calls all methods.
+type Backend interface {
+	// Table returns a declared state.
+	Table(name string) (state.Table, error)
+	// Restore fills the empty backend with the blocks of its key groups, whoever wrote them. Damage is a
+	// *snapshot.CorruptError.
+	Restore(ctx context.Context, from []snapshot.SubtaskState, blocks Blocks) error
+	// ActOn records that the operator has acted on a watermark: it goes into snapshots for every key group (P4).
+	ActOn(watermark int64)
+	// RestoredWatermark is the watermark that was acted on before the restore in the key group of a hash;
+	// snapshot.NoTime: none.
+	RestoredWatermark(hash uint64) int64
+	// Freeze fixes the state as it is now. Several frozen versions may be alive.
+	Freeze() Frozen
+	// Close gives up the state. Frozen versions stay valid until they are released.
+	Close() error
+}
+
+// Frozen is the state at the time of a Freeze. Its methods may be called by another goroutine than the backend's.
+type Frozen interface {
+	// Write writes the state. What it returns has no Index.
+	Write(ctx context.Context, files Files) (snapshot.SubtaskState, error)
+	// Release gives up the frozen version; it is called exactly once, whether it was written or not.
+	Release()
+}
+
+// Files makes the data files of one checkpoint; *snapshot.FileWriter is one.
+type Files interface {
+	Create(ctx context.Context, operatorUID string, subtask int) (*snapshot.GroupFileWriter, error)
+}
+
+// Blocks reads the data files of a snapshot; *snapshot.Snapshot is one.
+type Blocks interface {
+	ReadBlock(ctx context.Context, f snapshot.GroupFile, b snapshot.Block) ([]byte, error)
+}

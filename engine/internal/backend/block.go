@@ -1,0 +1,142 @@
+package backend
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// A block holds one state of one key group:
+//
+//	block  = version width *window
+//	window = start count *entry     windows in ascending order, each once; a state without windows has the window 0
+//	entry  = length key cell        in any order, each key once in its window
+//
+// version is a byte: 1. width (bytes of a cell), count (at least 1) and length are unsigned varints, start (ms) is a
+// zigzag varint, both as in package encoding/binary. A cell is width bytes as they are in memory, numbers little endian.
+const blockVersion = 1
+
+// AppendBlock begins a block.
+func AppendBlock(dst []byte, cellBytes int) []byte {
+	return binary.AppendUvarint(append(dst, blockVersion), uint64(cellBytes))
+}
+
+// AppendWindow begins a window of count entries.
+func AppendWindow(dst []byte, window int64, count int) []byte {
+	return binary.AppendUvarint(binary.AppendVarint(dst, window), uint64(count))
+}
+
+// AppendEntry adds an entry to the window that was begun.
+func AppendEntry(dst, key, cell []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(key)))
+	return append(append(dst, key...), cell...)
+}
+
+// DecodeBlock calls entry for each entry of a block, in order; key and cell alias content. Malformed content is a
+// *snapshot.CorruptError that names file and offset; so is an entry that is refused with a [Refusal]. Cells of another
+// width than cellBytes are a permanent error: the job has changed, not the file.
+func DecodeBlock(file string, b snapshot.Block, content []byte, cellBytes int, entry func(window int64, key, cell []byte) error) error {
+	d := blockDecoder{file: file, block: b, content: content}
+	return d.decode(cellBytes, entry)
+}
+
+// Refusal is why an entry cannot be part of a block.
+type Refusal string
+
+// Error is the reason.
+func (r Refusal) Error() string { return string(r) }
+
+type blockDecoder struct {
+	file    string
+	block   snapshot.Block
+	content []byte
+	at      int
+}
+
+func (d *blockDecoder) decode(cellBytes int, entry func(window int64, key, cell []byte) error) error {
+	if len(d.content) == 0 || d.content[0] != blockVersion {
+		return d.corrupt("it does not begin with version %d of the encoding of keyed state", blockVersion)
+	}
+	d.at = 1
+	width, err := d.uvarint("width of a cell")
+	if err != nil {
+		return err
+	}
+	if width != uint64(cellBytes) {
+		return fault.Permanentf("state "+d.block.State, "restore it with the job that wrote it, or give the new state another name",
+			"the snapshot has values of %d bytes, the job declares %d", width, cellBytes)
+	}
+	for first, last := true, int64(0); d.at < len(d.content); first = false {
+		window, err := d.varint("start of a window")
+		if err != nil {
+			return err
+		}
+		if !first && window <= last {
+			return d.corrupt("window %d follows window %d", window, last)
+		}
+		last = window
+		if err := d.window(window, cellBytes, entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *blockDecoder) window(window int64, cellBytes int, entry func(window int64, key, cell []byte) error) error {
+	count, err := d.uvarint("number of entries")
+	if err != nil {
+		return err
+	}
+	if count == 0 {
+		return d.corrupt("window %d has no entries", window)
+	}
+	for range count {
+		start := d.at
+		length, err := d.uvarint("length of a key")
+		if err != nil {
+			return err
+		}
+		left := uint64(len(d.content) - d.at)
+		if length > left || left-length < uint64(cellBytes) {
+			return d.corrupt("an entry with a key of %d bytes does not fit in", length)
+		}
+		end := d.at + int(length)
+		key, cell := d.content[d.at:end:end], d.content[end:end+cellBytes:end+cellBytes]
+		d.at = end + cellBytes
+		if err := entry(window, key, cell); err != nil {
+			var refusal Refusal
+			if errors.As(err, &refusal) {
+				d.at = start
+				return d.corrupt("%s", string(refusal))
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *blockDecoder) uvarint(what string) (uint64, error) {
+	v, n := binary.Uvarint(d.content[d.at:])
+	if n <= 0 {
+		return 0, d.corrupt("the %s is cut off or too large", what)
+	}
+	d.at += n
+	return v, nil
+}
+
+func (d *blockDecoder) varint(what string) (int64, error) {
+	v, n := binary.Varint(d.content[d.at:])
+	if n <= 0 {
+		return 0, d.corrupt("the %s is cut off or too large", what)
+	}
+	d.at += n
+	return v, nil
+}
+
+func (d *blockDecoder) corrupt(format string, args ...any) error {
+	return &snapshot.CorruptError{Object: d.file, Offset: d.block.Offset + int64(d.at),
+		Reason: fmt.Sprintf("block of key group %d, state %q: %s", d.block.Group, d.block.State, fmt.Sprintf(format, args...))}
+}

@@ -1,0 +1,271 @@
+package heap
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"math/bits"
+	"unsafe"
+
+	"github.com/zeebo/xxh3"
+)
+
+// A slot is the words that hold the key, then those of the cell. A table is narrow as long as all of its keys have eight
+// bytes, as integers have; the first other key makes it wide.
+//
+//	narrow                one word: the complement of the key. A key of eight bytes 0xff does not fit.
+//	wide, key <= 15 bytes two words: the bytes, little endian; the top byte of the second is the length plus one
+//	wide, longer key      two words: the hash; 0xff in the top byte of the second, below it the place in the arena
+//
+// A slot whose last key word is zero is free. The bytes of a short key in a wide table lie in memory as they are (on the
+// little-endian machines that Weir runs on), so that it is handed out without a copy.
+const (
+	narrowWords = 1
+	wideWords   = 2
+	inlineMax   = 15
+	topShift    = 56
+	longMark    = uint64(0xff) << topShift
+	placeMask   = uint64(1)<<topShift - 1
+
+	minCapacity = 4 // slots
+	// minGarbage is how many bytes of deleted keys an arena may hold whatever its size.
+	minGarbage = 4096
+)
+
+// slots is the open-addressing table of one key group in one window: linear probing, at most half full, without
+// tombstones. It holds no pointers but those to its two buffers, so that the garbage collector has nothing to scan.
+type slots struct {
+	words     []uint64
+	keyWords  int // narrowWords or wideWords
+	cellWords int
+	stride    int    // words of a slot
+	mask      uint64 // number of slots - 1
+	count     int    // slots in use
+	limit     int    // count at which it must grow
+	epoch     int64  // the last in which it was written; see versions
+	window    int64
+	index     *windowIndex // nil: the state has no windows
+
+	arena   []byte // long keys, each behind its length as an unsigned varint
+	garbage int    // bytes of the arena that belong to deleted keys
+}
+
+func newSlots(capacity, keyWords, cellWords int) *slots {
+	s := &slots{cellWords: cellWords}
+	s.allocate(capacity, keyWords)
+	return s
+}
+
+func (s *slots) allocate(capacity, keyWords int) {
+	s.keyWords, s.stride = keyWords, keyWords+s.cellWords
+	s.words = make([]uint64, capacity*s.stride)
+	s.mask = uint64(capacity - 1)
+	s.limit = max(capacity/2, minCapacity*3/4)
+}
+
+func (s *slots) capacity() int { return int(s.mask) + 1 }
+
+// clone copies the table. The arena is only ever appended to, so its bytes are shared.
+func (s *slots) clone() *slots {
+	c := *s
+	c.words = append([]uint64(nil), s.words...)
+	c.arena = s.arena[:len(s.arena):len(s.arena)]
+	return &c
+}
+
+// keyWordsFor returns what kind of table a key needs at least.
+func keyWordsFor(key []byte) int {
+	if len(key) == 8 && binary.LittleEndian.Uint64(key) != math.MaxUint64 {
+		return narrowWords
+	}
+	return wideWords
+}
+
+// pack returns the two words of a short key.
+func pack(key []byte) (uint64, uint64) {
+	n := len(key)
+	top := uint64(n+1) << topShift
+	switch {
+	case n >= 8:
+		return binary.LittleEndian.Uint64(key), binary.LittleEndian.Uint64(key[n-8:])>>(uint(16-n)*8) | top
+	case n >= 4:
+		low, high := uint64(binary.LittleEndian.Uint32(key)), uint64(binary.LittleEndian.Uint32(key[n-4:]))
+		return low | high<<(uint(n-4)*8), top
+	case n > 0:
+		return uint64(key[0]) | uint64(key[n/2])<<(uint(n/2)*8) | uint64(key[n-1])<<(uint(n-1)*8), top
+	}
+	return 0, top
+}
+
+// find returns the first word of the key's slot, or of the free slot that it would take if it fits.
+func (s *slots) find(hash uint64, key []byte) (at int, found bool) {
+	if s.keyWords < keyWordsFor(key) {
+		return 0, false
+	}
+	if len(key) > inlineMax {
+		return s.findLong(hash, key)
+	}
+	k0, k1 := s.short(key)
+	last := s.keyWords - 1
+	for i := hash & s.mask; ; i = (i + 1) & s.mask {
+		at = int(i) * s.stride
+		w := s.words[at : at+s.keyWords : at+s.keyWords]
+		if w[0] == k0 && w[last] == k1 {
+			return at, true
+		}
+		if w[last] == 0 {
+			return at, false
+		}
+	}
+}
+
+// short returns the first and the last word of a short key that fits.
+func (s *slots) short(key []byte) (first, last uint64) {
+	if s.keyWords == narrowWords {
+		w := ^binary.LittleEndian.Uint64(key)
+		return w, w
+	}
+	return pack(key)
+}
+
+func (s *slots) findLong(hash uint64, key []byte) (at int, found bool) {
+	for i := hash & s.mask; ; i = (i + 1) & s.mask {
+		at = int(i) * s.stride
+		if s.words[at+1] == 0 {
+			return at, false
+		}
+		if s.words[at+1]&longMark == longMark && s.words[at] == hash && bytes.Equal(s.key(at, nil), key) {
+			return at, true
+		}
+	}
+}
+
+// fits tells whether a key can be inserted before a rebuild, which moves all cells.
+func (s *slots) fits(key []byte) bool {
+	return s.count < s.limit && s.keyWords >= keyWordsFor(key) && s.garbage <= max(minGarbage, len(s.arena)/2)
+}
+
+// insert puts a key into a free slot that find returned; the key must fit.
+func (s *slots) insert(at int, hash uint64, key []byte) {
+	if len(key) <= inlineMax {
+		first, last := s.short(key)
+		s.words[at], s.words[at+s.keyWords-1] = first, last
+	} else {
+		s.words[at], s.words[at+1] = hash, longMark|uint64(len(s.arena))
+		s.arena = append(binary.AppendUvarint(s.arena, uint64(len(key))), key...)
+	}
+	s.count++
+	if s.index != nil {
+		s.index.cells++
+	}
+}
+
+// used tells whether a slot holds a key.
+func (s *slots) used(at int) bool { return s.words[at+s.keyWords-1] != 0 }
+
+// long tells whether a slot in use holds a key in the arena.
+func (s *slots) long(at int) bool {
+	return s.keyWords == wideWords && s.words[at+1]&longMark == longMark
+}
+
+// key returns the key of a slot in use; it may lie in buffer.
+func (s *slots) key(at int, buffer *[8]byte) []byte {
+	switch {
+	case s.keyWords == narrowWords:
+		binary.LittleEndian.PutUint64(buffer[:], ^s.words[at])
+		return buffer[:]
+	case s.long(at):
+		place := int(s.words[at+1] & placeMask)
+		n, size := binary.Uvarint(s.arena[place:])
+		return s.arena[place+size : place+size+int(n)]
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&s.words[at])), int(s.words[at+1]>>topShift)-1)
+}
+
+func (s *slots) hash(at int) uint64 {
+	if s.long(at) {
+		return s.words[at]
+	}
+	var buffer [8]byte
+	return xxh3.Hash(s.key(at, &buffer))
+}
+
+// cell returns the cell of a slot. It is aligned to eight bytes.
+func (s *slots) cell(at, size int) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(&s.words[at+s.keyWords])), size)
+}
+
+// rebuild moves everything to new buffers of the kind and capacity that the entries and one more key need, leaving
+// garbage behind.
+func (s *slots) rebuild(key []byte) {
+	from, capacity := *s, s.capacity()
+	if s.count >= s.limit {
+		capacity *= 2
+	}
+	s.allocate(capacity, max(s.keyWords, keyWordsFor(key)))
+	s.arena, s.garbage = nil, 0
+	if live := len(from.arena) - from.garbage; live > 0 {
+		s.arena = make([]byte, 0, live+live/2)
+	}
+	var buffer [8]byte
+	for at := 0; at < len(from.words); at += from.stride {
+		if !from.used(at) {
+			continue
+		}
+		to := s.free(from.hash(at))
+		copy(s.words[to+s.keyWords:to+s.stride], from.words[at+from.keyWords:at+from.stride])
+		switch {
+		case from.long(at):
+			s.words[to], s.words[to+1] = from.words[at], longMark|uint64(len(s.arena))
+			key := from.key(at, &buffer)
+			s.arena = append(binary.AppendUvarint(s.arena, uint64(len(key))), key...)
+		case s.keyWords == from.keyWords:
+			copy(s.words[to:to+s.keyWords], from.words[at:])
+		default:
+			s.words[to], s.words[to+1] = pack(from.key(at, &buffer))
+		}
+	}
+}
+
+// free returns the free slot that a new key with this hash takes.
+func (s *slots) free(hash uint64) int {
+	i := hash & s.mask
+	for s.used(int(i) * s.stride) {
+		i = (i + 1) & s.mask
+	}
+	return int(i) * s.stride
+}
+
+// remove takes the key out of a slot and moves those behind it up, so that no probe meets a gap (Knuth, The Art of
+// Computer Programming 3, section 6.4, algorithm R).
+func (s *slots) remove(at int) {
+	if s.long(at) {
+		n := len(s.key(at, nil))
+		s.garbage += n + (bits.Len(uint(n))+6)/7
+	}
+	gap := uint64(at / s.stride)
+	for i := (gap + 1) & s.mask; s.used(int(i) * s.stride); i = (i + 1) & s.mask {
+		home := s.hash(int(i)*s.stride) & s.mask
+		if (i-home)&s.mask < (i-gap)&s.mask {
+			continue // its home lies behind the gap
+		}
+		copy(s.slot(gap), s.slot(i))
+		gap = i
+	}
+	clear(s.slot(gap))
+	s.count--
+	if s.index != nil {
+		s.index.cells--
+	}
+}
+
+// reset empties the table and keeps its memory.
+func (s *slots) reset() {
+	clear(s.words)
+	s.count, s.index, s.arena, s.garbage = 0, nil, nil, 0
+}
+
+func (s *slots) slot(i uint64) []uint64 {
+	at := int(i) * s.stride
+	return s.words[at : at+s.stride]
+}

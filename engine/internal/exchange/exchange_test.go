@@ -1,0 +1,375 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/state"
+)
+
+type item struct{ Producer, N int }
+
+func newGate(channels int) *Gate { return NewGate(make([]int, channels), time.Now) }
+
+func items(from ...item) *batch.Batch { return batch.Of(&batch.Rows[item]{V: from}) }
+
+func rowsOf(e Element) []item { return e.Batch.Data.(*batch.Rows[item]).V }
+
+func TestAKeyedOutputHandsEachRowToTheOwnerOfItsKeyGroupInOrder(t *testing.T) {
+	const consumers, groups = 3, 16
+	r := rand.New(rand.NewPCG(1, 1))
+	gates := []*Gate{newGate(1), newGate(1), newGate(1)}
+	out := NewKeyed(gates, 0, groups)
+	want := make([][]item, consumers)
+	for n := range 500 {
+		b := items(item{0, n}, item{1, n})
+		b.Hash = []uint64{r.Uint64(), r.Uint64()}
+		b.Mark = []int64{1, 2}
+		for i, h := range b.Hash {
+			to := state.Owner(state.KeyGroup(h, groups), consumers, groups)
+			want[to] = append(want[to], item{i, n})
+		}
+		if err := out.Emit(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := out.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for to, g := range gates {
+		var got []item
+		for {
+			e, ok, err := g.Poll()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				break
+			}
+			if len(e.Batch.Mark) > 0 {
+				t.Fatal("a mark crossed an edge between tasks")
+			}
+			if n := len(rowsOf(e)); n != len(e.Batch.Hash) || n > batch.TargetRows+1 {
+				t.Fatalf("a batch has %d rows and %d hashes", n, len(e.Batch.Hash))
+			}
+			got = append(got, rowsOf(e)...)
+			g.Recycle(e)
+		}
+		if !slices.Equal(got, want[to]) {
+			t.Errorf("consumer %d got %d rows, want %d, or in another order", to, len(got), len(want[to]))
+		}
+	}
+}
+
+func TestRowsWithOtherOptionalPartsDoNotShareABatch(t *testing.T) {
+	g := newGate(1)
+	out := NewForward(g, 0)
+	plain, timed, kinds := items(item{0, 1}), items(item{0, 2}), items(item{0, 3}, item{0, 4})
+	timed.Time = []int64{7}
+	kinds.Kind = []batch.RowKind{batch.Insert, batch.Delete}
+	for _, b := range []*batch.Batch{plain, plain, timed, kinds} {
+		if err := out.Emit(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := out.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct{ rows, times, kinds int }{{2, 0, 0}, {1, 1, 0}, {2, 0, 2}} {
+		e, _, err := g.Poll()
+		if err != nil || e.Batch == nil {
+			t.Fatalf("batch %d: %v", i, err)
+		}
+		if e.Batch.Len() != want.rows || len(e.Batch.Time) != want.times || len(e.Batch.Kind) != want.kinds {
+			t.Errorf("batch %d: %d rows, %d times, %d kinds; want %v", i, e.Batch.Len(), len(e.Batch.Time), len(e.Batch.Kind), want)
+		}
+	}
+}
+
+// TestNoRowCrossesABarrier lets producers of very different speed send rows and barriers to one gate. When a checkpoint
+// is aligned, the consumer has had exactly the rows that each producer sent before its barrier.
+func TestNoRowCrossesABarrier(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 5))
+			producers, checkpoints := 1+r.IntN(5), 1+r.IntN(20)
+			g := newGate(producers)
+			before := make([][]int, producers) // rows before each barrier
+			var running sync.WaitGroup
+			for p := range producers {
+				counts := make([]int, checkpoints+1)
+				for i := range counts {
+					counts[i] = r.IntN(3000 / (p + 1))
+				}
+				before[p] = counts
+				running.Go(func() { produce(t, NewForward(g, p), p, counts) })
+			}
+			got, sum := make([]int, producers), make([]int, producers)
+			for ended, next := false, 0; !ended; {
+				e, err := g.Next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				switch e.Kind {
+				case Batch:
+					for _, it := range rowsOf(e) {
+						if it.N != got[it.Producer] {
+							t.Fatalf("row %d of producer %d came as number %d", it.N, it.Producer, got[it.Producer])
+						}
+						got[it.Producer]++
+					}
+					g.Recycle(e)
+				case Barrier:
+					if e.Value != int64(next+1) {
+						t.Fatalf("checkpoint %d is aligned after %d", e.Value, next)
+					}
+					for p := range sum {
+						sum[p] += before[p][next]
+					}
+					if !slices.Equal(got, sum) {
+						t.Fatalf("at barrier %d the rows are %v, want %v", e.Value, got, sum)
+					}
+					next++
+				case EndOfInput:
+					ended = true
+				}
+			}
+			running.Wait()
+		})
+	}
+}
+
+func produce(t *testing.T, out *Output, producer int, counts []int) {
+	n := 0
+	for i, count := range counts {
+		for range count {
+			if err := out.Emit(items(item{producer, n})); err != nil {
+				t.Error(err)
+			}
+			n++
+		}
+		if i == len(counts)-1 {
+			break
+		}
+		if err := out.Barrier(int64(i + 1)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := out.End(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestABlockedChannelBlocksNoOtherAndItsQueueIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(2)
+		blocked, free := NewForward(g, 0), NewForward(g, 1)
+		if err := blocked.Barrier(1); err != nil {
+			t.Fatal(err)
+		}
+		sent := 0
+		go func() {
+			for {
+				if err := blocked.Emit(items(make([]item, batch.TargetRows)...)); err != nil {
+					return
+				}
+				sent++
+			}
+		}()
+		for n := range 1000 {
+			if err := free.Emit(items(item{1, n})); err != nil {
+				t.Fatal(err)
+			}
+			if err := free.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			e, err := g.Next()
+			if err != nil || e.Kind != Batch || rowsOf(e)[0].Producer != 1 {
+				t.Fatalf("got %v, %v behind a blocked channel", e, err)
+			}
+			g.Recycle(e)
+		}
+		synctest.Wait()
+		if sent != maxBatches {
+			t.Errorf("a blocked channel took %d batches, want %d", sent, maxBatches)
+		}
+		g.Cancel()
+	})
+}
+
+func TestAChannelIsBoundedInBytesButTakesOneBatchOfAnySize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1)
+		out, sent := NewForward(g, 0), 0
+		go func() {
+			for {
+				if err := out.Emit(items(make([]item, maxBytes/16)...)); err != nil {
+					return
+				}
+				sent++
+			}
+		}()
+		synctest.Wait()
+		if sent != 1 {
+			t.Errorf("the channel took %d batches of %d bytes, want 1", sent, maxBytes)
+		}
+		g.Cancel()
+	})
+}
+
+func TestCancelWakesEveryone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full, empty := newGate(1), newGate(1)
+		results := make(chan error, 2)
+		go func() {
+			out := NewForward(full, 0)
+			for {
+				if err := out.Emit(items(make([]item, batch.TargetRows)...)); err != nil {
+					results <- err
+					return
+				}
+			}
+		}()
+		go func() {
+			_, err := empty.Next()
+			results <- err
+		}()
+		synctest.Wait()
+		full.Cancel()
+		empty.Cancel()
+		for range 2 {
+			if err := <-results; !errors.Is(err, ErrCancelled) {
+				t.Errorf("got %v, want ErrCancelled", err)
+			}
+		}
+	})
+}
+
+// TestEventTimeIsMergedOverTheChannels plays scripts on a gate with two channels, a and b: what they send, and what
+// the consumer gets.
+func TestEventTimeIsMergedOverTheChannels(t *testing.T) {
+	for _, c := range []struct{ name, script, want string }{
+		{"the watermark is the minimum", "a10 b5 b20 a15", "5 10 15"},
+		{"a channel that has sent none holds it back", "a10 a20", ""},
+		{"it never goes back", "a10 b10 a5 b5", "10"},
+		{"an idle channel holds nothing back", "a10 bi a20", "10 20"},
+		{"the rest may be further on when a channel becomes idle", "b5 a10 bi", "5 10"},
+		{"a channel that is active again holds it back, but does not turn it back", "a10 bi a20 ba a30 b25", "10 20 25"},
+		{"all idle is idle, and the first that is active ends it", "ai bi ba aa", "idle active"},
+		{"a channel at the end of event time holds nothing back", "a10 b$ a20", "10 20"},
+		{"when all are at the end it is the end", "a10 b$ a$", "10 end"},
+		{"a channel at its end does not speak for an idle one", "a10 b10 bi a$", "10 idle"},
+		{"an idle channel that comes back goes on where it was", "a10 b10 bi a$ ba b20", "10 idle active 20"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGate(2)
+			outs := map[byte]*Output{'a': NewForward(g, 0), 'b': NewForward(g, 1)}
+			var got []string
+			for _, word := range strings.Fields(c.script) {
+				if err := send(outs[word[0]], word[1:]); err != nil {
+					t.Fatal(err)
+				}
+				for {
+					e, ok, err := g.Poll()
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !ok {
+						break
+					}
+					got = append(got, wordOf(e))
+				}
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("got %q, want %q", strings.Join(got, " "), c.want)
+			}
+		})
+	}
+}
+
+func send(out *Output, what string) error {
+	switch what {
+	case "i", "a":
+		return out.Idle(what == "i")
+	case "$":
+		return out.Watermark(math.MaxInt64)
+	}
+	var ms int64
+	if _, err := fmt.Sscan(what, &ms); err != nil {
+		return err
+	}
+	return out.Watermark(ms)
+}
+
+func wordOf(e Element) string {
+	switch {
+	case e.Kind == Idle:
+		return "idle"
+	case e.Kind == Active:
+		return "active"
+	case e.Value == math.MaxInt64:
+		return "end"
+	}
+	return fmt.Sprint(e.Value)
+}
+
+func TestANewerBarrierIsToldAndTheOldOneIsGivenUp(t *testing.T) {
+	g := newGate(2)
+	a, b := NewForward(g, 0), NewForward(g, 1)
+	for _, err := range []error{a.Barrier(1), b.Barrier(2), a.Barrier(2)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []Element{{Kind: Superseded, Value: 1}, {Kind: Barrier, Value: 2}} {
+		e, ok, err := g.Poll()
+		if err != nil || !ok || e.Kind != want.Kind || e.Value != want.Value {
+			t.Fatalf("got %v (%v, %v), want %v", e, ok, err, want)
+		}
+	}
+}
+
+func TestAnAbortFreesTheChannelsThatWait(t *testing.T) {
+	g := newGate(2)
+	a := NewForward(g, 0)
+	for _, err := range []error{a.Barrier(1), a.Emit(items(item{0, 1})), a.Flush()} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e, ok, err := g.Poll(); ok || err != nil {
+		t.Fatalf("got %v, %v from behind a barrier", e, err)
+	}
+	g.Abort(1)
+	if e, ok, err := g.Poll(); !ok || err != nil || e.Kind != Batch {
+		t.Fatalf("got %v (%v), %v after the abort", e, ok, err)
+	}
+}
+
+func TestBatchesAreRecycled(t *testing.T) {
+	g := newGate(1)
+	out := NewForward(g, 0)
+	b := items(make([]item, batch.TargetRows)...)
+	allocs := testing.AllocsPerRun(1000, func() {
+		if err := out.Emit(b); err != nil {
+			t.Fatal(err)
+		}
+		e, err := g.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Recycle(e)
+	})
+	if allocs > 0 {
+		t.Errorf("%v allocations for each batch", allocs)
+	}
+}

@@ -1,0 +1,262 @@
+package exchange
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/internal/checkpoint"
+)
+
+// Gate merges the channels of a consumer subtask. Senders use its channels, the goroutine of the consumer calls Poll,
+// Next and Recycle; Abort and Cancel may be called by anyone.
+type Gate struct {
+	channels []*channel
+	mu       struct {
+		sync.Mutex
+		ready     sync.Cond // the consumer waits here
+		waiting   bool
+		cancelled bool
+		alignment *checkpoint.Alignment
+		next      int       // channel to look at first, for fairness
+		out       []Element // to be returned before anything else is read; lies in out0
+		out0      [2]Element
+	}
+	now func() time.Time // monotonic; read when an alignment begins and ends
+
+	// Only the consumer uses these.
+	watermark int64
+	idle      bool
+	ended     int
+	began     time.Time // of the pending alignment
+	took      time.Duration
+}
+
+// channel is the queue from one producer subtask. Its fields are guarded by the gate's lock, but for the last group.
+type channel struct {
+	gate  *Gate
+	index int
+	input int
+
+	queue   ring
+	batches int
+	bytes   int
+	free    []*batch.Batch
+	blocked bool
+	space   sync.Cond // the producer waits here
+	// waiting says that the producer does.
+	waiting bool
+
+	// Only the consumer uses these.
+	watermark int64
+	idle      bool
+	ended     bool
+}
+
+// NewGate makes a gate with one channel for each entry of inputs, which says what input of the consumer's operator the
+// channel belongs to.
+func NewGate(inputs []int, now func() time.Time) *Gate {
+	g := &Gate{watermark: math.MinInt64, now: now}
+	g.mu.ready.L = &g.mu
+	g.mu.alignment = checkpoint.New(len(inputs))
+	for i, input := range inputs {
+		c := &channel{gate: g, index: i, input: input, watermark: math.MinInt64}
+		c.space.L = &g.mu
+		g.channels = append(g.channels, c)
+	}
+	return g
+}
+
+// Poll returns the next element if there is one.
+func (g *Gate) Poll() (e Element, ok bool, err error) { return g.take(false) }
+
+// Next waits for the next element. A gate that was cancelled returns ErrCancelled.
+func (g *Gate) Next() (Element, error) {
+	e, _, err := g.take(true)
+	return e, err
+}
+
+// take returns the next element that concerns the consumer.
+func (g *Gate) take(wait bool) (Element, bool, error) {
+	for {
+		e, ok, err := g.read(wait)
+		if err != nil || !ok {
+			return Element{}, false, err
+		}
+		if e, ok = g.merge(e); ok {
+			return e, true, nil
+		}
+	}
+}
+
+// read takes the next element from a channel that is not blocked.
+func (g *Gate) read(wait bool) (Element, bool, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for {
+		if g.mu.cancelled {
+			return Element{}, false, ErrCancelled
+		}
+		if len(g.mu.out) > 0 {
+			e := g.mu.out[0]
+			g.mu.out = g.mu.out[1:]
+			return e, true, nil
+		}
+		c := g.readableLocked()
+		switch {
+		case c == nil && !wait:
+			return Element{}, false, nil
+		case c == nil:
+			g.mu.waiting = true
+			g.mu.ready.Wait()
+			g.mu.waiting = false
+			continue
+		}
+		e := c.popLocked()
+		if e.Kind != Barrier {
+			return e, true, nil
+		}
+		g.stepLocked(checkpoint.Event{Kind: checkpoint.Barrier, Channel: c.index, ID: e.Value})
+	}
+}
+
+func (g *Gate) readableLocked() *channel {
+	n := len(g.channels)
+	for i := range n {
+		at := g.mu.next + i
+		if at >= n {
+			at -= n
+		}
+		if c := g.channels[at]; !c.blocked && c.queue.n > 0 {
+			g.mu.next = at + 1
+			if g.mu.next == n {
+				g.mu.next = 0
+			}
+			return c
+		}
+	}
+	return nil
+}
+
+// stepLocked steps the alignment and does what it says.
+func (g *Gate) stepLocked(e checkpoint.Event) {
+	if len(g.mu.out) == 0 {
+		g.mu.out = g.mu.out0[:0]
+	}
+	before := g.mu.alignment.Pending()
+	for _, a := range g.mu.alignment.Step(e) {
+		switch a.Kind {
+		case checkpoint.Block:
+			g.channels[a.Channel].blocked = true
+		case checkpoint.Unblock:
+			for _, c := range g.channels {
+				c.blocked = false
+			}
+		case checkpoint.Aligned:
+			if before != a.ID { // one channel
+				g.began = g.now()
+			}
+			g.took = g.now().Sub(g.began)
+			g.mu.out = append(g.mu.out, Element{Kind: Barrier, Value: a.ID})
+		case checkpoint.GiveUp:
+			g.mu.out = append(g.mu.out, Element{Kind: Superseded, Value: a.ID})
+		}
+	}
+	if pending := g.mu.alignment.Pending(); pending != 0 && pending != before {
+		g.began = g.now()
+	}
+}
+
+// AlignmentTime is how long the last aligned checkpoint took from its first barrier to its last. The consumer asks for it
+// when it gets the barrier.
+func (g *Gate) AlignmentTime() time.Duration { return g.took }
+
+// Abort gives up the alignment of a checkpoint, now or when its barriers come.
+func (g *Gate) Abort(id int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stepLocked(checkpoint.Event{Kind: checkpoint.Abort, ID: id})
+	g.mu.ready.Signal()
+}
+
+// Cancel ends all waiting at the gate, for ever.
+func (g *Gate) Cancel() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mu.cancelled = true
+	g.mu.ready.Broadcast()
+	for _, c := range g.channels {
+		c.space.Broadcast()
+	}
+}
+
+// Recycle gives back the batch of an element when its rows are not needed any more.
+func (g *Gate) Recycle(e Element) {
+	e.Batch.Reset()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e.channel.free = append(e.channel.free, e.Batch)
+}
+
+// merge applies an element to the state of its channel. ok says whether it concerns the consumer, as e.
+func (g *Gate) merge(e Element) (Element, bool) {
+	c := e.channel
+	switch e.Kind {
+	case Batch:
+		return e, true
+	case Watermark:
+		c.watermark = max(c.watermark, e.Value)
+		return g.settle()
+	case Idle, Active:
+		c.idle = e.Kind == Idle
+		return g.settle()
+	case EndOfInput:
+		if !c.ended {
+			c.ended = true
+			g.ended++
+			return e, g.ended == len(g.channels)
+		}
+		return e, false
+	}
+	return e, true // made by the gate
+}
+
+// advance returns the minimum over the channels that are not idle, if it is a new one. A channel at the end of event
+// time holds nothing back, but does not speak for idle ones either: only when all are there it is the end of all.
+func (g *Gate) advance() (Element, bool) {
+	lowest, active, over := int64(math.MaxInt64), false, true
+	for _, c := range g.channels {
+		if c.watermark == math.MaxInt64 {
+			continue
+		}
+		over = false
+		if !c.idle {
+			lowest, active = min(lowest, c.watermark), true
+		}
+	}
+	if !active && !over || lowest <= g.watermark {
+		return Element{}, false
+	}
+	g.watermark = lowest
+	return Element{Kind: Watermark, Value: lowest}, true
+}
+
+// settle follows a change of a channel: all may be idle now, or none, or the rest may be further on. A gate that
+// becomes active again says so first; that the watermark is further on is told with the next one.
+func (g *Gate) settle() (Element, bool) {
+	idle, some := true, false
+	for _, c := range g.channels {
+		idle = idle && (c.idle || c.watermark == math.MaxInt64)
+		some = some || c.idle
+	}
+	idle = idle && some
+	if idle == g.idle {
+		return g.advance()
+	}
+	g.idle = idle
+	if idle {
+		return Element{Kind: Idle}, true
+	}
+	return Element{Kind: Active}, true
+}

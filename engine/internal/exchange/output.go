@@ -1,0 +1,149 @@
+package exchange
+
+import (
+	"fmt"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/state"
+)
+
+// Output sends what one producer subtask emits to the channels of the consumers' gates. One goroutine uses it. Rows wait
+// in partial batches until these are full; every control element, and Flush, sends them first.
+type Output struct {
+	channels []*channel
+	open     []*batch.Batch // by channel; nil: none
+	// owner is the channel of each key group; nil: all rows go to the one channel.
+	owner []uint16
+	sel   [][]int32 // by channel; rows of the batch at hand
+	all   []int32   // 0, 1, 2, ...
+}
+
+// NewForward makes the output of a forward edge: to channel at of one gate.
+func NewForward(to *Gate, at int) *Output {
+	return &Output{channels: []*channel{to.channels[at]}, open: make([]*batch.Batch, 1)}
+}
+
+// NewKeyed makes the output of a keyed edge: to channel at of the gate of each consumer subtask. A row goes to the
+// subtask that owns the key group of its hash.
+func NewKeyed(to []*Gate, at int, maxParallelism int) *Output {
+	o := &Output{open: make([]*batch.Batch, len(to)), sel: make([][]int32, len(to)), owner: make([]uint16, maxParallelism)}
+	for _, g := range to {
+		o.channels = append(o.channels, g.channels[at])
+	}
+	for group := range o.owner {
+		o.owner[group] = uint16(state.Owner(group, len(to), maxParallelism))
+	}
+	return o
+}
+
+// Emit copies the rows of a batch into the channels' batches.
+func (o *Output) Emit(b *batch.Batch) error {
+	if o.owner == nil {
+		return o.add(0, b, o.rows(b.Len()))
+	}
+	if len(b.Hash) != b.Len() {
+		return fmt.Errorf("%d rows with %d hashed keys came to a keyed edge", b.Len(), len(b.Hash))
+	}
+	for i := range o.sel {
+		o.sel[i] = o.sel[i][:0]
+	}
+	groups := len(o.owner)
+	for i, hash := range b.Hash {
+		to := o.owner[state.KeyGroup(hash, groups)]
+		o.sel[to] = append(o.sel[to], int32(i))
+	}
+	for to, sel := range o.sel {
+		if len(sel) == 0 {
+			continue
+		}
+		if err := o.add(to, b, sel); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rows selects all of n rows.
+func (o *Output) rows(n int) []int32 {
+	for len(o.all) < n {
+		o.all = append(o.all, int32(len(o.all)))
+	}
+	return o.all[:n]
+}
+
+// add copies rows into the open batch of a channel, which must have the same optional parts.
+func (o *Output) add(to int, b *batch.Batch, sel []int32) error {
+	open := o.open[to]
+	if open != nil && shapeOf(open) != shapeOf(b) {
+		if err := o.flush(to); err != nil {
+			return err
+		}
+		open = nil
+	}
+	if open == nil {
+		open = o.channels[to].borrow(b)
+		o.open[to] = open
+	}
+	open.AppendSelected(b, sel)
+	if open.Len() >= batch.TargetRows || open.SizeBytes() >= batch.TargetBytes {
+		return o.flush(to)
+	}
+	return nil
+}
+
+// shape says which optional parts the rows of a batch have.
+type shape struct{ time, window, hash, keys, kind bool }
+
+func shapeOf(b *batch.Batch) shape {
+	return shape{len(b.Time) > 0, len(b.Window) > 0, len(b.Hash) > 0, b.Keys.Len() > 0, len(b.Kind) > 0}
+}
+
+func (o *Output) flush(to int) error {
+	b := o.open[to]
+	if b == nil {
+		return nil
+	}
+	o.open[to] = nil
+	return o.channels[to].send(Element{Kind: Batch, Batch: b})
+}
+
+// Flush sends all partial batches.
+func (o *Output) Flush() error {
+	for to := range o.channels {
+		if err := o.flush(to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Watermark tells all consumers that event time has advanced.
+func (o *Output) Watermark(ms int64) error { return o.broadcast(Element{Kind: Watermark, Value: ms}) }
+
+// Idle tells all consumers whether the producer is idle.
+func (o *Output) Idle(idle bool) error {
+	if idle {
+		return o.broadcast(Element{Kind: Idle})
+	}
+	return o.broadcast(Element{Kind: Active})
+}
+
+// Barrier sends the barrier of a checkpoint to all consumers.
+func (o *Output) Barrier(checkpoint int64) error {
+	return o.broadcast(Element{Kind: Barrier, Value: checkpoint})
+}
+
+// End tells all consumers that no rows will follow. Barriers still do.
+func (o *Output) End() error { return o.broadcast(Element{Kind: EndOfInput}) }
+
+func (o *Output) broadcast(e Element) error {
+	if err := o.Flush(); err != nil {
+		return err
+	}
+	for _, c := range o.channels {
+		if err := c.send(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}

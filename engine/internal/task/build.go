@@ -1,0 +1,101 @@
+package task
+
+import (
+	"context"
+
+	"github.com/weirstream/weir/engine/internal/exchange"
+	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/internal/message"
+)
+
+// builder wires the subtasks of an execution: first all stages and gates, then what connects them.
+type builder struct {
+	exec   *Execution
+	ctx    context.Context
+	graph  *graph.Graph
+	stages [][]*stage         // by node and subtask
+	gates  [][]*exchange.Gate // by node and subtask; nil: the node is chained, or a source
+}
+
+func newBuilder(ctx context.Context, e *Execution) *builder {
+	n := len(e.spec.Graph.Nodes)
+	return &builder{exec: e, ctx: ctx, graph: e.spec.Graph, stages: make([][]*stage, n), gates: make([][]*exchange.Gate, n)}
+}
+
+func (b *builder) build() {
+	for _, task := range Plan(b.graph, b.exec.spec.Parallelism) {
+		for i := range b.exec.spec.Parallelism {
+			b.exec.subtasks = append(b.exec.subtasks, b.subtask(task, i))
+		}
+	}
+	for to := range b.graph.Nodes {
+		b.connect(to)
+	}
+}
+
+func (b *builder) subtask(task Task, index int) *subtask {
+	t := &subtask{id: message.Subtask{Task: task.Name, Index: index}, index: index, exec: b.exec, parts: newParts()}
+	t.ctx, t.cancel = context.WithCancel(b.ctx)
+	for _, n := range task.Nodes {
+		s := &stage{uid: b.graph.Nodes[n].UID, node: &b.graph.Nodes[n], task: t, metrics: newCounters()}
+		t.stages = append(t.stages, s)
+		b.stages[n] = append(b.stages[n], s)
+	}
+	t.current = t.stages[0]
+	root := task.Nodes[0]
+	if task.Source {
+		t.source = newSource(t, &b.graph.Nodes[root], b.exec.spec.Parallelism)
+		b.exec.sources[t.id] = t.source
+		return t
+	}
+	t.gate = exchange.NewGate(b.channels(root), b.exec.spec.Clock.Now)
+	b.gates[root] = append(b.gates[root], t.gate)
+	b.exec.gates = append(b.exec.gates, t.gate)
+	return t
+}
+
+// channels returns for each channel of a node's gate the input that it belongs to: a keyed edge has one from every
+// subtask, a forward edge one.
+func (b *builder) channels(node int) []int {
+	var inputs []int
+	for i, edge := range b.graph.Nodes[node].Inputs {
+		for range b.producers(edge) {
+			inputs = append(inputs, i)
+		}
+	}
+	return inputs
+}
+
+func (b *builder) producers(e graph.Edge) int {
+	if e.Kind == graph.Keyed {
+		return b.exec.spec.Parallelism
+	}
+	return 1
+}
+
+// connect lets the inputs of a node send to it.
+func (b *builder) connect(to int) {
+	n := &b.graph.Nodes[to]
+	if b.gates[to] == nil {
+		for _, edge := range n.Inputs {
+			for i, from := range b.stages[edge.From] {
+				from.next = append(from.next, b.stages[to][i])
+			}
+		}
+		return
+	}
+	at := 0
+	for _, edge := range n.Inputs {
+		for i, from := range b.stages[edge.From] {
+			var o *exchange.Output
+			if edge.Kind == graph.Keyed {
+				o = exchange.NewKeyed(b.gates[to], at+i, b.exec.spec.MaxParallelism)
+			} else {
+				o = exchange.NewForward(b.gates[to][i], at)
+			}
+			from.next = append(from.next, o)
+			from.task.outputs = append(from.task.outputs, o)
+		}
+		at += b.producers(edge)
+	}
+}

@@ -1,0 +1,334 @@
+package task
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/internal/operator"
+)
+
+// Every so many batches the watermark is sent, with what waits in partial batches; and progress is reported.
+const (
+	watermarkEvery = 16
+	progressEvery  = 64
+)
+
+// source is the root of a source subtask: it obeys commands and reads.
+type source struct {
+	task   *subtask
+	root   *stage
+	event  *graph.EventTime // nil: no event time
+	reader connector.Reader
+	stage  operator.Operator // sets event time; nil: the reader does
+
+	commands *commandQueue
+	splits   *splits
+	pace     pace
+	into     *batch.Batch
+	timed    batch.Batch // what is emitted: the rows with their marks
+	marks    []int64
+	reading  *split // whose rows are in the stage
+	batches  int
+
+	trigger int64 // last
+	wanted  bool  // a first split was asked for
+	paused  bool
+	last    bool // no more splits
+	ended   bool
+	quiet   quiet
+}
+
+func newSource(t *subtask, n *graph.Node, parallelism int) *source {
+	s := &source{task: t, root: t.stages[0], event: n.Source.Event, commands: newCommandQueue()}
+	delay := int64(0)
+	if s.event != nil {
+		delay = s.event.DelayMS
+		s.quiet.timeout = s.event.Idle
+	}
+	s.splits = newSplits(delay)
+	s.pace = newPace(n.Source.RowsPerSecond(), parallelism)
+	return s
+}
+
+func (s *source) open() (err error) {
+	src := s.root.node.Source
+	s.into = emptyLike(src.Payload())
+	if s.event != nil && s.event.Stage != nil {
+		if s.stage, err = s.event.Stage(); err != nil {
+			return err
+		}
+		if err = s.stage.Open(&operatorContext{s.task.ctx, s.root}); err != nil {
+			return err
+		}
+	}
+	s.reader, err = src.Reader(s.task.ctx, connector.ReaderContext{
+		Subtask: s.task.index, Parallelism: s.task.exec.spec.Parallelism,
+	})
+	return err
+}
+
+func (s *source) close() error {
+	var err error
+	if s.reader != nil {
+		err = s.reader.Close()
+	}
+	if s.stage != nil && err == nil {
+		err = s.stage.Close()
+	}
+	return err
+}
+
+// loop reads and obeys until the subtask is cancelled. Commands come first, so that a barrier waits for one batch at
+// most.
+func (s *source) loop() error {
+	for {
+		for _, c := range s.commands.take() {
+			if err := s.obey(c); err != nil {
+				return err
+			}
+		}
+		if err := s.step(); err != nil {
+			return err
+		}
+		if err := s.task.ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// step reads one batch, or waits for something to do.
+func (s *source) step() error {
+	switch {
+	case s.paused || s.ended:
+		return s.rest(nil, 0)
+	case len(s.splits.active) == 0 && s.last:
+		return s.end()
+	case len(s.splits.active) == 0:
+		if !s.wanted {
+			s.wanted = true
+			s.task.report(message.SplitWanted{Subtask: s.task.id})
+		}
+		return s.rest(nil, 0)
+	}
+	if wait := s.pace.wait(s.task.exec.spec.Clock); wait > 0 {
+		return s.rest(nil, wait)
+	}
+	s.into.Reset()
+	p, err := s.reader.Next(s.task.ctx, s.into)
+	if err != nil {
+		return err
+	}
+	if err := s.take(p); err != nil || p.Done || p.Wait == nil {
+		return err
+	}
+	return s.rest(p.Wait, 0)
+}
+
+// take emits what was read, and remembers how far that is.
+func (s *source) take(p connector.Progress) error {
+	rows := s.into.Len()
+	if p.Split == "" && rows == 0 {
+		return nil
+	}
+	sp := s.splits.find(p.Split)
+	if sp == nil {
+		return fmt.Errorf("the reader returned %d rows of split %q, which it does not have", rows, p.Split)
+	}
+	if rows > 0 {
+		if err := s.wake(); err != nil {
+			return err
+		}
+		if err := s.emit(sp); err != nil {
+			return err
+		}
+		s.pace.spent(s.task.exec.spec.Clock, rows)
+	}
+	sp.position = append(sp.position[:0], p.Position...)
+	if p.Done {
+		return s.finish(sp)
+	}
+	s.batches++
+	if s.batches%progressEvery == 0 {
+		s.progress()
+	}
+	if s.batches%watermarkEvery == 0 {
+		return s.advance()
+	}
+	return nil
+}
+
+// emit sends the rows that were read down the chain, with event time and marks if the source has them.
+func (s *source) emit(sp *split) error {
+	if s.event == nil {
+		return (*fanOut)(s.root).Emit(s.into)
+	}
+	s.reading = sp
+	if s.stage == nil {
+		return (*eventOutput)(s).Emit(s.into)
+	}
+	if err := s.stage.Process(0, s.into, (*eventOutput)(s)); err != nil {
+		return err
+	}
+	if s.reading != nil {
+		return fmt.Errorf("the stage that sets event time emitted nothing for %d rows", s.into.Len())
+	}
+	return nil
+}
+
+// eventOutput takes the rows once they have event time.
+type eventOutput source
+
+// Emit marks the rows and sends them on.
+func (o *eventOutput) Emit(b *batch.Batch) error {
+	if o.reading == nil || b.Len() != o.into.Len() || len(b.Time) != b.Len() {
+		return fmt.Errorf("the source has event time, but emitted %d rows with %d times for %d rows that were read",
+			b.Len(), len(b.Time), o.into.Len())
+	}
+	o.marks = o.splits.mark(o.reading, o.marks[:0], b.Time)
+	o.reading = nil
+	o.timed = *b
+	o.timed.Mark = o.marks
+	return (*fanOut)(o.root).Emit(&o.timed)
+}
+
+// finish ends a split whose last rows are emitted.
+func (s *source) finish(sp *split) error {
+	s.splits.finish(sp)
+	if err := s.advance(); err != nil {
+		return err
+	}
+	s.wanted = true // the report asks for another one
+	s.task.report(message.SplitDone{Subtask: s.task.id, Split: sp.ID, MaxTime: sp.maxTime})
+	return nil
+}
+
+// end emits the end of event time and of the input.
+func (s *source) end() error {
+	s.ended = true
+	if err := s.raise(math.MaxInt64); err != nil {
+		return err
+	}
+	if err := s.root.End(); err != nil {
+		return err
+	}
+	s.task.report(message.Ended{Subtask: s.task.id})
+	return nil
+}
+
+// advance sends the watermark on if it is higher, and what waits in partial batches in any case.
+func (s *source) advance() error {
+	if s.event != nil {
+		if ms, higher := s.splits.advance(); higher {
+			return s.root.Watermark(ms)
+		}
+	}
+	return s.task.flush()
+}
+
+func (s *source) raise(ms int64) error {
+	if !s.splits.raise(ms) {
+		return nil
+	}
+	return s.root.Watermark(ms)
+}
+
+// progress tells how far the splits are, while others wait for that (P4).
+func (s *source) progress() {
+	if s.splits.hold == math.MaxInt64 || s.event == nil {
+		return
+	}
+	for _, sp := range s.splits.active {
+		if sp.maxTime > sp.told {
+			sp.told = sp.maxTime
+			s.task.report(message.SplitProgress{Subtask: s.task.id, Split: sp.ID, MaxTime: sp.maxTime})
+		}
+	}
+}
+
+func (s *source) obey(c message.Command) error {
+	switch c := c.(type) {
+	case message.Trigger:
+		return s.inject(c)
+	case message.Resume:
+		s.paused = false
+	case message.Assign:
+		return s.assign(c)
+	case message.Hold:
+		s.splits.hold = c.MaxTime
+		if c.MaxTime != math.MaxInt64 {
+			return s.wake() // a split that has not started holds the watermark, here too
+		}
+	case message.NoMoreSplits:
+		s.last = true
+	default:
+		return fmt.Errorf("unknown command %T", c)
+	}
+	return nil
+}
+
+func (s *source) assign(a message.Assign) error {
+	if s.ended {
+		return fmt.Errorf("split %s was assigned after the end of input", a.Split.ID)
+	}
+	if err := s.splits.assign(a); err != nil {
+		return err
+	}
+	if err := s.wake(); err != nil {
+		return err
+	}
+	return s.reader.Add(a.Split, a.Position)
+}
+
+// inject takes the subtask's part of a checkpoint and sends its barrier on.
+func (s *source) inject(c message.Trigger) error {
+	if c.ID <= s.trigger {
+		return fmt.Errorf("checkpoint %d was triggered after %d", c.ID, s.trigger)
+	}
+	s.trigger = c.ID
+	var err error
+	if c.Mode == message.Drain {
+		err = s.raise(math.MaxInt64)
+	} else if !s.paused {
+		err = s.advance()
+	}
+	if err != nil {
+		return err
+	}
+	if c.Mode != message.Continue {
+		s.paused = true
+	}
+	return s.task.snapshot(c.ID, 0)
+}
+
+// rest waits for a command, for the reader, or until some time has passed. Nothing is kept back meanwhile.
+func (s *source) rest(ready <-chan struct{}, wait time.Duration) error {
+	if !s.paused && !s.ended {
+		s.progress()
+		if err := s.advance(); err != nil {
+			return err
+		}
+	}
+	clock := s.task.exec.spec.Clock
+	if idle := s.quietFor(clock); idle > 0 && wait == 0 {
+		wait = idle
+	}
+	var after <-chan time.Time
+	if wait > 0 {
+		var stop func()
+		after, stop = clock.Timer(wait)
+		defer stop()
+	}
+	select {
+	case <-s.commands.signal:
+	case <-ready:
+	case <-after:
+		return s.becomeIdle(clock)
+	case <-s.task.ctx.Done():
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package task
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/internal/backend"
+	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/state"
+)
+
+// receiver takes what an operator sends on: the next stage of the chain, or an output to another task.
+type receiver interface {
+	Emit(b *batch.Batch) error
+	Watermark(ms int64) error
+	Idle(idle bool) error
+	End() error
+}
+
+// stage is one operator or sink in a subtask, or the root of a source's, and what its rows go to.
+type stage struct {
+	uid     string
+	node    *graph.Node
+	task    *subtask
+	next    []receiver
+	metrics *counters
+
+	// What the node is decides which of these is set.
+	op       operator.Operator
+	writer   connector.Writer
+	backend  backend.Backend // nil: no keyed state
+	prepared prepared        // of a sink
+}
+
+// open makes what the node is, with its state restored.
+func (s *stage) open(ctx context.Context) (err error) {
+	spec := &s.task.exec.spec
+	switch {
+	case s.node.Sink != nil:
+		s.writer, err = s.node.Sink.Writer(ctx, connector.WriterContext{
+			Job: spec.Job, UID: s.uid, Attempt: spec.Attempt, Restart: spec.Restart,
+			Subtask: s.task.index, Parallelism: spec.Parallelism,
+		})
+		return err
+	case s.node.Operator != nil:
+		if err := s.openState(ctx); err != nil {
+			return err
+		}
+		if s.op, err = s.node.Operator(); err != nil {
+			return err
+		}
+		return s.op.Open(&operatorContext{ctx, s})
+	}
+	return nil
+}
+
+func (s *stage) openState(ctx context.Context) (err error) {
+	if len(s.node.State) == 0 {
+		return nil
+	}
+	spec := &s.task.exec.spec
+	first, end := state.GroupRange(s.task.index, spec.Parallelism, spec.MaxParallelism)
+	s.backend, err = spec.Backend(backend.Scope{
+		UID: s.uid, Subtask: s.task.index,
+		FirstGroup: first, EndGroup: end, MaxParallelism: spec.MaxParallelism, States: s.node.State,
+	})
+	if err != nil || spec.Restore == nil {
+		return err
+	}
+	if restored := spec.Restore.Operator(s.uid); restored != nil {
+		return s.backend.Restore(ctx, restored.Subtasks, spec.Blocks)
+	}
+	return nil
+}
+
+// Emit handles a batch of the stage's only input.
+func (s *stage) Emit(b *batch.Batch) error { return s.process(0, b) }
+
+func (s *stage) process(input int, b *batch.Batch) error {
+	s.metrics.in(b)
+	before := s.task.current
+	s.task.current = s
+	var err error
+	if s.writer != nil {
+		err = s.writer.Write(s.task.ctx, b)
+	} else {
+		err = s.op.Process(input, b, (*fanOut)(s))
+	}
+	s.task.current = before
+	if err != nil {
+		return inOperator(s.uid, err)
+	}
+	return nil
+}
+
+// fanOut is the output of a stage: the next stages are called one after the other.
+type fanOut stage
+
+// Emit hands a batch on.
+func (o *fanOut) Emit(b *batch.Batch) error {
+	if b.Len() == 0 {
+		return nil
+	}
+	o.metrics.out(b)
+	for _, r := range o.next {
+		if err := r.Emit(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Watermark lets the operator act on event time, then passes it on.
+func (s *stage) Watermark(ms int64) error {
+	s.metrics.watermark.Store(ms)
+	if s.op != nil {
+		before := s.task.current
+		s.task.current = s
+		if err := s.op.Watermark(ms, (*fanOut)(s)); err != nil {
+			return inOperator(s.uid, err)
+		}
+		s.task.current = before
+	}
+	if s.backend != nil {
+		s.backend.ActOn(ms)
+	}
+	return s.forward(func(r receiver) error { return r.Watermark(ms) })
+}
+
+// Idle passes idleness on.
+func (s *stage) Idle(idle bool) error {
+	return s.forward(func(r receiver) error { return r.Idle(idle) })
+}
+
+// End passes the end of input on; the watermark before it was the end of event time, on which the operators have acted.
+func (s *stage) End() error { return s.forward(receiver.End) }
+
+func (s *stage) forward(f func(receiver) error) error {
+	for _, r := range s.next {
+		if err := f(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stage) close() error {
+	var err error
+	switch {
+	case s.writer != nil:
+		err = s.writer.Close()
+	case s.op != nil:
+		err = s.op.Close()
+	}
+	if s.backend != nil && err == nil {
+		err = s.backend.Close()
+	}
+	return inOperator(s.uid, err)
+}
+
+// operatorContext is what a stage offers to its operator.
+type operatorContext struct {
+	context.Context
+	stage *stage
+}
+
+// UID is the operator's.
+func (c *operatorContext) UID() string { return c.stage.uid }
+
+// Subtask is the index of the subtask and the number of all.
+func (c *operatorContext) Subtask() (index, parallelism int) {
+	return c.stage.task.index, c.stage.task.exec.spec.Parallelism
+}
+
+// Table returns a declared state, restored.
+func (c *operatorContext) Table(d state.Descriptor) (state.Table, error) {
+	if c.stage.backend == nil {
+		return nil, fmt.Errorf("the operator declares no keyed state, so it has no state %q", d.Name)
+	}
+	return c.stage.backend.Table(d.Name)
+}
+
+// RestoredWatermark is what the operator had acted on in the key group of a hash.
+func (c *operatorContext) RestoredWatermark(hash uint64) int64 {
+	if c.stage.backend == nil {
+		return snapshot.NoTime
+	}
+	return c.stage.backend.RestoredWatermark(hash)
+}
+
+// Late counts rows that came too late.
+func (c *operatorContext) Late(records int) { c.stage.metrics.late.Add(int64(records)) }
