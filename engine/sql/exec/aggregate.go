@@ -1,0 +1,197 @@
+package exec
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/state"
+	"github.com/weirstream/weir/engine/window"
+)
+
+// AggregateSpec describes a window aggregate.
+type AggregateSpec struct {
+	Window window.Assigner
+	// Keys are the types of the group columns that the key of a row holds.
+	Keys  []batch.Type
+	Calls []AggregateCall
+	// State declares the table; CellBytes is set by [AggregateSpec.Descriptor].
+	KeyNames, CallNames []string
+	// Schema has the group columns, the results, and window_start, window_end and window_time.
+	Schema *batch.Schema
+}
+
+// Descriptor declares the state: one cell for each key in each window.
+func (s AggregateSpec) Descriptor() state.Descriptor {
+	_, cellBytes := layout(s.Calls)
+	return state.Descriptor{Name: "groups", Kind: state.WindowValue, Key: s.KeyNames, Value: s.CallNames, CellBytes: cellBytes}
+}
+
+// Aggregate returns the operator that keeps the aggregates of each key in each window, and emits a window when the
+// watermark reaches its last moment. A row whose window has been emitted, here or before a restore, is dropped and counted.
+func Aggregate(s AggregateSpec) operator.Factory {
+	return factory(func() operator.Operator {
+		a := &aggregate{spec: s, watermark: math.MinInt64, nextEnd: math.MaxInt64, out: batch.NewColumns(s.Schema)}
+		a.accumulators, _ = layout(s.Calls)
+		a.emitted = batch.Batch{Data: a.out}
+		a.visit = a.visitCell
+		return a
+	})
+}
+
+type aggregate struct {
+	spec         AggregateSpec
+	ctx          operator.Context
+	table        state.Table
+	accumulators []accumulator
+	// watermark is the highest one acted on; nextEnd is at most the end of the first window that holds a cell.
+	watermark, nextEnd int64
+
+	cells [][]byte
+	kept  *batch.Batch // rows that are not late, of a batch that has late ones
+	sel   []int32
+
+	// What is being emitted.
+	emitted batch.Batch
+	out     *batch.Columns
+	to      operator.Output
+	windows []int64
+	firing  int64 // start of the window
+	err     error
+	visit   func(hash uint64, key, cell []byte) bool
+}
+
+func (a *aggregate) Open(ctx operator.Context) error {
+	a.ctx = ctx
+	t, err := ctx.Table(a.spec.Descriptor())
+	if err != nil {
+		return fmt.Errorf("open the state of the window aggregate: %w", err)
+	}
+	a.table = t
+	a.lookAhead()
+	return nil
+}
+
+func (a *aggregate) Close() error { return nil }
+
+// lookAhead finds the end of the first window that holds a cell.
+func (a *aggregate) lookAhead() {
+	a.nextEnd = math.MaxInt64
+	a.windows = a.table.Windows(a.windows[:0])
+	if len(a.windows) > 0 {
+		a.nextEnd = a.spec.Window.End(a.windows[0])
+	}
+}
+
+func (a *aggregate) Process(_ int, b *batch.Batch, _ operator.Output) error {
+	b = a.dropLate(b)
+	n := b.Len()
+	if n == 0 {
+		return nil
+	}
+	a.nextEnd = min(a.nextEnd, a.spec.Window.End(slices.Min(b.Window)))
+	cols := columnsOf(b).Cols
+	a.cells = grow(a.cells, n)
+	for from := 0; from < n; {
+		end := a.table.Resolve(b, from, a.cells)
+		for k, acc := range a.accumulators {
+			var arg batch.Vector
+			if c := a.spec.Calls[k].Column; c >= 0 {
+				arg = cols[c]
+			}
+			acc.add(a.cells, arg, from, end)
+		}
+		from = end
+	}
+	return nil
+}
+
+// dropLate returns the rows whose window has not been emitted: the batch itself, or a copy of those rows.
+func (a *aggregate) dropLate(b *batch.Batch) *batch.Batch {
+	late := 0
+	for i, start := range b.Window {
+		if a.over(start, b.Hash[i]) {
+			late++
+		}
+	}
+	if late == 0 {
+		return b
+	}
+	a.ctx.Late(late)
+	a.sel = a.sel[:0]
+	for i, start := range b.Window {
+		if !a.over(start, b.Hash[i]) {
+			a.sel = append(a.sel, int32(i))
+		}
+	}
+	if a.kept == nil {
+		a.kept = b.New()
+	}
+	a.kept.Reset()
+	a.kept.AppendSelected(b, a.sel)
+	return a.kept
+}
+
+func (a *aggregate) over(start int64, hash uint64) bool {
+	return a.spec.Window.Over(start, a.watermark) || a.spec.Window.Over(start, a.ctx.RestoredWatermark(hash))
+}
+
+func (a *aggregate) Watermark(ms int64, out operator.Output) error {
+	if ms <= a.watermark {
+		return nil
+	}
+	a.watermark = ms
+	if ms < a.nextEnd-1 {
+		return nil
+	}
+	a.to = out
+	a.windows = a.table.Windows(a.windows[:0])
+	for _, start := range a.windows {
+		if !a.spec.Window.Over(start, ms) {
+			break
+		}
+		a.firing = start
+		a.table.Range(start, a.visit)
+		if a.err != nil {
+			return a.err
+		}
+		a.table.DropWindow(start)
+	}
+	if err := a.flush(); err != nil {
+		return err
+	}
+	a.lookAhead()
+	return nil
+}
+
+// visitCell adds the result of one group to what is emitted.
+func (a *aggregate) visitCell(_ uint64, key, cell []byte) bool {
+	keys := len(a.spec.Keys)
+	if a.err = decodeKey(key, a.out.Cols[:keys]); a.err != nil {
+		return false
+	}
+	for k, acc := range a.accumulators {
+		acc.result(cell, a.out.Cols[keys+k])
+	}
+	end := a.spec.Window.End(a.firing)
+	for k, t := range [...]int64{a.firing, end, end - 1} {
+		a.out.Cols[keys+len(a.accumulators)+k].(*batch.Fixed[int64]).Append(t)
+	}
+	a.emitted.Time = append(a.emitted.Time, end-1)
+	a.out.N++
+	if a.out.N >= batch.TargetRows {
+		a.err = a.flush()
+	}
+	return a.err == nil
+}
+
+func (a *aggregate) flush() error {
+	if a.out.N == 0 {
+		return nil
+	}
+	err := a.to.Emit(&a.emitted)
+	a.emitted.Reset()
+	return err
+}

@@ -1,0 +1,180 @@
+package exec
+
+import (
+	"math"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/window"
+)
+
+// Columns that [Assign] can add, as negative indices.
+const (
+	WindowStart = -1 - iota
+	WindowEnd
+	WindowTime // end - 1 ms, the event time of what a window emits
+)
+
+// WindowField returns the field of such a column, as Flink names it.
+func WindowField(column int) batch.Field {
+	name := map[int]string{WindowStart: "window_start", WindowEnd: "window_end", WindowTime: "window_time"}[column]
+	return batch.Field{Name: name, Type: batch.Timestamp}
+}
+
+// AssignSpec describes a windowing table-valued function.
+type AssignSpec struct {
+	Window window.Assigner
+	// KeepLate lets rows into windows that are over, for windows that nobody aggregates.
+	KeepLate bool
+	// Out are the columns of the result: indices of input columns, or WindowStart, WindowEnd, WindowTime.
+	Out    []int
+	Schema *batch.Schema
+}
+
+// Assign returns the operator that assigns rows to windows by their event time, once for each window. It decides lateness
+// (P4): a row does not enter a window that is over at the row's mark; one that enters none is dropped and counted. Rows
+// without marks come from a window aggregate, which emits them in time.
+func Assign(s AssignSpec) operator.Factory {
+	return factory(func() operator.Operator {
+		a := &assign{spec: s, view: newView(s.Schema)}
+		for _, c := range s.Out {
+			if c < 0 {
+				a.added = append(a.added, &batch.Fixed[int64]{})
+			}
+		}
+		return a
+	})
+}
+
+type assign struct {
+	operator.Stateless
+	spec   AssignSpec
+	ctx    operator.Context
+	view   view
+	added  []*batch.Fixed[int64] // one for each window column of Out
+	sel    []int32
+	starts []int64
+	time   []int64
+}
+
+func (a *assign) Open(ctx operator.Context) error {
+	a.ctx = ctx
+	return nil
+}
+
+func (a *assign) Process(_ int, b *batch.Batch, out operator.Output) error {
+	if len(b.Time) != b.Len() {
+		panic("rows without event time reached a window")
+	}
+	a.sel, a.starts = a.sel[:0], a.starts[:0]
+	marks := b.Mark
+	if a.spec.KeepLate {
+		marks = nil
+	}
+	if a.spec.Window.Tumbling() {
+		late := a.tumble(b.Time, marks)
+		a.count(late)
+		return a.emit(b, out, late == 0)
+	}
+	if err := a.hop(b, marks, out); err != nil {
+		return err
+	}
+	return a.emit(b, out, false)
+}
+
+func (a *assign) count(late int) {
+	if late > 0 {
+		a.ctx.Late(late)
+	}
+}
+
+// tumble selects the rows that are not late, with their windows, and returns how many are.
+func (a *assign) tumble(times, marks []int64) (late int) {
+	w := a.spec.Window
+	start := int64(math.MaxInt64) // of the last row's window: the next row is often in the same, which spares a division
+	for i, t := range times {
+		if t < start || t >= start+w.SizeMS {
+			start = w.Last(t)
+		}
+		if len(marks) > 0 && w.Over(start, marks[i]) {
+			late++
+			continue
+		}
+		a.starts = append(a.starts, start)
+		a.sel = append(a.sel, int32(i))
+	}
+	return late
+}
+
+// hop selects each row once for each of its windows. It hands rows on in between: what multiplies must stay bounded.
+func (a *assign) hop(b *batch.Batch, marks []int64, out operator.Output) error {
+	late := 0
+	for i, t := range b.Time {
+		mark := int64(math.MinInt64)
+		if len(marks) > 0 {
+			mark = marks[i]
+		}
+		before := len(a.starts)
+		a.starts = a.spec.Window.Append(a.starts, t, mark)
+		if len(a.starts) == before {
+			late++
+		}
+		for range len(a.starts) - before {
+			a.sel = append(a.sel, int32(i))
+		}
+		if len(a.sel) >= 4*batch.TargetRows {
+			if err := a.emit(b, out, false); err != nil {
+				return err
+			}
+		}
+	}
+	a.count(late)
+	return nil
+}
+
+// emit hands on the rows selected so far; whole says that they are all rows, once each.
+func (a *assign) emit(b *batch.Batch, out operator.Output, whole bool) error {
+	n := len(a.sel)
+	if n == 0 {
+		return nil
+	}
+	in := columnsOf(b)
+	added := a.added
+	for k, c := range a.spec.Out {
+		switch {
+		case c < 0:
+			a.fill(added[0], c)
+			a.view.alias(k, added[0])
+			added = added[1:]
+		case whole:
+			a.view.alias(k, in.Cols[c])
+		default:
+			a.view.gather(k, in.Cols[c], a.sel)
+		}
+	}
+	a.view.cols.N = n
+	o := &a.view.out
+	o.Window, o.Time = a.starts, b.Time
+	if !whole {
+		a.time = gatherTimes(a.time, b.Time, a.sel)
+		o.Time = a.time
+	}
+	err := out.Emit(o)
+	a.sel, a.starts = a.sel[:0], a.starts[:0]
+	return err
+}
+
+// fill computes a window column from the starts.
+func (a *assign) fill(v *batch.Fixed[int64], column int) {
+	shift := int64(0)
+	switch column {
+	case WindowEnd:
+		shift = a.spec.Window.SizeMS
+	case WindowTime:
+		shift = a.spec.Window.SizeMS - 1
+	}
+	v.Reset()
+	for _, start := range a.starts {
+		v.V = append(v.V, start+shift)
+	}
+}

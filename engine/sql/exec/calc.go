@@ -1,0 +1,109 @@
+package exec
+
+import (
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/sql/expr"
+)
+
+// CalcSpec describes a filter and a projection in one.
+type CalcSpec struct {
+	File string
+	// Filter are conditions that must all be true; a row that one of them excludes does not reach the next.
+	Filter []expr.Expr
+	// Out are the columns of the result, for Schema.
+	Out    []expr.Expr
+	Schema *batch.Schema
+}
+
+// Calc returns the operator of a filter and projection. Rows keep their event time, mark and window.
+func Calc(s CalcSpec) operator.Factory {
+	return factory(func() operator.Operator {
+		return &calc{filter: newProgram(s.File, s.Filter), project: newProgram(s.File, s.Out), view: newView(s.Schema)}
+	})
+}
+
+type calc struct {
+	operator.Stateless
+	filter, project program
+	view            view
+	rows            selection
+	sel             []int32
+	time, mark, win []int64
+	kind            []batch.RowKind
+}
+
+func (c *calc) Process(_ int, b *batch.Batch, out operator.Output) error {
+	in := columnsOf(b)
+	sel, err := c.selectRows(in)
+	if err != nil || len(sel) == 0 {
+		return err
+	}
+	c.project.run.Start(in)
+	whole := len(sel) == in.N
+	for k, eval := range c.project.evals {
+		v := eval(&c.project.run, sel)
+		if whole {
+			c.view.alias(k, v)
+		} else {
+			c.view.gather(k, v, sel)
+		}
+	}
+	if err := c.project.run.Err(); err != nil {
+		return err
+	}
+	o := &c.view.out
+	c.view.cols.N = len(sel)
+	o.Time, o.Mark, o.Window, o.Kind = b.Time, b.Mark, b.Window, b.Kind
+	if !whole {
+		c.time = gatherTimes(c.time, b.Time, sel)
+		c.mark = gatherTimes(c.mark, b.Mark, sel)
+		c.win = gatherTimes(c.win, b.Window, sel)
+		c.kind = gatherKinds(c.kind, b.Kind, sel)
+		o.Time, o.Mark, o.Window, o.Kind = c.time, c.mark, c.win, c.kind
+	}
+	return out.Emit(o)
+}
+
+func gatherKinds(dst, src []batch.RowKind, sel []int32) []batch.RowKind {
+	dst = dst[:0]
+	if len(src) == 0 {
+		return dst
+	}
+	for _, i := range sel {
+		dst = append(dst, src[i])
+	}
+	return dst
+}
+
+// selectRows returns the rows for which all conditions are true.
+func (c *calc) selectRows(in *batch.Columns) ([]int32, error) {
+	sel := c.rows.all(in.N)
+	if len(c.filter.evals) == 0 {
+		return sel, nil
+	}
+	c.filter.run.Start(in)
+	for _, eval := range c.filter.evals {
+		v := eval(&c.filter.run, sel).(*batch.Fixed[bool])
+		kept := grow(c.sel, len(sel))
+		n := 0
+		if nulls := v.Nulls; len(nulls) == 0 {
+			for _, i := range sel {
+				kept[n] = i
+				if v.V[i] {
+					n++
+				}
+			}
+		} else {
+			for _, i := range sel {
+				kept[n] = i
+				if v.V[i] && !nulls[i] {
+					n++
+				}
+			}
+		}
+		c.sel = kept[:n]
+		sel = c.sel
+	}
+	return sel, c.filter.run.Err()
+}

@@ -1,0 +1,93 @@
+package exec
+
+import (
+	"slices"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/sql/expr"
+)
+
+// columnsOf is the payload of a SQL batch.
+func columnsOf(b *batch.Batch) *batch.Columns { return b.Data.(*batch.Columns) }
+
+// view is a batch whose columns are set anew for each emission. The vectors of those that are gathered are its own.
+type view struct {
+	out      batch.Batch
+	cols     *batch.Columns
+	gathered []batch.Vector
+}
+
+func newView(s *batch.Schema) view {
+	c := &batch.Columns{Schema: s, Cols: make([]batch.Vector, len(s.Fields))}
+	v := view{cols: c, gathered: make([]batch.Vector, len(s.Fields))}
+	v.out.Data = c
+	for i, f := range s.Fields {
+		v.gathered[i] = batch.NewVector(f.Type)
+	}
+	return v
+}
+
+// alias sets column k to the rows of a vector as they are.
+func (v *view) alias(k int, from batch.Vector) { v.cols.Cols[k] = from }
+
+// gather sets column k to a copy of the rows sel of a vector.
+func (v *view) gather(k int, from batch.Vector, sel []int32) {
+	g := v.gathered[k]
+	g.Reset()
+	g.AppendSelected(from, sel)
+	v.cols.Cols[k] = g
+}
+
+// selection counts the rows of a batch: 0, 1, 2, ...
+type selection struct{ rows []int32 }
+
+func (s *selection) all(n int) []int32 {
+	for len(s.rows) < n {
+		s.rows = append(s.rows, int32(len(s.rows)))
+	}
+	return s.rows[:n]
+}
+
+// gatherTimes appends the rows sel of a slice that has an entry for each row, or none.
+func gatherTimes(dst, src []int64, sel []int32) []int64 {
+	dst = dst[:0]
+	if len(src) == 0 {
+		return dst
+	}
+	for _, i := range sel {
+		dst = append(dst, src[i])
+	}
+	return dst
+}
+
+// program is a list of expressions compiled for one subtask.
+type program struct {
+	run   expr.Run
+	evals []expr.Eval
+}
+
+func newProgram(file string, es []expr.Expr) program {
+	p := program{run: expr.Run{File: file}, evals: make([]expr.Eval, len(es))}
+	for i, e := range es {
+		p.evals[i] = expr.Compile(e)
+	}
+	return p
+}
+
+// Schema returns the schema of expressions under names.
+func Schema(names []string, es []expr.Expr) *batch.Schema {
+	s := &batch.Schema{Fields: make([]batch.Field, len(es))}
+	for i, e := range es {
+		s.Fields[i] = batch.Field{Name: names[i], Type: e.Type()}
+	}
+	return s
+}
+
+// factory makes an operator factory of a constructor that cannot fail.
+func factory(make func() operator.Operator) operator.Factory {
+	return func() (operator.Operator, error) { return make(), nil }
+}
+
+// grow returns a slice of n entries whose contents mean nothing.
+func grow[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }

@@ -1,0 +1,563 @@
+package expr
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/connector/table"
+	"github.com/weirstream/weir/engine/sql/datetime"
+	"github.com/weirstream/weir/engine/sql/parser"
+)
+
+// Resolve finds the column that a name means.
+type Resolve func(c *parser.Column) (Expr, error)
+
+// Bind gives an expression its types. With aggregates, calls of aggregate functions become *Aggregate; without, they are
+// refused. Errors are *parser.Error.
+func Bind(e parser.Expr, resolve Resolve, aggregates bool) (Expr, error) {
+	b := &binder{resolve: resolve, aggregates: aggregates}
+	return b.bind(e)
+}
+
+// BindAs binds an expression that must widen to a type; what names it in the error.
+func BindAs(e parser.Expr, to batch.Type, what string, resolve Resolve, aggregates bool) (Expr, error) {
+	bound, err := Bind(e, resolve, aggregates)
+	if err != nil {
+		return nil, err
+	}
+	out, ok := Coerce(bound, to)
+	if !ok {
+		return nil, parser.Errorf(e.At(), castRemedy(to), "%s must be %v, not %v", what, to, bound.Type())
+	}
+	return out, nil
+}
+
+func castRemedy(to batch.Type) string { return "write CAST(... AS " + to.String() + ")" }
+
+type binder struct {
+	resolve     Resolve
+	aggregates  bool
+	inAggregate bool
+}
+
+// bind binds an expression, and stops one that grows beyond all measure at the level where it does.
+func (b *binder) bind(e parser.Expr) (Expr, error) {
+	out, err := b.bindOne(e)
+	if err != nil {
+		return nil, err
+	}
+	if calls(out) > MaxCalls {
+		return nil, parser.Errorf(e.At(), "compute parts of it in a view", "the expression expands to more than %d operations", MaxCalls)
+	}
+	return out, nil
+}
+
+func (b *binder) bindOne(e parser.Expr) (Expr, error) {
+	switch e := e.(type) {
+	case *parser.Column:
+		return b.resolve(e)
+	case *parser.Literal:
+		return bindLiteral(e)
+	case *parser.Interval:
+		return nil, parser.Errorf(e.Pos, "", "an INTERVAL can only be added to or subtracted from a DATE or TIMESTAMP")
+	case *parser.Unary:
+		return b.unary(e)
+	case *parser.Binary:
+		return b.binary(e)
+	case *parser.Logical:
+		return b.logical(e)
+	case *parser.Is:
+		return b.is(e)
+	case *parser.Between:
+		return b.between(e)
+	case *parser.In:
+		return b.in(e)
+	case *parser.Like:
+		return b.like(e)
+	case *parser.Case:
+		return b.caseExpr(e)
+	case *parser.Cast:
+		return b.cast(e)
+	case *parser.Call:
+		return b.call(e)
+	}
+	return nil, parser.Unsupported(e.At(), "this expression", "")
+}
+
+func (b *binder) bindAll(es []parser.Expr) ([]Expr, error) {
+	out := make([]Expr, len(es))
+	for i, e := range es {
+		var err error
+		if out[i], err = b.bind(e); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// bindAs binds an expression that must widen to a type.
+func (b *binder) bindAs(e parser.Expr, to batch.Type, what string) (Expr, error) {
+	return BindAs(e, to, what, b.resolve, b.aggregates)
+}
+
+func bindLiteral(e *parser.Literal) (Expr, error) {
+	l := &Literal{Pos: e.Pos}
+	switch e.Kind {
+	case parser.NullLiteral:
+		l.Null = true
+	case parser.BoolLiteral:
+		l.T = batch.Boolean
+		if e.Text == "TRUE" {
+			l.Int = 1
+		}
+	case parser.StringLiteral:
+		l.T, l.Text = batch.String, e.Text
+	case parser.IntLiteral:
+		n, err := strconv.ParseInt(e.Text, 10, 64)
+		if err != nil {
+			return nil, parser.Errorf(e.Pos, "", "the number %s does not fit into BIGINT", e.Text)
+		}
+		l.T, l.Int = batch.BigInt, n
+		if n >= math.MinInt32 && n <= math.MaxInt32 {
+			l.T = batch.Int
+		}
+	case parser.DecimalLiteral:
+		f, err := strconv.ParseFloat(e.Text, 64)
+		if err != nil {
+			return nil, parser.Errorf(e.Pos, "", "the number %s does not fit into DOUBLE", e.Text)
+		}
+		l.T, l.Float = batch.Double, f
+	case parser.DateLiteral:
+		days, ok := datetime.ParseDate([]byte(e.Text))
+		l.T, l.Int = batch.Date, days
+		if !ok {
+			return nil, parser.Errorf(e.Pos, "write DATE '2001-12-31'", "'%s' is not a date", e.Text)
+		}
+	case parser.TimestampLiteral:
+		ms, ok := datetime.ParseTimestamp([]byte(e.Text))
+		l.T, l.Int = batch.Timestamp, ms
+		if !ok {
+			return nil, parser.Errorf(e.Pos, "write TIMESTAMP '2001-12-31 23:59:59.999'", "'%s' is not a timestamp", e.Text)
+		}
+	}
+	return l, nil
+}
+
+func (b *binder) unary(e *parser.Unary) (Expr, error) {
+	if e.Op == "NOT" {
+		x, err := b.bindAs(e.X, batch.Boolean, "the operand of NOT")
+		if err != nil {
+			return nil, err
+		}
+		return call(e.Pos, "NOT", batch.Boolean, buildNot, x), nil
+	}
+	x, err := b.bind(e.X)
+	if err != nil {
+		return nil, err
+	}
+	if !numeric(x.Type()) {
+		return nil, parser.Errorf(e.Pos, "", "%s takes a number, not %v", e.Op, x.Type())
+	}
+	if e.Op == "+" {
+		return x, nil
+	}
+	return call(e.Pos, "-", x.Type(), buildUnary(negate[int32], negate[int64], negate[float64]), x), nil
+}
+
+func (b *binder) binary(e *parser.Binary) (Expr, error) {
+	if interval, ok := e.R.(*parser.Interval); ok && (e.Op == "+" || e.Op == "-") {
+		return b.shift(e, e.L, interval, e.Op == "-")
+	}
+	if interval, ok := e.L.(*parser.Interval); ok && e.Op == "+" {
+		return b.shift(e, e.R, interval, false)
+	}
+	x, err := b.bind(e.L)
+	if err != nil {
+		return nil, err
+	}
+	y, err := b.bind(e.R)
+	if err != nil {
+		return nil, err
+	}
+	switch e.Op {
+	case "+", "-", "*", "/", "%":
+		return arithmeticCall(e.Pos, e.Op, x, y)
+	case "||":
+		return concatCall(e.Pos, x, y)
+	case "IS DISTINCT FROM", "IS NOT DISTINCT FROM":
+		return distinctCall(e, x, y)
+	}
+	return compareCall(e.Pos, e.Op, x, y)
+}
+
+func arithmeticCall(at parser.Pos, op string, x, y Expr) (Expr, error) {
+	if x.Type() == batch.Timestamp && y.Type() == batch.Timestamp && op == "-" {
+		return nil, parser.Unsupported(at, "the difference of two timestamps as an interval", "use TIMESTAMPDIFF(unit, a, b)")
+	}
+	t, ok := Common(x.Type(), y.Type())
+	if t == batch.Unknown {
+		t = batch.Int
+	}
+	remedy := "write CAST(... AS INT), BIGINT or DOUBLE"
+	if op == "+" && (x.Type() == batch.String || y.Type() == batch.String) {
+		remedy = "strings are joined with ||, numbers in strings need CAST"
+	}
+	if !ok || !numeric(t) {
+		return nil, parser.Errorf(at, remedy, "%s takes two numbers, not %v and %v", op, x.Type(), y.Type())
+	}
+	if op == "%" && t == batch.Double {
+		return nil, parser.Errorf(at, "write CAST(... AS BIGINT)", "%% takes two integers, not %v and %v", x.Type(), y.Type())
+	}
+	x, y = mustCoerce(x, t), mustCoerce(y, t)
+	return call(at, op, t, buildArithmetic(op, t), x, y), nil
+}
+
+// mustCoerce widens to a type that Common found.
+func mustCoerce(e Expr, to batch.Type) Expr {
+	out, ok := Coerce(e, to)
+	if !ok {
+		panic("cannot widen " + e.Type().String() + " to " + to.String())
+	}
+	return out
+}
+
+func concatCall(at parser.Pos, x, y Expr) (Expr, error) {
+	a, ok1 := Coerce(x, batch.String)
+	c, ok2 := Coerce(y, batch.String)
+	if !ok1 || !ok2 {
+		return nil, parser.Errorf(at, castRemedy(batch.String), "|| joins two strings, not %v and %v", x.Type(), y.Type())
+	}
+	return call(at, "||", batch.String, perRow(concat), a, c), nil
+}
+
+func compareCall(at parser.Pos, op string, x, y Expr) (Expr, error) {
+	t, ok := Common(x.Type(), y.Type())
+	if !ok {
+		to := x.Type()
+		if to == batch.String {
+			to = y.Type()
+		}
+		return nil, parser.Errorf(at, castRemedy(to), "cannot compare %v with %v", x.Type(), y.Type())
+	}
+	if t == batch.Boolean && op != "=" && op != "<>" {
+		return nil, parser.Errorf(at, "", "BOOLEAN values can be compared with = and <> only")
+	}
+	if t == batch.Unknown {
+		t = batch.Int
+	}
+	return call(at, op, batch.Boolean, buildCompare(op, t), mustCoerce(x, t), mustCoerce(y, t)), nil
+}
+
+// distinctCall makes IS [NOT] DISTINCT FROM: a comparison that takes NULL for a value.
+func distinctCall(e *parser.Binary, x, y Expr) (Expr, error) {
+	equal, err := compareCall(e.Pos, "=", x, y)
+	if err != nil {
+		return nil, err
+	}
+	args := equal.(*Call).Args
+	both := call(e.Pos, "AND", batch.Boolean, buildLogical(false), isNull(e.Pos, args[0]), isNull(e.Pos, args[1]))
+	same := call(e.Pos, "COALESCE", batch.Boolean, buildCoalesce, equal, both)
+	if e.Op == "IS DISTINCT FROM" {
+		return call(e.Pos, "NOT", batch.Boolean, buildNot, same), nil
+	}
+	return same, nil
+}
+
+func isNull(at parser.Pos, x Expr) Expr {
+	return call(at, "IS NULL", batch.Boolean, buildIsNull(false), x)
+}
+
+// shift binds x ± INTERVAL.
+func (b *binder) shift(e *parser.Binary, operand parser.Expr, interval *parser.Interval, minus bool) (Expr, error) {
+	x, err := b.bind(operand)
+	if err != nil {
+		return nil, err
+	}
+	months, ms, err := ParseInterval(interval)
+	if err != nil {
+		return nil, err
+	}
+	if minus {
+		months, ms = -months, -ms
+	}
+	amount := &Literal{Pos: interval.Pos, T: batch.BigInt, Int: months + ms}
+	unit := "MS"
+	if months != 0 {
+		unit = "MONTHS"
+	}
+	switch x.Type() {
+	case batch.Timestamp:
+		return call(e.Pos, "ADD_"+unit, batch.Timestamp, buildShift(months, ms), x, amount), nil
+	case batch.Date:
+		if ms%datetime.DayMS != 0 {
+			return nil, parser.Errorf(interval.Pos, "write CAST(... AS TIMESTAMP(3)) for the date", "only whole days, months and years can be added to a DATE")
+		}
+		return call(e.Pos, "ADD_"+unit, batch.Date, buildShiftDate(months, ms/datetime.DayMS), x, amount), nil
+	}
+	return nil, parser.Errorf(e.Pos, castRemedy(batch.Timestamp), "an INTERVAL is added to a DATE or TIMESTAMP, not to %v", x.Type())
+}
+
+// ParseInterval returns the length of an interval: either months or milliseconds.
+func ParseInterval(i *parser.Interval) (months, ms int64, err error) {
+	wrong := func() error {
+		return parser.Errorf(i.Pos, "write INTERVAL '5' MINUTE or the like", "'%s' %s is not an interval", i.Text, i.Unit)
+	}
+	unit, ok := datetime.UnitOf(i.Unit)
+	if !ok {
+		return 0, 0, wrong()
+	}
+	const most = math.MaxInt64 / 4
+	text := strings.TrimSpace(i.Text)
+	if unit == datetime.Second && strings.Contains(text, ".") {
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.Abs(f) > 1e12 {
+			return 0, 0, wrong()
+		}
+		return 0, int64(math.Round(f * 1000)), nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, 0, wrong()
+	}
+	if size, ok := unit.Months(); ok {
+		if n > 120_000 || n < -120_000 {
+			return 0, 0, wrong()
+		}
+		return n * size, 0, nil
+	}
+	size, ok := unit.Fixed()
+	if !ok || n > most/size || n < -most/size {
+		return 0, 0, wrong()
+	}
+	return 0, n * size, nil
+}
+
+func (b *binder) logical(e *parser.Logical) (Expr, error) {
+	args := make([]Expr, len(e.Args))
+	for i, a := range e.Args {
+		var err error
+		if args[i], err = b.bindAs(a, batch.Boolean, "an operand of "+e.Op); err != nil {
+			return nil, err
+		}
+	}
+	return call(e.Pos, e.Op, batch.Boolean, buildLogical(e.Op == "OR"), args...), nil
+}
+
+func (b *binder) is(e *parser.Is) (Expr, error) {
+	x, err := b.bind(e.X)
+	if err != nil {
+		return nil, err
+	}
+	if e.What != "NULL" {
+		c, ok := Coerce(x, batch.Boolean)
+		if !ok {
+			return nil, parser.Errorf(e.Pos, "", "IS %s tests a BOOLEAN, not %v", e.What, x.Type())
+		}
+		x = c
+	}
+	if x.Type() == batch.Unknown {
+		x = mustCoerce(x, batch.Int)
+	}
+	name := "IS " + e.What
+	if e.Not {
+		name = "IS NOT " + e.What
+	}
+	build := buildIsNull(e.Not)
+	if e.What == "TRUE" || e.What == "FALSE" {
+		build = buildIsTruth(e.What == "TRUE", e.Not)
+	}
+	return call(e.Pos, name, batch.Boolean, build, x), nil
+}
+
+func negateIf(not bool, x Expr) Expr {
+	if not {
+		return call(x.At(), "NOT", batch.Boolean, buildNot, x)
+	}
+	return x
+}
+
+func (b *binder) between(e *parser.Between) (Expr, error) {
+	bound, err := b.bindAll([]parser.Expr{e.X, e.Low, e.High})
+	if err != nil {
+		return nil, err
+	}
+	low, err := compareCall(e.Pos, ">=", bound[0], bound[1])
+	if err != nil {
+		return nil, err
+	}
+	high, err := compareCall(e.Pos, "<=", bound[0], bound[2])
+	if err != nil {
+		return nil, err
+	}
+	return negateIf(e.Not, call(e.Pos, "AND", batch.Boolean, buildLogical(false), low, high)), nil
+}
+
+// in binds X IN (...): constants become a set, anything else a chain of comparisons.
+func (b *binder) in(e *parser.In) (Expr, error) {
+	x, err := b.bind(e.X)
+	if err != nil {
+		return nil, err
+	}
+	list, err := b.bindAll(e.List)
+	if err != nil {
+		return nil, err
+	}
+	t, constants := x.Type(), true
+	for _, item := range list {
+		common, ok := Common(t, item.Type())
+		if !ok {
+			return nil, parser.Errorf(item.At(), castRemedy(x.Type()), "cannot compare %v with %v", x.Type(), item.Type())
+		}
+		t = common
+		l, ok := item.(*Literal)
+		constants = constants && ok && !l.Null
+	}
+	if constants && t != batch.Double && t != batch.Boolean && len(list) > 1 {
+		args := []Expr{mustCoerce(x, t)}
+		for _, item := range list {
+			args = append(args, mustCoerce(item, t))
+		}
+		return negateIf(e.Not, call(e.Pos, "IN", batch.Boolean, buildIn, args...)), nil
+	}
+	tests := make([]Expr, len(list))
+	for i, item := range list {
+		if tests[i], err = compareCall(item.At(), "=", x, item); err != nil {
+			return nil, err
+		}
+	}
+	return negateIf(e.Not, call(e.Pos, "OR", batch.Boolean, buildLogical(true), tests...)), nil
+}
+
+func (b *binder) like(e *parser.Like) (Expr, error) {
+	operands := []parser.Expr{e.X, e.Pattern}
+	if e.Escape != nil {
+		operands = append(operands, e.Escape)
+	}
+	args := make([]Expr, len(operands))
+	for i, o := range operands {
+		var err error
+		if args[i], err = b.bindAs(o, batch.String, "an operand of LIKE"); err != nil {
+			return nil, err
+		}
+	}
+	return negateIf(e.Not, call(e.Pos, "LIKE", batch.Boolean, buildLike, args...)), nil
+}
+
+func (b *binder) caseExpr(e *parser.Case) (Expr, error) {
+	var args []Expr
+	var operand Expr
+	if e.Operand != nil {
+		var err error
+		if operand, err = b.bind(e.Operand); err != nil {
+			return nil, err
+		}
+	}
+	for _, w := range e.Whens {
+		cond, err := b.caseCondition(operand, w.Cond)
+		if err != nil {
+			return nil, err
+		}
+		then, err := b.bind(w.Then)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, cond, then)
+	}
+	if e.Else != nil {
+		last, err := b.bind(e.Else)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, last)
+	}
+	return caseCall(e.Pos, "CASE", args)
+}
+
+// caseCondition binds what stands behind WHEN: a condition, or a value to compare with the operand.
+func (b *binder) caseCondition(operand Expr, cond parser.Expr) (Expr, error) {
+	if operand == nil {
+		return b.bindAs(cond, batch.Boolean, "the condition of WHEN")
+	}
+	value, err := b.bind(cond)
+	if err != nil {
+		return nil, err
+	}
+	return compareCall(cond.At(), "=", operand, value)
+}
+
+// caseCall makes CASE of conditions, results and perhaps a last result, which get their common type.
+func caseCall(at parser.Pos, name string, args []Expr) (Expr, error) {
+	isResult := func(i int) bool { return i%2 == 1 || i == len(args)-1 && len(args)%2 == 1 }
+	var results []Expr
+	for i, a := range args {
+		if isResult(i) {
+			results = append(results, a)
+		}
+	}
+	t, err := commonType(at, name, results)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range args {
+		if isResult(i) {
+			args[i] = mustCoerce(a, t)
+		}
+	}
+	return call(at, name, t, buildCase, args...), nil
+}
+
+// commonType finds the type that all values widen to.
+func commonType(at parser.Pos, name string, values []Expr) (batch.Type, error) {
+	t := batch.Unknown
+	for _, v := range values {
+		common, ok := Common(t, v.Type())
+		if !ok {
+			return t, parser.Errorf(v.At(), castRemedy(t), "the values of %s have different types: %v and %v", name, t, v.Type())
+		}
+		t = common
+	}
+	if t == batch.Unknown {
+		return t, parser.Errorf(at, "write CAST(NULL AS INT) or the like", "the type of %s is not known: all its values are NULL", name)
+	}
+	return t, nil
+}
+
+func (b *binder) cast(e *parser.Cast) (Expr, error) {
+	to, err := TypeOf(e.Type)
+	if err != nil {
+		return nil, err
+	}
+	x, err := b.bind(e.X)
+	if err != nil {
+		return nil, err
+	}
+	if l, ok := x.(*Literal); ok && l.T == batch.Unknown {
+		return mustCoerce(l, to), nil
+	}
+	if !castable(x.Type(), to) {
+		remedy := ""
+		if x.Type() == batch.Timestamp {
+			remedy = "use EXTRACT(EPOCH FROM ...) for a number"
+		}
+		return nil, parser.Errorf(e.Pos, remedy, "cannot cast %v to %v", x.Type(), to)
+	}
+	name := "CAST_" + typeWord(to)
+	if e.Try {
+		name = "TRY_" + name
+	}
+	return call(e.Pos, name, to, castBuilder(x.Type(), to, e.Try), x), nil
+}
+
+// near is the function whose name is most like an unknown one.
+func near(name string) string {
+	var names []string
+	for _, f := range Functions() {
+		names = append(names, f.Name)
+	}
+	if n := table.Nearest(name, names); n != "" {
+		return "did you mean " + n + "?"
+	}
+	return "the SQL reference lists the functions"
+}

@@ -1,0 +1,363 @@
+package expr
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/sql/datetime"
+	"github.com/weirstream/weir/engine/sql/parser"
+)
+
+func (b *binder) call(e *parser.Call) (Expr, error) {
+	if slices.ContainsFunc(aggregateFunctions, func(f Function) bool { return f.Name == e.Name }) {
+		return b.aggregate(e)
+	}
+	f := lookup(e.Name)
+	switch {
+	case f == nil && unsupported[e.Name]:
+		return nil, parser.Unsupported(e.Pos, "the function "+e.Name, "")
+	case f == nil && (e.Name == "TUMBLE" || e.Name == "HOP" || e.Name == "SESSION"):
+		return nil, parser.Unsupported(e.Pos, e.Name+" in GROUP BY", "write FROM TABLE("+e.Name+"(TABLE t, DESCRIPTOR(ts), ...)) and group by window_start, window_end")
+	case f == nil:
+		return nil, parser.Errorf(e.Pos, near(e.Name), "there is no function %s", e.Name)
+	case e.Star || e.Distinct || e.Filter != nil:
+		return nil, parser.Errorf(e.Pos, "", "*, DISTINCT and FILTER are for aggregate functions; %s is none", e.Name)
+	case e.Unit != "" && !f.special:
+		return nil, parser.Errorf(e.Pos, "write "+f.Signature, "%s takes no unit", e.Name)
+	case f.special:
+		return b.special(e)
+	}
+	args, err := b.bindAll(e.Args)
+	if err != nil {
+		return nil, err
+	}
+	return f.apply(e.Pos, args)
+}
+
+// special binds the functions whose syntax or types are their own.
+func (b *binder) special(e *parser.Call) (Expr, error) {
+	switch e.Name {
+	case "TRIM":
+		return bindTrim(b, e)
+	case "FLOOR", "CEIL", "CEILING":
+		return bindFloor(b, e)
+	case "ROUND":
+		return bindRound(b, e)
+	case "MOD":
+		return bindMod(b, e)
+	case "EXTRACT":
+		return bindExtract(b, e)
+	case "TIMESTAMPADD":
+		return bindTimestampAdd(b, e)
+	case "TIMESTAMPDIFF":
+		return bindTimestampDiff(b, e)
+	case "NULLIF":
+		return bindNullIf(b, e)
+	case "IF":
+		return bindIf(b, e)
+	}
+	return bindCoalesce(b, e)
+}
+
+// apply checks and widens the arguments of a plain function.
+func (f *function) apply(at parser.Pos, args []Expr) (Expr, error) {
+	if len(args) < f.required || len(args) > len(f.params) && !f.variadic {
+		return nil, f.wrongCount(at, len(args))
+	}
+	common := batch.Unknown
+	for i, a := range args {
+		if k := f.kindOf(i); k == numbers || k == anyType {
+			t, ok := Common(common, a.Type())
+			if !ok {
+				return nil, parser.Errorf(a.At(), castRemedy(common), "the arguments of %s have different types: %v and %v", f.Name, common, a.Type())
+			}
+			common = t
+		}
+	}
+	for i, a := range args {
+		to := f.wanted(f.kindOf(i), a.Type(), common)
+		c, ok := Coerce(a, to)
+		if !ok || to == batch.Unknown {
+			return nil, parser.Errorf(a.At(), "the signature is "+f.Signature, "argument %d of %s must be %s, not %v", i+1, f.Name, kindNames[f.kindOf(i)], a.Type())
+		}
+		args[i] = c
+	}
+	t := f.result
+	if t == batch.Unknown {
+		t = args[0].Type()
+	}
+	return call(at, f.Name, t, f.build, args...), nil
+}
+
+func (f *function) wrongCount(at parser.Pos, n int) error {
+	return parser.Errorf(at, "the signature is "+f.Signature, "%s does not take %d arguments", f.Name, n)
+}
+
+func (f *function) kindOf(i int) kind { return f.params[min(i, len(f.params)-1)] }
+
+// wanted is the type that an argument has to widen to; Unknown: none will do.
+func (f *function) wanted(k kind, from, common batch.Type) batch.Type {
+	switch k {
+	case text:
+		return batch.String
+	case real:
+		return batch.Double
+	case instant:
+		return batch.Timestamp
+	case whole:
+		if integer(from) {
+			return from
+		}
+		if from == batch.Unknown {
+			return batch.Int
+		}
+		return batch.Unknown
+	case numbers:
+		if common != batch.Unknown && !numeric(common) {
+			return batch.Unknown
+		}
+	}
+	return common
+}
+
+func (b *binder) aggregate(e *parser.Call) (Expr, error) {
+	switch {
+	case b.inAggregate:
+		return nil, parser.Errorf(e.Pos, "", "an aggregate function cannot stand inside another")
+	case !b.aggregates:
+		return nil, parser.Errorf(e.Pos, "put it into the select list or HAVING of a query with GROUP BY", "the aggregate function %s is not allowed here", e.Name)
+	case e.Distinct:
+		return nil, parser.Unsupported(e.Pos, e.Name+"(DISTINCT ...)", "")
+	case e.Star && e.Name != "COUNT":
+		return nil, parser.Errorf(e.Pos, "", "%s(*) means nothing; name a column", e.Name)
+	case !e.Star && len(e.Args) != 1:
+		return nil, parser.Errorf(e.Pos, "", "%s takes one argument, not %d", e.Name, len(e.Args))
+	}
+	inner := &binder{resolve: b.resolve, aggregates: true, inAggregate: true}
+	out := &Aggregate{Pos: e.Pos, Function: e.Name, T: batch.BigInt}
+	var err error
+	if !e.Star {
+		if out.Arg, err = inner.bind(e.Args[0]); err != nil {
+			return nil, err
+		}
+	}
+	if e.Filter != nil {
+		cond, err := inner.bindAs(e.Filter, batch.Boolean, "the condition of FILTER")
+		if err != nil {
+			return nil, err
+		}
+		if out.Arg == nil {
+			out.Arg = &Literal{Pos: e.Pos, T: batch.Int, Int: 1}
+		}
+		if out.Arg, err = caseCall(e.Pos, "CASE", []Expr{cond, out.Arg}); err != nil {
+			return nil, err
+		}
+	}
+	return out, out.checkType()
+}
+
+// checkType sets the type of the result, or refuses that of the argument.
+func (e *Aggregate) checkType() error {
+	if e.Arg == nil {
+		return nil
+	}
+	t := e.Arg.Type()
+	if t == batch.Unknown {
+		return parser.Errorf(e.Pos, "write CAST(NULL AS INT) or the like", "the type of the argument of %s is not known", e.Function)
+	}
+	switch e.Function {
+	case "COUNT":
+		return nil
+	case "SUM", "AVG":
+		if !numeric(t) {
+			return parser.Errorf(e.Pos, "write CAST(... AS INT), BIGINT or DOUBLE", "%s takes a number, not %v", e.Function, t)
+		}
+	default:
+		if t == batch.String || t == batch.Boolean {
+			return parser.Unsupported(e.Pos, e.Function+" of "+t.String(), "")
+		}
+	}
+	e.T = t
+	return nil
+}
+
+func bindTrim(b *binder, c *parser.Call) (Expr, error) {
+	args, err := b.bindAll(c.Args)
+	if err != nil {
+		return nil, err
+	}
+	f := lookup("BTRIM")
+	switch c.Unit {
+	case "LEADING":
+		f = lookup("LTRIM")
+	case "TRAILING":
+		f = lookup("RTRIM")
+	}
+	return f.apply(c.Pos, args)
+}
+
+// one binds the only argument of a special form.
+func (b *binder) one(c *parser.Call) (Expr, error) {
+	if len(c.Args) != 1 {
+		return nil, lookup(c.Name).wrongCount(c.Pos, len(c.Args))
+	}
+	return b.bind(c.Args[0])
+}
+
+func unitOf(c *parser.Call, allowed func(datetime.Unit) bool) (datetime.Unit, error) {
+	u, ok := datetime.UnitOf(c.Unit)
+	if !ok || !allowed(u) {
+		return 0, parser.Errorf(c.Pos, "write a unit such as HOUR, DAY or MONTH", "%s does not know the unit %s", c.Name, c.Unit)
+	}
+	return u, nil
+}
+
+// span says whether a unit is a length of time, and not only a part of a date.
+func span(u datetime.Unit) bool { return u <= datetime.Year }
+
+func bindFloor(b *binder, c *parser.Call) (Expr, error) {
+	x, err := b.one(c)
+	if err != nil {
+		return nil, err
+	}
+	ceil := c.Name != "FLOOR"
+	if c.Unit == "" {
+		if !numeric(x.Type()) {
+			return nil, parser.Errorf(c.Pos, "write "+c.Name+"(x TO HOUR) or the like for times", "%s takes a number, not %v", c.Name, x.Type())
+		}
+		f := math.Floor
+		if ceil {
+			f = math.Ceil
+		}
+		return call(c.Pos, c.Name, x.Type(), buildUnary(same[int32], same[int64], f), x), nil
+	}
+	u, err := unitOf(c, span)
+	if err != nil {
+		return nil, err
+	}
+	ts, ok := Coerce(x, batch.Timestamp)
+	if !ok {
+		return nil, parser.Errorf(c.Pos, castRemedy(batch.Timestamp), "%s(x TO %s) takes a DATE or TIMESTAMP, not %v", c.Name, c.Unit, x.Type())
+	}
+	out := call(c.Pos, c.Name+"_TO_"+c.Unit, batch.Timestamp, buildFloorTo(u, ceil), ts)
+	if x.Type() == batch.Date {
+		return call(c.Pos, "CAST_DATE", batch.Date, castBuilder(batch.Timestamp, batch.Date, false), out), nil
+	}
+	return out, nil
+}
+
+func bindRound(b *binder, c *parser.Call) (Expr, error) {
+	args, err := b.bindAll(c.Args)
+	if err != nil {
+		return nil, err
+	}
+	if len(args) == 1 {
+		args = append(args, &Literal{Pos: c.Pos, T: batch.Int})
+	}
+	f := function{Function: lookup(c.Name).Function, params: []kind{numbers, whole}, required: 2, build: buildRound}
+	return f.apply(c.Pos, args)
+}
+
+func bindMod(b *binder, c *parser.Call) (Expr, error) {
+	args, err := b.bindAll(c.Args)
+	if err != nil {
+		return nil, err
+	}
+	if len(args) != 2 {
+		return nil, lookup(c.Name).wrongCount(c.Pos, len(args))
+	}
+	return arithmeticCall(c.Pos, "%", args[0], args[1])
+}
+
+func bindExtract(b *binder, c *parser.Call) (Expr, error) {
+	u, err := unitOf(c, func(datetime.Unit) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	x, err := b.one(c)
+	if err != nil {
+		return nil, err
+	}
+	ts, ok := Coerce(x, batch.Timestamp)
+	if !ok {
+		return nil, parser.Errorf(c.Pos, castRemedy(batch.Timestamp), "EXTRACT takes a DATE or TIMESTAMP, not %v", x.Type())
+	}
+	return call(c.Pos, "EXTRACT_"+c.Unit, batch.BigInt, buildExtract(u), ts), nil
+}
+
+func bindTimestampAdd(b *binder, c *parser.Call) (Expr, error) {
+	u, err := unitOf(c, span)
+	if err != nil {
+		return nil, err
+	}
+	return b.withUnit(c, batch.Timestamp, buildAddUnits(u), whole, instant)
+}
+
+func bindTimestampDiff(b *binder, c *parser.Call) (Expr, error) {
+	u, err := unitOf(c, span)
+	if err != nil {
+		return nil, err
+	}
+	return b.withUnit(c, batch.Int, buildDiff(u), instant, instant)
+}
+
+// withUnit binds the arguments behind the unit of a special form.
+func (b *binder) withUnit(c *parser.Call, result batch.Type, build builder, params ...kind) (Expr, error) {
+	args, err := b.bindAll(c.Args)
+	if err != nil {
+		return nil, err
+	}
+	f := function{Function: lookup(c.Name).Function, params: params, required: len(params), result: result, build: build}
+	f.Name += "_" + strings.ToUpper(c.Unit)
+	return f.apply(c.Pos, args)
+}
+
+func bindCoalesce(b *binder, c *parser.Call) (Expr, error) {
+	args, err := b.bindAll(c.Args)
+	if err != nil {
+		return nil, err
+	}
+	if len(args) == 0 || c.Name == "IFNULL" && len(args) != 2 {
+		return nil, lookup(c.Name).wrongCount(c.Pos, len(args))
+	}
+	t, err := commonType(c.Pos, c.Name, args)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range args {
+		args[i] = mustCoerce(a, t)
+	}
+	return call(c.Pos, "COALESCE", t, buildCoalesce, args...), nil
+}
+
+func bindNullIf(b *binder, c *parser.Call) (Expr, error) {
+	args, err := b.bindAll(c.Args)
+	if err != nil {
+		return nil, err
+	}
+	if len(args) != 2 {
+		return nil, lookup(c.Name).wrongCount(c.Pos, len(args))
+	}
+	equal, err := compareCall(c.Pos, "=", args[0], args[1])
+	if err != nil {
+		return nil, err
+	}
+	return caseCall(c.Pos, "CASE", []Expr{equal, &Literal{Pos: c.Pos, Null: true}, args[0]})
+}
+
+func bindIf(b *binder, c *parser.Call) (Expr, error) {
+	if len(c.Args) != 3 {
+		return nil, lookup(c.Name).wrongCount(c.Pos, len(c.Args))
+	}
+	cond, err := b.bindAs(c.Args[0], batch.Boolean, "the condition of IF")
+	if err != nil {
+		return nil, err
+	}
+	values, err := b.bindAll(c.Args[1:])
+	if err != nil {
+		return nil, err
+	}
+	return caseCall(c.Pos, "CASE", append([]Expr{cond}, values...))
+}

@@ -1,0 +1,242 @@
+package expr
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/sql/datetime"
+)
+
+// castable says which types a CAST converts into which.
+func castable(from, to batch.Type) bool {
+	switch {
+	case from == to, from == batch.Unknown, from == batch.String, to == batch.String:
+		return true
+	case numeric(from):
+		return numeric(to) || to == batch.Boolean
+	case from == batch.Boolean:
+		return numeric(to)
+	}
+	return from == batch.Date && to == batch.Timestamp || from == batch.Timestamp && to == batch.Date
+}
+
+// castBuilder makes a conversion. What a string does not mean is an error, or NULL for TRY_CAST. Numbers are narrowed as
+// Flink (Java) does: integers wrap, DOUBLE is cut towards zero and stops at the ends of the range.
+func castBuilder(from, to batch.Type, try bool) builder {
+	return func(c *Call, args []Eval) Eval {
+		arg := args[0]
+		switch {
+		case from == to:
+			return arg
+		case from == batch.String:
+			return castFromText(c, args, to, try)
+		case to == batch.String:
+			return castToText(args, from)
+		}
+		switch from {
+		case batch.Int:
+			return castNumber[int32](arg, to)
+		case batch.BigInt:
+			return castNumber[int64](arg, to)
+		case batch.Double:
+			return castDouble(arg, to)
+		case batch.Boolean:
+			return castBoolean(arg, to)
+		case batch.Date:
+			return mapFixed(arg, func(v int32) int64 { return int64(v) * datetime.DayMS })
+		}
+		return mapFixed(arg, func(v int64) int32 { days, _ := datetime.Split(v); return int32(days) })
+	}
+}
+
+func castNumber[A int32 | int64](arg Eval, to batch.Type) Eval {
+	switch to {
+	case batch.Int:
+		return convert[A, int32](arg)
+	case batch.BigInt:
+		return convert[A, int64](arg)
+	case batch.Double:
+		return convert[A, float64](arg)
+	}
+	return mapFixed(arg, func(v A) bool { return v != 0 })
+}
+
+// convert is the hot conversion: the widening of numbers.
+func convert[A int32 | int64, R number](arg Eval) Eval {
+	var out batch.Fixed[R]
+	return func(r *Run, sel []int32) batch.Vector {
+		v := arg(r, sel).(*batch.Fixed[A])
+		prepare(&out, r.In.N)
+		for _, i := range sel {
+			out.V[i] = R(v.V[i])
+		}
+		inherit(&out, v.Nulls, sel)
+		return &out
+	}
+}
+
+func castDouble(arg Eval, to batch.Type) Eval {
+	switch to {
+	case batch.Int:
+		return mapFixed(arg, func(v float64) int32 { return int32(saturate(v, math.MinInt32, math.MaxInt32)) })
+	case batch.BigInt:
+		return mapFixed(arg, func(v float64) int64 { return saturate(v, math.MinInt64, math.MaxInt64) })
+	}
+	return mapFixed(arg, func(v float64) bool { return v != 0 })
+}
+
+// saturate is Java's narrowing of a double (JLS 5.1.3).
+func saturate(v float64, low, high int64) int64 {
+	switch {
+	case math.IsNaN(v):
+		return 0
+	case v <= float64(low):
+		return low
+	case v >= float64(high):
+		return high
+	}
+	return int64(v)
+}
+
+func castBoolean(arg Eval, to batch.Type) Eval {
+	switch to {
+	case batch.Int:
+		return mapFixed(arg, oneOrZero[int32])
+	case batch.BigInt:
+		return mapFixed(arg, oneOrZero[int64])
+	}
+	return mapFixed(arg, oneOrZero[float64])
+}
+
+func oneOrZero[T number](v bool) T {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+func castToText(args []Eval, from batch.Type) Eval {
+	write := map[batch.Type]func(*row, []byte) []byte{
+		batch.Int:       func(a *row, dst []byte) []byte { return strconv.AppendInt(dst, a.int(0), 10) },
+		batch.BigInt:    func(a *row, dst []byte) []byte { return strconv.AppendInt(dst, a.int(0), 10) },
+		batch.Double:    func(a *row, dst []byte) []byte { return appendDouble(dst, a.float(0)) },
+		batch.Date:      func(a *row, dst []byte) []byte { return datetime.AppendDate(dst, a.int(0)) },
+		batch.Timestamp: func(a *row, dst []byte) []byte { return datetime.AppendTimestamp(dst, a.int(0)) },
+		batch.Boolean: func(a *row, dst []byte) []byte {
+			if a.v[0].(*batch.Fixed[bool]).V[a.i] {
+				return append(dst, "TRUE"...)
+			}
+			return append(dst, "FALSE"...)
+		},
+	}[from]
+	return rowText(args, true, func(_ *Run, a *row, dst []byte) ([]byte, bool) { return write(a, dst), true })
+}
+
+func castFromText(c *Call, args []Eval, to batch.Type, try bool) Eval {
+	refuse := func(r *Run, s []byte) {
+		if !try {
+			r.fail(c.Pos, "use TRY_CAST to get NULL instead", "cannot cast %s to %v", quote(s), to)
+		}
+	}
+	switch to {
+	case batch.Boolean:
+		return parseEach(args, parseBool, refuse)
+	case batch.Int:
+		return parseEach(args, func(s []byte) (int32, bool) {
+			n, ok := parseInteger(s, math.MinInt32, math.MaxInt32)
+			return int32(n), ok
+		}, refuse)
+	case batch.BigInt:
+		return parseEach(args, func(s []byte) (int64, bool) { return parseInteger(s, math.MinInt64, math.MaxInt64) }, refuse)
+	case batch.Double:
+		return parseEach(args, parseDouble, refuse)
+	case batch.Date:
+		return parseEach(args, func(s []byte) (int32, bool) {
+			ms, ok := datetime.ParseTimestamp(s)
+			days, _ := datetime.Split(ms)
+			return int32(days), ok
+		}, refuse)
+	}
+	return parseEach(args, datetime.ParseTimestamp, refuse)
+}
+
+// parseEach reads strings without the spaces around them.
+func parseEach[R batch.Value](args []Eval, parse func([]byte) (R, bool), refuse func(*Run, []byte)) Eval {
+	return rowFixed(args, func(r *Run, a *row) (R, bool) {
+		s := a.text(0)
+		v, ok := parse(bytes.TrimSpace(s))
+		if !ok {
+			refuse(r, s)
+		}
+		return v, ok
+	})
+}
+
+// quote shows a value of the data in an error, shortened.
+func quote(s []byte) string {
+	const most = 60
+	if len(s) <= most {
+		return strconv.Quote(string(s))
+	}
+	cut := most
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return strconv.Quote(string(s[:cut])) + "..."
+}
+
+func parseBool(s []byte) (value, ok bool) {
+	switch string(bytes.ToLower(s)) {
+	case "true", "t", "yes", "y", "1":
+		return true, true
+	case "false", "f", "no", "n", "0":
+		return false, true
+	}
+	return false, false
+}
+
+// parseInteger reads digits with an optional sign; a fraction is dropped, as in Flink.
+func parseInteger(s []byte, low, high int64) (int64, bool) {
+	negative := len(s) > 0 && s[0] == '-'
+	if negative || len(s) > 0 && s[0] == '+' {
+		s = s[1:]
+	}
+	whole, fraction, _ := bytes.Cut(s, []byte{'.'})
+	if len(whole) == 0 {
+		return 0, false
+	}
+	n := int64(0) // counted downwards, which reaches one further
+	for _, d := range whole {
+		d -= '0'
+		if d > 9 || n < (math.MinInt64+int64(d))/10 {
+			return 0, false
+		}
+		n = n*10 - int64(d)
+	}
+	for _, d := range fraction {
+		if d < '0' || d > '9' {
+			return 0, false
+		}
+	}
+	if negative {
+		return n, n >= low
+	}
+	if n == math.MinInt64 {
+		return 0, false
+	}
+	return -n, -n <= high
+}
+
+func parseDouble(s []byte) (float64, bool) {
+	if bytes.ContainsAny(s, "_xX") {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(string(s), 64)
+	if err != nil && !math.IsInf(v, 0) {
+		return 0, false
+	}
+	return v, true
+}

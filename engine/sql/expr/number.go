@@ -1,0 +1,418 @@
+package expr
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/sql/parser"
+)
+
+type number interface{ int32 | int64 | float64 }
+
+// buildArithmetic makes + - * / % on two numbers of the type t.
+func buildArithmetic(op string, t batch.Type) builder {
+	return func(c *Call, args []Eval) Eval {
+		switch t {
+		case batch.Int:
+			return arithmetic(args, integerLoop[int32](op, c.Pos))
+		case batch.BigInt:
+			return arithmetic(args, integerLoop[int64](op, c.Pos))
+		}
+		return arithmetic(args, floatLoop(op))
+	}
+}
+
+// loop computes out for the rows sel; nulls says which of them have a NULL argument.
+type loop[T number] func(r *Run, out, x, y []T, sel []int32, nulls []bool)
+
+func arithmetic[T number](args []Eval, f loop[T]) Eval {
+	var out batch.Fixed[T]
+	return func(r *Run, sel []int32) batch.Vector {
+		x := args[0](r, sel).(*batch.Fixed[T])
+		y := args[1](r, sel).(*batch.Fixed[T])
+		prepare(&out, r.In.N)
+		inherit(&out, x.Nulls, sel)
+		inherit(&out, y.Nulls, sel)
+		f(r, out.V, x.V, y.V, sel, out.Nulls)
+		inherit(&out, out.Nulls, sel)
+		return &out
+	}
+}
+
+func add[T number](_ *Run, out, x, y []T, sel []int32, _ []bool) {
+	for _, i := range sel {
+		out[i] = x[i] + y[i]
+	}
+}
+
+func subtract[T number](_ *Run, out, x, y []T, sel []int32, _ []bool) {
+	for _, i := range sel {
+		out[i] = x[i] - y[i]
+	}
+}
+
+func multiply[T number](_ *Run, out, x, y []T, sel []int32, _ []bool) {
+	for _, i := range sel {
+		out[i] = x[i] * y[i]
+	}
+}
+
+func floatLoop(op string) loop[float64] {
+	switch op {
+	case "+":
+		return add[float64]
+	case "-":
+		return subtract[float64]
+	case "*":
+		return multiply[float64]
+	}
+	return func(_ *Run, out, x, y []float64, sel []int32, _ []bool) {
+		for _, i := range sel {
+			out[i] = x[i] / y[i]
+		}
+	}
+}
+
+func integerLoop[T int32 | int64](op string, at parser.Pos) loop[T] {
+	switch op {
+	case "+":
+		return add[T]
+	case "-":
+		return subtract[T]
+	case "*":
+		return multiply[T]
+	}
+	modulo := op == "%"
+	return func(r *Run, out, x, y []T, sel []int32, nulls []bool) {
+		for _, i := range sel {
+			switch {
+			case len(nulls) > 0 && nulls[i]:
+			case y[i] == 0:
+				r.fail(at, "guard it: write NULLIF(b, 0) for the divisor, or CASE WHEN b <> 0 THEN ... END", "division by zero")
+			case modulo:
+				out[i] = x[i] % y[i]
+			default:
+				out[i] = x[i] / y[i]
+			}
+		}
+	}
+}
+
+// buildCompare makes a comparison of two values of one type.
+func buildCompare(op string, t batch.Type) builder {
+	return func(_ *Call, args []Eval) Eval {
+		switch t {
+		case batch.String:
+			return compareText(op, args)
+		case batch.Boolean:
+			return compareBool(op == "<>", args)
+		case batch.Int, batch.Date:
+			return compareFixed(args, compareLoop[int32](op))
+		case batch.Double:
+			return compareFixed(args, compareLoop[float64](op))
+		}
+		return compareFixed(args, compareLoop[int64](op))
+	}
+}
+
+func compareFixed[T number](args []Eval, f func(out []bool, x, y []T, sel []int32)) Eval {
+	var out batch.Fixed[bool]
+	return func(r *Run, sel []int32) batch.Vector {
+		x := args[0](r, sel).(*batch.Fixed[T])
+		y := args[1](r, sel).(*batch.Fixed[T])
+		prepare(&out, r.In.N)
+		f(out.V, x.V, y.V, sel)
+		inherit(&out, x.Nulls, sel)
+		inherit(&out, y.Nulls, sel)
+		return &out
+	}
+}
+
+func compareLoop[T number](op string) func(out []bool, x, y []T, sel []int32) {
+	switch op {
+	case "=":
+		return func(out []bool, x, y []T, sel []int32) {
+			for _, i := range sel {
+				out[i] = x[i] == y[i]
+			}
+		}
+	case "<>":
+		return func(out []bool, x, y []T, sel []int32) {
+			for _, i := range sel {
+				out[i] = x[i] != y[i]
+			}
+		}
+	case "<", ">":
+		return func(out []bool, x, y []T, sel []int32) {
+			if op == ">" {
+				x, y = y, x
+			}
+			for _, i := range sel {
+				out[i] = x[i] < y[i]
+			}
+		}
+	}
+	return func(out []bool, x, y []T, sel []int32) {
+		if op == ">=" {
+			x, y = y, x
+		}
+		for _, i := range sel {
+			out[i] = x[i] <= y[i]
+		}
+	}
+}
+
+func compareText(op string, args []Eval) Eval {
+	holds := map[string]func(int) bool{
+		"<":  func(c int) bool { return c < 0 },
+		"<=": func(c int) bool { return c <= 0 },
+		">":  func(c int) bool { return c > 0 },
+		">=": func(c int) bool { return c >= 0 },
+	}[op]
+	var out batch.Fixed[bool]
+	return func(r *Run, sel []int32) batch.Vector {
+		x := args[0](r, sel).(*batch.Strings)
+		y := args[1](r, sel).(*batch.Strings)
+		prepare(&out, r.In.N)
+		if holds == nil {
+			for _, i := range sel {
+				out.V[i] = bytes.Equal(x.At(int(i)), y.At(int(i))) == (op == "=")
+			}
+		} else {
+			for _, i := range sel {
+				out.V[i] = holds(bytes.Compare(x.At(int(i)), y.At(int(i))))
+			}
+		}
+		inherit(&out, x.Nulls, sel)
+		inherit(&out, y.Nulls, sel)
+		return &out
+	}
+}
+
+func compareBool(differ bool, args []Eval) Eval {
+	var out batch.Fixed[bool]
+	return func(r *Run, sel []int32) batch.Vector {
+		x := args[0](r, sel).(*batch.Fixed[bool])
+		y := args[1](r, sel).(*batch.Fixed[bool])
+		prepare(&out, r.In.N)
+		for _, i := range sel {
+			out.V[i] = (x.V[i] != y.V[i]) == differ
+		}
+		inherit(&out, x.Nulls, sel)
+		inherit(&out, y.Nulls, sel)
+		return &out
+	}
+}
+
+// buildUnary makes a function of one number, by the type of its argument; a nil function does not exist for that type.
+func buildUnary(i32 func(int32) int32, i64 func(int64) int64, f64 func(float64) float64) builder {
+	return func(c *Call, args []Eval) Eval {
+		switch c.T {
+		case batch.Int:
+			return mapFixed(args[0], i32)
+		case batch.BigInt:
+			return mapFixed(args[0], i64)
+		}
+		return mapFixed(args[0], f64)
+	}
+}
+
+func mapFixed[A, R batch.Value](arg Eval, f func(A) R) Eval {
+	var out batch.Fixed[R]
+	return func(r *Run, sel []int32) batch.Vector {
+		v := arg(r, sel).(*batch.Fixed[A])
+		prepare(&out, r.In.N)
+		for _, i := range sel {
+			out.V[i] = f(v.V[i])
+		}
+		inherit(&out, v.Nulls, sel)
+		return &out
+	}
+}
+
+func negate[T number](v T) T { return -v }
+
+func absolute[T number](v T) T {
+	if v < 0 {
+		return -v
+	}
+	return v
+}
+
+func sign[T number](v T) T {
+	switch {
+	case v > 0:
+		return 1
+	case v < 0:
+		return -1
+	}
+	return v
+}
+
+func same[T number](v T) T { return v }
+
+// buildRound makes ROUND(x, digits): half away from zero on the decimal digits that a person sees, as Flink does.
+func buildRound(c *Call, args []Eval) Eval {
+	if c.T == batch.Double {
+		return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return round(a.float(0), int(clampDigits(a.int(1)))), true })
+	}
+	if c.T == batch.Int {
+		return rowFixed(args, func(_ *Run, a *row) (int32, bool) { return int32(roundInteger(a.int(0), a.int(1))), true })
+	}
+	return rowFixed(args, func(_ *Run, a *row) (int64, bool) { return roundInteger(a.int(0), a.int(1)), true })
+}
+
+func clampDigits(n int64) int64 { return max(-400, min(400, n)) }
+
+// roundInteger rounds to 10^-digits; digits at or above 0 change nothing.
+func roundInteger(v, digits int64) int64 {
+	if digits >= 0 {
+		return v
+	}
+	if digits < -18 {
+		return 0
+	}
+	unit := int64(1)
+	for range -digits {
+		unit *= 10
+	}
+	rest := v % unit
+	v -= rest
+	switch {
+	case rest >= unit-rest && rest > 0:
+		v += unit
+	case -rest >= unit+rest && rest < 0:
+		v -= unit
+	}
+	return v
+}
+
+func round(v float64, digits int) float64 {
+	if digits == 0 {
+		return math.Round(v)
+	}
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return v
+	}
+	// d.ddde±xx: the shortest digits that mean v, of which those behind the place are dropped.
+	var buf [40]byte
+	text := strconv.AppendFloat(buf[:0], v, 'e', -1, 64)
+	e := bytes.IndexByte(text, 'e')
+	exponent, err := strconv.Atoi(string(text[e+1:]))
+	if err != nil {
+		return v
+	}
+	first := 0
+	if text[0] == '-' {
+		first = 1
+	}
+	var own [40]byte
+	digitsOf := append(append(own[:0], text[first]), text[min(first+2, e):e]...)
+	keep := exponent + 1 + digits // digits that stay
+	if keep >= len(digitsOf) {
+		return v
+	}
+	if keep < 0 {
+		return 0
+	}
+	up := digitsOf[keep] >= '5'
+	mantissa, err := strconv.ParseUint("0"+string(digitsOf[:keep]), 10, 64)
+	if err != nil {
+		return v
+	}
+	if up {
+		mantissa++
+	}
+	out := strconv.AppendUint(make([]byte, 0, 40), mantissa, 10)
+	out = append(out, 'e')
+	out = strconv.AppendInt(out, int64(-digits), 10)
+	f, err := strconv.ParseFloat(string(out), 64)
+	if err != nil {
+		return v
+	}
+	return math.Copysign(f, v)
+}
+
+// buildExtreme makes GREATEST (want is 1) or LEAST (want is -1): NULL if any argument is.
+func buildExtreme(want int) builder {
+	return func(c *Call, args []Eval) Eval {
+		better := func(x, y int) bool { return x*want > y*want }
+		switch c.T {
+		case batch.String:
+			return rowText(args, true, func(_ *Run, a *row, dst []byte) ([]byte, bool) {
+				best := a.text(0)
+				for k := 1; k < len(args); k++ {
+					if v := a.text(k); better(bytes.Compare(v, best), 0) {
+						best = v
+					}
+				}
+				return append(dst, best...), true
+			})
+		case batch.Double:
+			return rowFixed(args, func(_ *Run, a *row) (float64, bool) {
+				best := a.float(0)
+				for k := 1; k < len(args); k++ {
+					if v := a.float(k); (v > best) == (want > 0) && v != best {
+						best = v
+					}
+				}
+				return best, true
+			})
+		case batch.Int, batch.Date:
+			return rowFixed(args, func(_ *Run, a *row) (int32, bool) { return int32(extremeInteger(a, want > 0)), true })
+		}
+		return rowFixed(args, func(_ *Run, a *row) (int64, bool) { return extremeInteger(a, want > 0), true })
+	}
+}
+
+func extremeInteger(a *row, greatest bool) int64 {
+	best := a.int(0)
+	for k := 1; k < len(a.v); k++ {
+		if v := a.int(k); (v > best) == greatest && v != best {
+			best = v
+		}
+	}
+	return best
+}
+
+// appendDouble writes a DOUBLE as Java's Double.toString does, which is what Flink's CAST to STRING shows.
+func appendDouble(dst []byte, v float64) []byte {
+	switch {
+	case math.IsNaN(v):
+		return append(dst, "NaN"...)
+	case math.IsInf(v, 0):
+		if v < 0 {
+			dst = append(dst, '-')
+		}
+		return append(dst, "Infinity"...)
+	case v == 0:
+		if math.Signbit(v) {
+			dst = append(dst, '-')
+		}
+		return append(dst, "0.0"...)
+	}
+	if abs := math.Abs(v); abs >= 1e-3 && abs < 1e7 {
+		start := len(dst)
+		dst = strconv.AppendFloat(dst, v, 'f', -1, 64)
+		if bytes.IndexByte(dst[start:], '.') < 0 {
+			dst = append(dst, ".0"...)
+		}
+		return dst
+	}
+	var buf [40]byte
+	text := strconv.AppendFloat(buf[:0], v, 'e', -1, 64)
+	e := bytes.IndexByte(text, 'e')
+	dst = append(dst, text[:e]...)
+	if bytes.IndexByte(text[:e], '.') < 0 {
+		dst = append(dst, ".0"...)
+	}
+	dst = append(dst, 'E')
+	exponent := text[e+1:]
+	if exponent[0] == '-' {
+		dst = append(dst, '-')
+	}
+	exponent = bytes.TrimLeft(exponent, "+-0")
+	return append(dst, exponent...)
+}

@@ -1,0 +1,122 @@
+package expr
+
+import (
+	"bytes"
+
+	"github.com/weirstream/weir/engine/sql/datetime"
+)
+
+// buildExtract makes EXTRACT of a unit from a TIMESTAMP.
+func buildExtract(u datetime.Unit) builder {
+	return func(_ *Call, args []Eval) Eval {
+		return mapFixed(args[0], func(ms int64) int64 { return datetime.Extract(u, ms) })
+	}
+}
+
+// buildFloorTo makes FLOOR(ts TO unit), or CEIL.
+func buildFloorTo(u datetime.Unit, ceil bool) builder {
+	return func(_ *Call, args []Eval) Eval {
+		if ceil {
+			return mapFixed(args[0], func(ms int64) int64 { return datetime.Ceil(u, ms) })
+		}
+		return mapFixed(args[0], func(ms int64) int64 { return datetime.Floor(u, ms) })
+	}
+}
+
+// buildAddUnits makes TIMESTAMPADD: arguments are a number and a TIMESTAMP.
+func buildAddUnits(u datetime.Unit) builder {
+	return func(_ *Call, args []Eval) Eval {
+		return rowFixed(args, func(_ *Run, a *row) (int64, bool) { return datetime.Add(u, a.int(1), a.int(0)), true })
+	}
+}
+
+// buildDiff makes TIMESTAMPDIFF: an INT, as in Flink.
+func buildDiff(u datetime.Unit) builder {
+	return func(_ *Call, args []Eval) Eval {
+		return rowFixed(args, func(_ *Run, a *row) (int32, bool) { return int32(datetime.Diff(u, a.int(0), a.int(1))), true })
+	}
+}
+
+// buildShift moves a TIMESTAMP by a constant interval.
+func buildShift(months, ms int64) builder {
+	return func(_ *Call, args []Eval) Eval {
+		if months == 0 {
+			return mapFixed(args[0], func(v int64) int64 { return v + ms })
+		}
+		return mapFixed(args[0], func(v int64) int64 { return datetime.AddMonths(v, months) })
+	}
+}
+
+// buildShiftDate moves a DATE by a constant number of months or days.
+func buildShiftDate(months, days int64) builder {
+	return func(_ *Call, args []Eval) Eval {
+		return mapFixed(args[0], func(v int32) int32 {
+			if months == 0 {
+				return v + int32(days)
+			}
+			d, _ := datetime.Split(datetime.AddMonths(int64(v)*datetime.DayMS, months))
+			return int32(d)
+		})
+	}
+}
+
+// patterns keeps the last date format compiled.
+type patterns struct {
+	text     []byte
+	compiled *datetime.Pattern
+}
+
+// of returns the compiled format; with one that is wrong, the run fails.
+func (p *patterns) of(r *Run, c *Call, text []byte) *datetime.Pattern {
+	if p.compiled != nil && bytes.Equal(p.text, text) {
+		return p.compiled
+	}
+	compiled, err := datetime.CompilePattern(string(text))
+	if err != nil {
+		r.fail(c.Pos, "use the letters y M d H h m s S a E D and '...' for text", "the date format %s: %v", quote(text), err)
+		return nil
+	}
+	p.text, p.compiled = append(p.text[:0], text...), compiled
+	return compiled
+}
+
+func buildDateFormat(c *Call, args []Eval) Eval {
+	var p patterns
+	return rowText(args, true, func(r *Run, a *row, dst []byte) ([]byte, bool) {
+		pattern := p.of(r, c, a.text(1))
+		if pattern == nil {
+			return dst, false
+		}
+		return pattern.Append(dst, a.int(0)), true
+	})
+}
+
+// buildToTimestamp makes TO_TIMESTAMP(s[, format]); what cannot be read is NULL.
+func buildToTimestamp(c *Call, args []Eval) Eval {
+	read := timestampReader(c)
+	return rowFixed(args, read)
+}
+
+// buildToDate makes TO_DATE(s[, format]); what cannot be read is NULL.
+func buildToDate(c *Call, args []Eval) Eval {
+	read := timestampReader(c)
+	return rowFixed(args, func(r *Run, a *row) (int32, bool) {
+		ms, ok := read(r, a)
+		days, _ := datetime.Split(ms)
+		return int32(days), ok
+	})
+}
+
+func timestampReader(c *Call) func(*Run, *row) (int64, bool) {
+	var p patterns
+	return func(r *Run, a *row) (int64, bool) {
+		if len(a.v) == 1 {
+			return datetime.ParseTimestamp(a.text(0))
+		}
+		pattern := p.of(r, c, a.text(1))
+		if pattern == nil {
+			return 0, false
+		}
+		return pattern.Parse(a.text(0))
+	}
+}

@@ -1,0 +1,156 @@
+package sql
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/graph"
+)
+
+// describe writes a graph: each node with its inputs (> forward, # keyed), state and fingerprint.
+func describe(g *graph.Graph) string {
+	var b strings.Builder
+	for _, n := range g.Nodes {
+		b.WriteString(n.UID)
+		for _, e := range n.Inputs {
+			fmt.Fprintf(&b, " %s %s", map[graph.EdgeKind]string{graph.Forward: "<", graph.Keyed: "#"}[e.Kind], g.Nodes[e.From].UID)
+		}
+		b.WriteString("\n")
+		if n.Source != nil && n.Source.Event != nil {
+			fmt.Fprintf(&b, "    delay %d ms, idle %v\n", n.Source.Event.DelayMS, n.Source.Event.Idle)
+		}
+		for _, s := range n.State {
+			fmt.Fprintf(&b, "    state %s %v of %d bytes\n", s.Name, s.Kind, s.CellBytes)
+		}
+		for line := range strings.Lines(n.Fingerprint) {
+			b.WriteString("    | " + strings.TrimSpace(line) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// TestUIDsAndFingerprintsStay is a promise to every snapshot on storage: what is written here may grow, never change.
+func TestUIDsAndFingerprintsStay(t *testing.T) {
+	for _, c := range []struct{ name, script, want string }{
+		{"window statistics", `
+CREATE TABLE flights (` + "`date`" + ` TIMESTAMP(3), delay INT, origin STRING, destination STRING,
+  WATERMARK FOR ` + "`date` AS `date`" + ` - INTERVAL '28' HOUR
+) WITH ('connector' = 'test', 'path' = '/flights', 'scan.watermark.idle-timeout' = '1 min');
+CREATE TABLE stats (airport STRING, hour TIMESTAMP(3), n BIGINT, mean INT) WITH ('connector' = 'test');
+INSERT INTO stats SELECT origin, window_start, COUNT(*), AVG(delay)
+FROM TABLE(TUMBLE(TABLE flights, DESCRIPTOR(` + "`date`" + `), INTERVAL '1' HOUR)) WHERE delay > 0
+GROUP BY origin, window_start, window_end HAVING COUNT(*) > 10;`, `source/flights
+    delay 100800000 ms, idle 1m0s
+    | connector test
+    | path /flights
+stats/calc.1 < source/flights
+stats/window.1 < stats/calc.1
+stats/key.1 < stats/window.1
+stats/aggregate.1 # stats/key.1
+    state groups window-value of 24 bytes
+    | key origin STRING
+    | window TUMBLE(date, 1 h)
+    | aggregate COUNT(*)
+    | aggregate AVG(delay INT)
+stats/calc.2 < stats/aggregate.1
+sink/stats < stats/calc.2
+`},
+		{"a view, a union and two sinks", `
+CREATE TABLE a (k INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'test');
+CREATE TABLE b (k INT, ts TIMESTAMP(3), twice AS k * 2, WATERMARK FOR ts AS ts) WITH ('connector' = 'test');
+CREATE TABLE c (k INT, twice AS k * 2) WITH ('connector' = 'test');
+CREATE TABLE o (k INT, n BIGINT) WITH ('connector' = 'test');
+CREATE TABLE p (k INT) WITH ('connector' = 'test');
+CREATE VIEW both AS SELECT k, ts FROM a UNION ALL SELECT twice, ts FROM b;
+CREATE VIEW counts AS SELECT k, COUNT(*) AS n FROM TABLE(HOP(TABLE both, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '5' MINUTES)) GROUP BY k, window_start, window_end;
+INSERT INTO o SELECT * FROM counts;
+INSERT INTO p SELECT k FROM counts;
+INSERT INTO o SELECT /*+ UID('total') */ SUM(k), COUNT(*) FROM TABLE(TUMBLE(TABLE a, DESCRIPTOR(ts), INTERVAL '1' DAY)) GROUP BY window_start, window_end;
+INSERT INTO p SELECT twice FROM c;`, `source/a
+    delay 0 ms, idle 0s
+    | connector test
+source/b
+    delay 0 ms, idle 0s
+    | connector test
+both/union.2/calc.1 < source/b
+counts/window.1 < source/a
+counts/window.2 < both/union.2/calc.1
+counts/key.1 < counts/window.1
+counts/key.2 < counts/window.2
+counts/aggregate.1 # counts/key.1 # counts/key.2
+    state groups window-value of 8 bytes
+    | key k | (k * 2) INT
+    | window HOP(ts, slide 1 min, size 5 min)
+    | aggregate COUNT(*)
+counts/calc.1 < counts/aggregate.1
+o/calc.1 < counts/calc.1
+p/calc.1 < counts/calc.1
+o.2/window.1 < source/a
+o.2/key.1 < o.2/window.1
+total # o.2/key.1
+    state groups window-value of 24 bytes
+    | window TUMBLE(ts, 1 d)
+    | aggregate SUM(k INT)
+    | aggregate COUNT(*)
+o.2/calc.1 < total
+source/c
+    | connector test
+source/c/computed.1 < source/c
+p.2/calc.1 < source/c/computed.1
+sink/o < o/calc.1 < o.2/calc.1
+sink/p < p/calc.1 < p.2/calc.1
+`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := describe(compile(t, c.script)); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+// doubling repeats a declaration n times, each of which names the one before it twice.
+func doubling(before, each string, n int, after string) string {
+	for i := range n {
+		before += fmt.Sprintf(each, i+1, i, i)
+	}
+	return before + after
+}
+
+func TestErrorsAreOneLineWithFilePlaceAndRemedy(t *testing.T) {
+	table := "CREATE TABLE t (k INT) WITH ('connector' = 'test');\n"
+	for _, c := range []struct{ name, script, want string }{
+		{"syntax", "INSERT INTO o SELEC", `job.sql:1:15: expected SELECT, found "SELEC"`},
+		{"a name", table + "INSERT INTO t SELECT j FROM t", "job.sql:2:22: there is no column j; the columns are k"},
+		{"an option that does not exist", table + "CREATE TABLE u (k INT) WITH ('connector' = 'test', 'pth' = '/x');\nINSERT INTO t SELECT k FROM u", "job.sql:2:52: option 'pth' of table u: there is no such option; did you mean 'path'?"},
+		{"a connector that does not exist", "CREATE TABLE u (k INT) WITH ('connector' = 'nope');\n" + table + "INSERT INTO t SELECT k FROM u", "job.sql:1:30: option 'connector' of table u: there is no connector nope; write 'test'"},
+		{"a wrong idle timeout", table + "CREATE TABLE u (k INT) WITH ('connector' = 'test', 'scan.watermark.idle-timeout' = 'soon');\nINSERT INTO t SELECT k FROM u", "job.sql:2:52: option 'scan.watermark.idle-timeout' of table u: 'soon' is not a time span; write a span such as '10 s', '5 min' or '1 h'"},
+		{"five million parentheses", strings.Repeat("(", 5_000_000), "job.sql:1:1: the SQL text has 5000000 bytes; the limit is 262144 (256 KiB); split it into several jobs"},
+		{"computed columns that double each other", doubling("CREATE TABLE u (c0 INT", ", c%d AS c%d + c%d", 60, ") WITH ('connector' = 'test'); INSERT INTO u SELECT c60 FROM u"), "job.sql:1:313: the expression expands to more than 131072 operations; compute parts of it in a view"},
+		{"functions that need an operand twice", table + "INSERT INTO t SELECT " + strings.Repeat("NULLIF(", 150) + "k" + strings.Repeat(", 1)", 150) + " FROM t", "job.sql:2:953: the expression expands to more than 131072 operations; compute parts of it in a view"},
+		{"an operand of CASE within another", table + "INSERT INTO t SELECT " + strings.Repeat("CASE ", 150) + "k" + strings.Repeat(" WHEN 1 THEN 2 WHEN 3 THEN 4 END", 150) + " FROM t", "job.sql:2:692: the expression expands to more than 131072 operations; compute parts of it in a view"},
+		{"views that double their columns", table + "CREATE VIEW v0 AS SELECT k AS a FROM t;" + doubling("", "CREATE VIEW v%d AS SELECT q.*, q.* FROM v%d AS q -- %d\n;", 1, "") + "INSERT INTO t SELECT a FROM v1", "job.sql:2:52: the view v1 has two columns named a; rename one with AS"},
+		{"subqueries that double their columns", table + "INSERT INTO t SELECT * FROM " + strings.Repeat("(SELECT *, * FROM ", 60) + "t" + strings.Repeat(")", 60), "job.sql:2:886: the query has more than 4096 columns; name the columns that are needed"},
+		{"views that double their branches", table + "CREATE VIEW v0 AS SELECT k FROM t;" + doubling("", "CREATE VIEW v%d AS SELECT k FROM v%d UNION ALL SELECT k + 1 FROM v%d;", 60, "INSERT INTO t SELECT k FROM v60"), "job.sql:2:4146: the query has more than 1000 branches of UNION ALL, those of its views included"},
+		{"a uid that is used twice", `CREATE TABLE s (k INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'test');
+			CREATE TABLE o (k INT) WITH ('connector' = 'test');
+			INSERT INTO o SELECT /*+ UID('x') */ MAX(k) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' DAY)) GROUP BY window_start, window_end;
+			INSERT INTO o SELECT /*+ UID('x') */ MIN(k) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' DAY)) GROUP BY window_start, window_end;`,
+			`job.sql: uid "x" is used twice; give one of the operators another; rename a table, view or alias, or give a query another uid with /*+ UID('x') */`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			start := time.Now()
+			_, err := Compile(c.script, "job.sql", &testConnectors{})
+			if err == nil || err.Error() != c.want {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+			if fault.ClassOf(err) != fault.Permanent {
+				t.Errorf("%v is not permanent", err)
+			}
+			t.Logf("after %v", time.Since(start))
+		})
+	}
+}

@@ -1,0 +1,61 @@
+package sql
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/weirstream/weir/engine/connector/table"
+	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/sql/plan"
+)
+
+const (
+	optionConnector = "connector"
+	// optionIdle is how long a source without input holds the watermark back; Flink's name.
+	optionIdle = "scan.watermark.idle-timeout"
+)
+
+func (c Compiler) at(p parser.Pos) string { return fmt.Sprintf("%s:%d:%d", c.File, p.Line, p.Column) }
+
+// spec declares a table to its connector, with the secrets in its options resolved.
+func (c Compiler) spec(t *plan.Table) (name string, s table.Spec, err error) {
+	s = table.Spec{Name: t.Name, Schema: t.Physical, Options: table.NewOptions(t.Name, c.at(t.Pos))}
+	for _, o := range t.Options {
+		value, secret, err := c.resolve(t, o)
+		if err != nil {
+			return "", s, err
+		}
+		s.Options.Set(o.Key, value, c.at(o.Pos), secret)
+	}
+	name, err = s.Options.Required(optionConnector, "write 'connector' = 'filesystem' or the like")
+	return name, s, err
+}
+
+// resolve replaces every ${secret:name/key} in the value of an option (P11).
+func (c Compiler) resolve(t *plan.Table, o parser.Option) (value string, secret bool, err error) {
+	const open = "${secret:"
+	var out strings.Builder
+	rest := o.Value
+	for {
+		before, after, found := strings.Cut(rest, open)
+		out.WriteString(before)
+		if !found {
+			return out.String(), secret, nil
+		}
+		secret = true
+		ref, tail, closed := strings.Cut(after, "}")
+		name, key, whole := strings.Cut(ref, "/")
+		switch {
+		case !closed || !whole || name == "" || key == "":
+			return "", true, parser.Errorf(o.ValuePos, "write '${secret:<name>/<key>}'", "the option '%s' of table %s has a malformed reference to a secret", o.Key, t.Name)
+		case c.Secret == nil:
+			return "", true, parser.Errorf(o.ValuePos, "name the secret in spec.secrets", "the option '%s' of table %s refers to the secret %s, but there are no secrets here", o.Key, t.Name, ref)
+		}
+		v, err := c.Secret(ref)
+		if err != nil {
+			return "", true, parser.Errorf(o.ValuePos, "name the secret in spec.secrets", "the option '%s' of table %s: secret %s: %v", o.Key, t.Name, ref, err)
+		}
+		out.WriteString(v)
+		rest = tail
+	}
+}

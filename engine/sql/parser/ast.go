@@ -1,0 +1,254 @@
+package parser
+
+// Statement is one statement of a script: *CreateTable, *CreateView or *Insert.
+type Statement interface {
+	At() Pos
+	statement()
+}
+
+type (
+	// CreateTable declares a source or sink.
+	CreateTable struct {
+		Pos
+		Name      Name
+		Columns   []ColumnDef
+		Watermark *Watermark // nil: none
+		Options   []Option
+	}
+	// ColumnDef is a physical column, or a computed one if Computed is set.
+	ColumnDef struct {
+		Pos
+		Name     string
+		Type     TypeName // of a physical column
+		Computed Expr
+	}
+	// Watermark declares the time attribute of a table.
+	Watermark struct {
+		Pos
+		Column Name
+		Expr   Expr
+	}
+	// Option is one entry of a WITH clause.
+	Option struct {
+		Pos      // of the key
+		Key      string
+		Value    string
+		ValuePos Pos
+	}
+	// CreateView names a query.
+	CreateView struct {
+		Pos
+		Name    Name
+		Columns []Name // empty: those of the query
+		Query   Query
+	}
+	// Insert writes the rows of a query into a table. The inserts of EXECUTE STATEMENT SET stand here one by one.
+	Insert struct {
+		Pos
+		Table   Name
+		Columns []Name // empty: all, in the order of the table
+		Query   Query
+	}
+)
+
+func (*CreateTable) statement() {}
+func (*CreateView) statement()  {}
+func (*Insert) statement()      {}
+
+// Name is an identifier where it stands.
+type Name struct {
+	Pos
+	Text string
+}
+
+// TypeName is a type as it is written, in upper case: "TIMESTAMP" with Args [3].
+type TypeName struct {
+	Pos
+	Name string
+	Args []int
+}
+
+// Query is *Select or *Union.
+type Query interface {
+	At() Pos
+	query()
+}
+
+type (
+	// Union is UNION ALL of two or more queries.
+	Union struct {
+		Pos
+		Queries []Query
+	}
+	// Select is one query block.
+	Select struct {
+		Pos
+		UID     *Name // of the hint /*+ UID('x') */
+		Items   []Item
+		From    From // nil: none
+		Where   Expr
+		GroupBy []Expr
+		Having  Expr
+	}
+	// Item is an entry of a select list.
+	Item struct {
+		Pos
+		Star  bool
+		Table *Name // of t.*
+		Expr  Expr
+		Alias *Name
+	}
+)
+
+func (*Union) query()  {}
+func (*Select) query() {}
+
+// From is *TableRef, *Subquery or *WindowTVF.
+type From interface {
+	At() Pos
+	from()
+}
+
+type (
+	// TableRef reads a table or view.
+	TableRef struct {
+		Pos
+		Name  Name
+		Alias *Name
+	}
+	// Subquery reads a query.
+	Subquery struct {
+		Pos
+		Query Query
+		Alias *Name
+	}
+	// WindowTVF is a windowing table-valued function, such as TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)).
+	WindowTVF struct {
+		Pos
+		Function string // upper case
+		Args     []TVFArg
+		Alias    *Name
+	}
+	// TVFArg is an argument of a TVF: one of Table, Descriptor and Value is set.
+	TVFArg struct {
+		Pos
+		Param      string // upper case; empty: by position
+		Table      *Name
+		Descriptor []Name
+		Value      Expr
+	}
+)
+
+func (*TableRef) from()  {}
+func (*Subquery) from()  {}
+func (*WindowTVF) from() {}
+
+// Expr is a scalar expression.
+type Expr interface{ At() Pos }
+
+// LiteralKind is the kind of a literal.
+type LiteralKind uint8
+
+// The kinds of literals.
+const (
+	NullLiteral LiteralKind = iota
+	BoolLiteral             // Text is TRUE or FALSE
+	IntLiteral
+	DecimalLiteral // with a point or an exponent
+	StringLiteral
+	DateLiteral      // DATE '...'
+	TimestampLiteral // TIMESTAMP '...'
+)
+
+type (
+	// Column names a column, perhaps with its table.
+	Column struct {
+		Pos
+		Table string
+		Name  string
+	}
+	// Literal is a constant as it is written.
+	Literal struct {
+		Pos
+		Kind LiteralKind
+		Text string
+	}
+	// Interval is INTERVAL '5' MINUTE.
+	Interval struct {
+		Pos
+		Text string
+		Unit string // singular, upper case
+	}
+	// Unary is + - NOT.
+	Unary struct {
+		Pos
+		Op string
+		X  Expr
+	}
+	// Binary is an operator between two expressions: + - * / % || = <> < <= > >=, IS DISTINCT FROM, IS NOT DISTINCT FROM. Its
+	// position is that of the operator.
+	Binary struct {
+		Pos
+		Op   string
+		L, R Expr
+	}
+	// Logical is a chain of AND or of OR.
+	Logical struct {
+		Pos
+		Op   string
+		Args []Expr
+	}
+	// Is is a postfix test: NULL, TRUE, FALSE, UNKNOWN.
+	Is struct {
+		Pos
+		X    Expr
+		What string
+		Not  bool
+	}
+	// Between is X [NOT] BETWEEN Low AND High.
+	Between struct {
+		Pos
+		X, Low, High Expr
+		Not          bool
+	}
+	// In is X [NOT] IN (list).
+	In struct {
+		Pos
+		X    Expr
+		List []Expr
+		Not  bool
+	}
+	// Like is X [NOT] LIKE Pattern [ESCAPE Escape].
+	Like struct {
+		Pos
+		X, Pattern, Escape Expr
+		Not                bool
+	}
+	// Case is CASE [Operand] WHEN ... THEN ... [ELSE ...] END.
+	Case struct {
+		Pos
+		Operand Expr
+		Whens   []When
+		Else    Expr
+	}
+	// When is one branch of a Case.
+	When struct{ Cond, Then Expr }
+	// Cast is CAST or TRY_CAST.
+	Cast struct {
+		Pos
+		X    Expr
+		Type TypeName
+		Try  bool
+	}
+	// Call is a function. Special forms are calls too, with a unit or keyword in Unit: EXTRACT(unit FROM x),
+	// FLOOR(x TO unit), TIMESTAMPADD(unit, n, x), TRIM(BOTH y FROM x).
+	Call struct {
+		Pos
+		Name     string // upper case
+		Unit     string
+		Star     bool // COUNT(*)
+		Distinct bool
+		Args     []Expr
+		Filter   Expr // of FILTER (WHERE ...)
+	}
+)

@@ -1,0 +1,258 @@
+package parser
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// dump writes an expression with all its parentheses.
+func dump(e Expr) string {
+	switch e := e.(type) {
+	case nil:
+		return ""
+	case *Column:
+		if e.Table != "" {
+			return e.Table + "." + e.Name
+		}
+		return e.Name
+	case *Literal:
+		if e.Kind == StringLiteral || e.Kind == DateLiteral || e.Kind == TimestampLiteral {
+			return "'" + e.Text + "'"
+		}
+		if e.Kind == NullLiteral {
+			return "NULL"
+		}
+		return e.Text
+	case *Interval:
+		return "<" + e.Text + " " + e.Unit + ">"
+	case *Unary:
+		return "(" + e.Op + " " + dump(e.X) + ")"
+	case *Binary:
+		return "(" + dump(e.L) + " " + e.Op + " " + dump(e.R) + ")"
+	case *Logical:
+		return "(" + dumpAll(e.Args, " "+e.Op+" ") + ")"
+	case *Is:
+		return fmt.Sprintf("(%s is %s not=%v)", dump(e.X), e.What, e.Not)
+	case *Between:
+		return fmt.Sprintf("(%s between %s %s not=%v)", dump(e.X), dump(e.Low), dump(e.High), e.Not)
+	case *In:
+		return fmt.Sprintf("(%s in [%s] not=%v)", dump(e.X), dumpAll(e.List, " "), e.Not)
+	case *Like:
+		return fmt.Sprintf("(%s like %s escape=%s not=%v)", dump(e.X), dump(e.Pattern), dump(e.Escape), e.Not)
+	case *Case:
+		s := "(case " + dump(e.Operand)
+		for _, w := range e.Whens {
+			s += " when " + dump(w.Cond) + " then " + dump(w.Then)
+		}
+		return s + " else " + dump(e.Else) + ")"
+	case *Cast:
+		return fmt.Sprintf("cast(%s %s%v try=%v)", dump(e.X), e.Type.Name, e.Type.Args, e.Try)
+	case *Call:
+		return strings.TrimSpace(fmt.Sprintf("%s %s", e.Name, e.Unit)) + map[bool]string{true: "*"}[e.Star] + map[bool]string{true: " distinct "}[e.Distinct] + "(" + dumpAll(e.Args, ", ") + ")"
+	}
+	return fmt.Sprintf("?%T", e)
+}
+
+func dumpAll(es []Expr, between string) string {
+	parts := make([]string, len(es))
+	for i, e := range es {
+		parts[i] = dump(e)
+	}
+	return strings.Join(parts, between)
+}
+
+func TestOperatorsBindAsTheStandardSays(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"a + b * c - d", "((a + (b * c)) - d)"},
+		{"a OR b AND NOT c = d", "(a OR (b AND (NOT (c = d))))"},
+		{"NOT a IS NULL", "(NOT (a is NULL not=false))"},
+		{"-a * -1", "((- a) * -1)"},
+		{"a || b + c", "((a || b) + c)"},
+		{"a BETWEEN 1 AND 2 AND b", "((a between 1 2 not=false) AND b)"},
+		{"a NOT IN (1, 2 + 3)", "(a in [1 (2 + 3)] not=true)"},
+		{"a NOT LIKE 'x%' ESCAPE '!'", "(a like 'x%' escape='!' not=true)"},
+		{"a != b", "(a <> b)"},
+		{"a IS NOT DISTINCT FROM b OR c", "((a IS NOT DISTINCT FROM b) OR c)"},
+		{"CASE a WHEN 1 THEN 'x' ELSE b END", "(case a when 1 then 'x' else b)"},
+		{"CAST(a AS TIMESTAMP(3))", "cast(a TIMESTAMP[3] try=false)"},
+		{"TRY_CAST(a AS DOUBLE PRECISION)", "cast(a DOUBLE[] try=true)"},
+		{"ts - INTERVAL '5' MINUTES", "(ts - <5 MINUTE>)"},
+		{"INTERVAL -'5' DAY(2)", "<-5 DAY>"},
+		{"DATE '2001-01-01' < TIMESTAMP '2001-01-01 00:00:00'", "('2001-01-01' < '2001-01-01 00:00:00')"},
+		{"COUNT(*)", "COUNT*()"},
+		{"COUNT(DISTINCT a)", "COUNT distinct (a)"},
+		{"EXTRACT(hour FROM ts)", "EXTRACT HOUR(ts)"},
+		{"FLOOR(ts TO MONTH)", "FLOOR MONTH(ts)"},
+		{"TRIM(BOTH 'x' FROM a)", "TRIM BOTH(a, 'x')"},
+		{"TRIM(a)", "TRIM(a)"},
+		{"SUBSTRING(a FROM 2 FOR 3)", "SUBSTRING(a, 2, 3)"},
+		{"POSITION('x' IN a)", "POSITION('x', a)"},
+		{"LEFT(a, 1)", "LEFT(a, 1)"},
+		{"IF(a, b, c)", "IF(a, b, c)"},
+		{"TIMESTAMPDIFF(DAYS, a, b)", "TIMESTAMPDIFF DAY(a, b)"},
+		{"t.`a b`", "t.a b"},
+		{"date", "date"},
+		{"'it''s' /* c */ || -- rest\n 'x'", "('it's' || 'x')"},
+	} {
+		t.Run(c.text, func(t *testing.T) {
+			s, err := Parse("INSERT INTO o SELECT " + c.text + " FROM t")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := dump(s[0].(*Insert).Query.(*Select).Items[0].Expr); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAScriptBecomesATreeWithPlaces(t *testing.T) {
+	s, err := Parse("-- flights\nCREATE TABLE `t` (a INT COMMENT 'x', ü AS a + 1,\n  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) COMMENT 'y' WITH ('k' = 'v');\n" +
+		"CREATE VIEW v (x) AS SELECT a AS x FROM t;;\n" +
+		"EXECUTE STATEMENT SET BEGIN INSERT INTO o (x, y) SELECT /*+ UID('u') */ v.*, COUNT(*) n FROM v AS w WHERE x > 1 GROUP BY x HAVING COUNT(*) > 2; END;\n" +
+		"INSERT INTO o SELECT * FROM TABLE(HOP(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '1' HOUR)) UNION ALL (SELECT a FROM (SELECT a FROM t) x)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := s[0].(*CreateTable)
+	if table.Pos != (Pos{2, 1}) || table.Columns[1].Pos != (Pos{2, 38}) || table.Columns[1].Computed.At() != (Pos{2, 45}) || table.Watermark.Pos != (Pos{3, 3}) {
+		t.Errorf("places of the table: %+v", table)
+	}
+	if want := []Option{{Pos{3, 67}, "k", "v", Pos{3, 73}}}; !reflect.DeepEqual(table.Options, want) {
+		t.Errorf("options %v, want %v", table.Options, want)
+	}
+	first := s[2].(*Insert)
+	q := first.Query.(*Select)
+	if q.UID.Text != "u" || !q.Items[0].Star || q.Items[0].Table.Text != "v" || q.Items[1].Alias.Text != "n" || q.From.(*TableRef).Alias.Text != "w" || len(q.GroupBy) != 1 || q.Having == nil {
+		t.Errorf("the query: %+v", q)
+	}
+	u := s[3].(*Insert).Query.(*Union)
+	tvf := u.Queries[0].(*Select).From.(*WindowTVF)
+	if tvf.Function != "HOP" || len(tvf.Args) != 4 || tvf.Args[1].Descriptor[0].Text != "ts" || tvf.Pos != (Pos{6, 35}) {
+		t.Errorf("the windowing function: %+v", tvf)
+	}
+	if len(u.Queries) != 2 {
+		t.Errorf("the union has %d queries", len(u.Queries))
+	}
+}
+
+func TestWrongTextIsRefusedWithItsPlace(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"SELECT 1 FROM t", "1:1: the rows of this query go nowhere; write INSERT INTO <table> SELECT ..."},
+		{"FOO", `1:1: expected CREATE TABLE, CREATE VIEW, INSERT INTO or EXECUTE STATEMENT SET, found "FOO"`},
+		{"SET 'a' = 'b'", "1:1: not supported yet: SET; set job options in the manifest"},
+		{"DROP TABLE t", "1:1: not supported yet: DROP"},
+		{"CREATE FUNCTION f AS 'x'", "1:1: not supported yet: CREATE FUNCTION"},
+		{"INSERT OVERWRITE t SELECT 1", "1:1: not supported yet: INSERT OVERWRITE"},
+		{"CREATE TABLE t (a INT) WITH ('a' = 1)", `1:36: expected the value of the option in '...', found "1"`},
+		{"CREATE TABLE t (a INT)", "1:23: expected WITH, found the end of the text"},
+		{"CREATE TABLE t (a INT NOT NULL) WITH ('a' = 'b')", "1:23: not supported yet: NOT NULL on columns; remove it; every column may be NULL"},
+		{"CREATE TABLE t (a INT, PRIMARY KEY (a) NOT ENFORCED) WITH ('a' = 'b')", "1:24: not supported yet: PRIMARY KEY; remove it; only rows that are appended are written"},
+		{"CREATE TABLE t (a INT) PARTITIONED BY (a) WITH ('a' = 'b')", "1:24: not supported yet: PARTITIONED in CREATE TABLE"},
+		{"CREATE TABLE IF NOT EXISTS t (a INT) WITH ('a' = 'b')", "1:14: every name of a script is declared once; remove IF NOT EXISTS"},
+		{"CREATE TABLE c.d.t (a INT) WITH ('a' = 'b')", "1:14: not supported yet: catalogs and databases in names; write the table's name alone"},
+		{"CREATE TABLE select (a INT) WITH ('a' = 'b')", "1:14: expected the name of the table, found the reserved word SELECT; write `select` to use it as a name"},
+		{"INSERT INTO o SELECT DISTINCT a FROM t", "1:22: not supported yet: SELECT DISTINCT"},
+		{"INSERT INTO o SELECT a FROM t ORDER BY a", "1:31: not supported yet: ORDER (a stream has no end to sort or count to)"},
+		{"INSERT INTO o SELECT a FROM t UNION SELECT a FROM t", "1:31: not supported yet: UNION without ALL; only UNION ALL is"},
+		{"INSERT INTO o SELECT a FROM t JOIN u ON t.a = u.a", "1:31: not supported yet: joins"},
+		{"INSERT INTO o SELECT a FROM t, u", "1:30: not supported yet: joins"},
+		{"INSERT INTO o SELECT ROW_NUMBER() OVER (PARTITION BY a ORDER BY b) FROM t", "1:35: not supported yet: OVER (also ROW_NUMBER for top-n)"},
+		{"INSERT INTO o SELECT a FROM t WHERE a IN (SELECT b FROM u)", "1:43: not supported yet: IN with a subquery"},
+		{"INSERT INTO o SELECT (SELECT 1 FROM t) FROM t", "1:23: not supported yet: a subquery as a value"},
+		{"INSERT INTO o VALUES (1)", "1:15: not supported yet: VALUES; read the rows from a table"},
+		{"INSERT INTO o WITH x AS (SELECT 1 FROM t) SELECT * FROM x", "1:15: not supported yet: WITH (common table expressions); write CREATE VIEW ... AS ... instead"},
+		{"INSERT INTO o SELECT a FROM t GROUP BY CUBE (a)", "1:40: not supported yet: CUBE"},
+		{"INSERT INTO o SELECT /*+ OPTIONS('a'='b') */ a FROM t", `1:26: not supported yet: the hint "OPTIONS"; the only hint is /*+ UID('x') */`},
+		{"INSERT INTO o SELECT a b c FROM t", `1:26: expected FROM or a comma, found "c"`},
+		{"INSERT INTO o SELECT 'a FROM t", "1:22: the string is not closed; add '"},
+		{"INSERT INTO o SELECT `a FROM t", "1:22: the name is not closed; add `"},
+		{"INSERT INTO o SELECT /* a FROM t", "1:22: the comment is not closed; add */"},
+		{"INSERT INTO o SELECT \"a\" FROM t", "1:22: unexpected character '\"'; write strings in '...' and names in `...`"},
+		{"INSERT INTO o SELECT 1.2.3 FROM t", `1:22: "1.2." is not a number; write digits such as 12, 1.5 or 1e3`},
+		{"INSERT INTO o SELECT 'äöü' ? FROM t", "1:28: unexpected character '?'"},
+		{"INSERT INTO o\nSELECT a,\n  FROM t", "3:3: expected an expression, found the reserved word FROM; write `FROM` to use it as a name"},
+		{"INSERT INTO o SELECT INTERVAL '1 2' DAY TO HOUR FROM t", "1:41: not supported yet: intervals of several units; add two intervals"},
+		{"INSERT INTO o SELECT a FROM TABLE(TUMBLE((SELECT 1 FROM t), DESCRIPTOR(ts), INTERVAL '1' DAY))", "1:42: not supported yet: a query as the table of a window; write CREATE VIEW ... AS ... and TABLE <view>"},
+		{"EXECUTE STATEMENT SET BEGIN END", "1:29: the statement set has no INSERT"},
+		{"INSERT INTO o SELECT a[1] FROM t", `1:23: expected FROM or a comma, found "["`},
+		{"\xff", "1:1: the SQL text is not UTF-8; save the file as UTF-8"},
+		{"ab\n c\xff", "2:3: the SQL text is not UTF-8; save the file as UTF-8"},
+	} {
+		_, err := Parse(c.text)
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s\ngot  %v\nwant %s", c.text, err, c.want)
+		}
+	}
+}
+
+func TestHostileTextIsRefusedQuickly(t *testing.T) {
+	deep := "the SQL text is more than 200 levels deep; split it with views or computed columns"
+	long := "the limit is 262144 (256 KiB); split it into several jobs"
+	in := func(s string) string { return "INSERT INTO o SELECT " + s + " FROM t" }
+	for _, c := range []struct{ name, text, want string }{
+		{"five million parentheses", strings.Repeat("(", 5_000_000), long},
+		{"parentheses up to the limit of the text", in(strings.Repeat("(", 250_000)), deep},
+		{"a chain of operators", in("1" + strings.Repeat("+1", 120_000)), deep},
+		{"a chain of signs", in(strings.Repeat("- ", 120_000) + "1"), deep},
+		{"a chain of NOT", in(strings.Repeat("NOT ", 60_000) + "a"), deep},
+		{"a chain of IS NULL", in("a" + strings.Repeat(" IS NULL", 30_000)), deep},
+		{"nested functions", in(strings.Repeat("f(", 120_000)), deep},
+		{"nested CASE", in(strings.Repeat("CASE WHEN ", 25_000)), deep},
+		{"nested subqueries", "INSERT INTO o " + strings.Repeat("SELECT a FROM (", 17_000), deep},
+		{"nested queries in parentheses", "INSERT INTO o " + strings.Repeat("(", 250_000), deep},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			start := time.Now()
+			_, err := Parse(c.text)
+			if err == nil || !strings.HasSuffix(err.Error(), c.want) {
+				t.Errorf("got %v, want ... %s", err, c.want)
+			}
+			t.Logf("refused after %v", time.Since(start))
+		})
+	}
+	for _, fine := range []string{
+		strings.Repeat("(", 190) + "1" + strings.Repeat(")", 190),
+		"1" + strings.Repeat("+1", 190),
+		"a" + strings.Repeat(" OR a", 40_000),
+		"a IN (1" + strings.Repeat(",1", 100_000) + ")",
+	} {
+		if _, err := Parse(in(fine)); err != nil {
+			t.Errorf("%.20s...: %v", fine, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"CREATE TABLE t (a INT, b AS a + 1, WATERMARK FOR ts AS ts - INTERVAL '5' SECOND) WITH ('k' = 'v');",
+		"CREATE VIEW v AS SELECT * FROM t UNION ALL SELECT CASE WHEN a IN (1, 2) THEN TRIM(BOTH 'x' FROM b) END FROM u",
+		"INSERT INTO o SELECT /*+ UID('x') */ a, COUNT(*) FROM TABLE(TUMBLE(DATA => TABLE t, TIMECOL => DESCRIPTOR(ts), SIZE => INTERVAL '1' HOUR)) GROUP BY a",
+		"EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT 'é' || `q` FROM b; END", "/*", "'", "1e+", "((((((",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		statements, err := Parse(text)
+		if err == nil {
+			return
+		}
+		if statements != nil {
+			t.Error("statements beside an error")
+		}
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Fatalf("an error of type %T", err)
+		}
+		if lines := strings.Count(text, "\n") + 1; e.Line < 1 || e.Line > lines || e.Column < 1 || e.Column > len(text)+1 {
+			t.Errorf("%v lies outside of the text", err)
+		}
+		if strings.ContainsAny(e.Error(), "\r\n") {
+			t.Errorf("the message has several lines: %q", e.Error())
+		}
+	})
+}

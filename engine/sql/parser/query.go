@@ -1,0 +1,261 @@
+package parser
+
+import "strings"
+
+// query reads blocks joined by UNION ALL, which binds them from left to right.
+func (p *parser) query() (Query, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	at := p.cur().pos
+	first, err := p.queryTerm()
+	if err != nil {
+		return nil, err
+	}
+	queries := []Query{first}
+	for p.at("UNION") || p.at("EXCEPT") || p.at("INTERSECT") || p.at("MINUS") {
+		if op := p.cur(); !p.accept("UNION", "ALL") {
+			return nil, Unsupported(op.pos, strings.ToUpper(op.text)+" without ALL", "only UNION ALL is")
+		}
+		q, err := p.queryTerm()
+		if err != nil {
+			return nil, err
+		}
+		queries = append(queries, q)
+	}
+	for _, tail := range [...]string{"ORDER", "LIMIT", "FETCH", "OFFSET"} {
+		if p.at(tail) {
+			return nil, Unsupported(p.cur().pos, tail+" (a stream has no end to sort or count to)", "")
+		}
+	}
+	if len(queries) == 1 {
+		return first, nil
+	}
+	return &Union{at, queries}, nil
+}
+
+func (p *parser) queryTerm() (Query, error) {
+	switch t := p.cur(); {
+	case p.accept("("):
+		q, err := p.query()
+		if err != nil {
+			return nil, err
+		}
+		return q, p.expect(")")
+	case p.at("VALUES"):
+		return nil, Unsupported(t.pos, "VALUES", "read the rows from a table")
+	case p.at("WITH"):
+		return nil, Unsupported(t.pos, "WITH (common table expressions)", "write CREATE VIEW ... AS ... instead")
+	case !p.at("SELECT"):
+		return nil, p.unexpected("SELECT")
+	}
+	return p.selectBlock()
+}
+
+func (p *parser) selectBlock() (*Select, error) {
+	s := &Select{Pos: p.cur().pos}
+	p.i++ // SELECT
+	var err error
+	if s.UID, err = p.hint(); err != nil {
+		return nil, err
+	}
+	if p.at("DISTINCT") {
+		return nil, Unsupported(p.cur().pos, "SELECT DISTINCT", "")
+	}
+	p.accept("ALL")
+	for {
+		item, err := p.item()
+		if err != nil {
+			return nil, err
+		}
+		s.Items = append(s.Items, item)
+		if !p.accept(",") {
+			break
+		}
+	}
+	if !p.accept("FROM") {
+		return nil, p.unexpected("FROM or a comma")
+	}
+	if s.From, err = p.from(); err != nil {
+		return nil, err
+	}
+	return s, p.clauses(s)
+}
+
+// clauses reads what follows FROM.
+func (p *parser) clauses(s *Select) error {
+	var err error
+	if p.accept("WHERE") {
+		if s.Where, err = p.expr(); err != nil {
+			return err
+		}
+	}
+	if p.accept("GROUP", "BY") {
+		if err := p.groupBy(s); err != nil {
+			return err
+		}
+	}
+	if p.accept("HAVING") {
+		if s.Having, err = p.expr(); err != nil {
+			return err
+		}
+	}
+	for _, clause := range [...]string{"QUALIFY", "WINDOW"} {
+		if p.at(clause) {
+			return Unsupported(p.cur().pos, clause, "")
+		}
+	}
+	return nil
+}
+
+func (p *parser) groupBy(s *Select) error {
+	for {
+		if p.at("GROUPING", "SETS") || p.at("CUBE", "(") || p.at("ROLLUP", "(") {
+			return Unsupported(p.cur().pos, strings.ToUpper(p.cur().text), "")
+		}
+		e, err := p.expr()
+		if err != nil {
+			return err
+		}
+		s.GroupBy = append(s.GroupBy, e)
+		if !p.accept(",") {
+			return nil
+		}
+	}
+}
+
+// hint reads /*+ UID('x') */ if it comes next.
+func (p *parser) hint() (*Name, error) {
+	if !p.accept("/*+") {
+		return nil, nil
+	}
+	if !p.at("UID", "(") {
+		return nil, Unsupported(p.cur().pos, "the hint "+p.cur().show(), "the only hint is /*+ UID('x') */")
+	}
+	p.i += 2
+	t, err := p.string("a uid")
+	if err != nil {
+		return nil, err
+	}
+	if t.text == "" {
+		return nil, Errorf(t.pos, "", "a uid cannot be empty")
+	}
+	return &Name{t.pos, t.text}, p.expect(")", "*/")
+}
+
+func (p *parser) item() (Item, error) {
+	t := p.cur()
+	if p.accept("*") {
+		return Item{Pos: t.pos, Star: true}, nil
+	}
+	if t.isName() && p.peek(1).is(".") && p.peek(2).is("*") {
+		p.i += 3
+		return Item{Pos: t.pos, Star: true, Table: &Name{t.pos, t.text}}, nil
+	}
+	e, err := p.expr()
+	if err != nil {
+		return Item{}, err
+	}
+	alias, err := p.alias()
+	return Item{Pos: t.pos, Expr: e, Alias: alias}, err
+}
+
+func (p *parser) from() (From, error) {
+	f, err := p.relation()
+	if err != nil {
+		return nil, err
+	}
+	at := p.cur().pos
+	switch {
+	case p.at(","), p.at("JOIN"), p.at("INNER"), p.at("LEFT"), p.at("RIGHT"), p.at("FULL"), p.at("CROSS"), p.at("NATURAL"):
+		return nil, Unsupported(at, "joins", "")
+	case p.at("FOR"):
+		return nil, Unsupported(at, "FOR SYSTEM_TIME AS OF", "")
+	case p.at("MATCH_RECOGNIZE"):
+		return nil, Unsupported(at, "MATCH_RECOGNIZE", "")
+	}
+	return f, nil
+}
+
+func (p *parser) relation() (From, error) {
+	at := p.cur().pos
+	switch {
+	case p.at("TABLE", "("):
+		p.i += 2
+		f, err := p.windowTVF(p.cur().pos)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.expect(")"); err != nil {
+			return nil, err
+		}
+		f.Alias, err = p.alias()
+		return f, err
+	case p.at("LATERAL"), p.at("UNNEST"):
+		return nil, Unsupported(at, strings.ToUpper(p.cur().text), "")
+	case p.accept("("):
+		q, err := p.query()
+		if err != nil {
+			return nil, err
+		}
+		if err := p.expect(")"); err != nil {
+			return nil, err
+		}
+		alias, err := p.alias()
+		return &Subquery{at, q, alias}, err
+	case p.cur().isName() && p.peek(1).is("("):
+		f, err := p.windowTVF(at)
+		if err != nil {
+			return nil, err
+		}
+		f.Alias, err = p.alias()
+		return f, err
+	}
+	n, err := p.object("a table or view")
+	if err != nil {
+		return nil, err
+	}
+	if p.at("/*+") {
+		return nil, Unsupported(p.cur().pos, "hints on tables", "set the options in CREATE TABLE")
+	}
+	alias, err := p.alias()
+	return &TableRef{at, n, alias}, err
+}
+
+func (p *parser) windowTVF(at Pos) (*WindowTVF, error) {
+	n, err := p.name("a windowing function such as TUMBLE or HOP")
+	if err != nil {
+		return nil, err
+	}
+	f := &WindowTVF{Pos: at, Function: strings.ToUpper(n.Text)}
+	return f, p.list(func() error {
+		arg, err := p.tvfArg()
+		f.Args = append(f.Args, arg)
+		return err
+	})
+}
+
+func (p *parser) tvfArg() (a TVFArg, err error) {
+	a.Pos = p.cur().pos
+	if p.cur().kind == tokenWord && p.peek(1).is("=>") {
+		a.Param = strings.ToUpper(p.cur().text)
+		p.i += 2
+	}
+	switch {
+	case p.at("TABLE", "(") || p.at("("):
+		return a, Unsupported(p.cur().pos, "a query as the table of a window", "write CREATE VIEW ... AS ... and TABLE <view>")
+	case p.accept("TABLE"):
+		n, err := p.object("a table or view")
+		a.Table = &n
+		if err == nil && p.at("PARTITION") {
+			err = Unsupported(p.cur().pos, "PARTITION BY in a window", "")
+		}
+		return a, err
+	case p.accept("DESCRIPTOR"):
+		a.Descriptor, err = p.names("a column")
+		return a, err
+	}
+	a.Value, err = p.expr()
+	return a, err
+}

@@ -1,0 +1,142 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/sql/expr"
+	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/window"
+)
+
+// tvfParams are the parameters of the windowing functions, in their order, with Flink's names.
+var tvfParams = map[string][]string{
+	"TUMBLE": {"DATA", "TIMECOL", "SIZE", "OFFSET"},
+	"HOP":    {"DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"},
+}
+
+func (b *block) windowTVF(f *parser.WindowTVF) (scope, error) {
+	params := tvfParams[f.Function]
+	if params == nil {
+		if f.Function == "CUMULATE" || f.Function == "SESSION" {
+			return scope{}, parser.Unsupported(f.Pos, f.Function+" windows", "TUMBLE and HOP are supported")
+		}
+		return scope{}, parser.Errorf(f.Pos, "TUMBLE and HOP are supported", "there is no table function %s", f.Function)
+	}
+	args, err := arrange(f, params)
+	if err != nil {
+		return scope{}, err
+	}
+	data, timeCol := args["DATA"], args["TIMECOL"]
+	if data.Table == nil {
+		return scope{}, parser.Errorf(data.Pos, "write TABLE t", "the first argument of %s must be a table", f.Function)
+	}
+	in, err := b.catalog.relation(*data.Table)
+	if err != nil {
+		return scope{}, err
+	}
+	if len(timeCol.Descriptor) != 1 {
+		return scope{}, parser.Errorf(timeCol.Pos, "write DESCRIPTOR(ts)", "%s needs the time attribute of the table", f.Function)
+	}
+	w, err := bindWindowing(f, args)
+	if err != nil {
+		return scope{}, err
+	}
+	if w.Time, err = timeAttribute(in, data.Table.Text, timeCol.Descriptor[0]); err != nil {
+		return scope{}, err
+	}
+	return scope{b.assign(in, w), aliasOr(f.Alias, data.Table.Text)}, nil
+}
+
+// assign adds the window columns to a relation.
+func (b *block) assign(in *Relation, w *Windowing) *Relation {
+	out := in.renamed()
+	for i := range out.Columns {
+		out.Columns[i].Role = Plain
+	}
+	out.Op, out.Windowing = &Window{Block: b.path, Input: in, Windowing: w}, w
+	out.Columns = append(out.Columns,
+		Column{Name: "window_start", Type: batch.Timestamp, Origin: "window_start of " + w.String(), Role: StartOfWindow},
+		Column{Name: "window_end", Type: batch.Timestamp, Origin: "window_end of " + w.String(), Role: EndOfWindow},
+		Column{Name: "window_time", Type: batch.Timestamp, Origin: "window_time of " + w.String(), Role: TimeOfWindow})
+	return out
+}
+
+// arrange finds the argument of each parameter, by name or by position.
+func arrange(f *parser.WindowTVF, params []string) (map[string]parser.TVFArg, error) {
+	args := map[string]parser.TVFArg{}
+	for i, a := range f.Args {
+		name := a.Param
+		switch {
+		case name == "" && i >= len(params):
+			return nil, parser.Errorf(a.Pos, "", "%s has too many arguments", f.Function)
+		case name == "":
+			name = params[i]
+		case !slices.Contains(params, name):
+			return nil, parser.Errorf(a.Pos, "", "%s has no parameter %s", f.Function, name)
+		}
+		if _, twice := args[name]; twice {
+			return nil, parser.Errorf(a.Pos, "", "the parameter %s of %s is given twice", name, f.Function)
+		}
+		args[name] = a
+	}
+	for _, name := range params {
+		if _, given := args[name]; !given && name != "OFFSET" {
+			return nil, parser.Errorf(f.Pos, "write "+usage(f.Function), "%s lacks the argument %s", f.Function, name)
+		}
+	}
+	return args, nil
+}
+
+func usage(function string) string {
+	if function == "HOP" {
+		return "HOP(TABLE t, DESCRIPTOR(ts), INTERVAL '5' MINUTE, INTERVAL '1' HOUR), the slide first"
+	}
+	return "TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)"
+}
+
+func bindWindowing(f *parser.WindowTVF, args map[string]parser.TVFArg) (*Windowing, error) {
+	length := map[string]int64{}
+	for name, a := range args {
+		if name == "DATA" || name == "TIMECOL" {
+			continue
+		}
+		i, ok := a.Value.(*parser.Interval)
+		if !ok {
+			return nil, parser.Errorf(a.Pos, "write INTERVAL '1' HOUR or the like", "%s of %s must be an INTERVAL", name, f.Function)
+		}
+		months, ms, err := expr.ParseInterval(i)
+		if err != nil {
+			return nil, err
+		}
+		if months != 0 {
+			return nil, parser.Errorf(i.Pos, "use days or less", "months and years are not always equally long: they make no windows")
+		}
+		length[name] = ms
+	}
+	w := &Windowing{Function: f.Function, Assigner: window.Tumble(length["SIZE"], length["OFFSET"])}
+	if f.Function == "HOP" {
+		w.Assigner = window.Hop(length["SLIDE"], length["SIZE"], length["OFFSET"])
+	}
+	if err := w.Assigner.Check(); err != nil {
+		return nil, parser.Errorf(args["SIZE"].Pos, "", "%v", err)
+	}
+	return w, nil
+}
+
+// timeAttribute checks that a column is the event time of a relation, and returns its origin.
+func timeAttribute(in *Relation, table string, n parser.Name) (string, error) {
+	e, err := scope{Relation: in}.resolve(&parser.Column{Pos: n.Pos, Name: n.Text})
+	if err != nil {
+		return "", err
+	}
+	c := in.Columns[e.(*expr.Column).Index]
+	switch c.Role {
+	case RowTime:
+		return c.Origin, nil
+	case TimeOfWindow:
+		return "", parser.Unsupported(n.Pos, "a window over the rows of another window", "aggregate the inner window first")
+	}
+	return "", parser.Errorf(n.Pos, "declare WATERMARK FOR "+n.Text+" AS "+n.Text+" - INTERVAL '5' SECOND in the table, and select the column as it is",
+		"the column %s of %s is not a time attribute", n.Text, table)
+}

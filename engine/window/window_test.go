@@ -1,0 +1,95 @@
+package window
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+const minute = 60_000
+
+func TestAMomentBelongsToTheWindowsThatHoldIt(t *testing.T) {
+	none := int64(math.MinInt64)
+	for _, c := range []struct {
+		name string
+		a    Assigner
+		t    int64
+		mark int64
+		want []int64
+	}{
+		{"a tumbling window holds its first moment", Tumble(10, 0), 20, none, []int64{20}},
+		{"and its last", Tumble(10, 0), 29, none, []int64{20}},
+		{"moments before the epoch fall into windows before it", Tumble(10, 0), -1, none, []int64{-10}},
+		{"the start of a window before the epoch is in it", Tumble(10, 0), -10, none, []int64{-10}},
+		{"an offset moves every window", Tumble(10, 3), 12, none, []int64{3}},
+		{"a negative offset does too", Tumble(10, -3), 6, none, []int64{-3}},
+		{"hopping windows overlap", Hop(5, 15, 0), 12, none, []int64{10, 5, 0}},
+		{"hopping windows overlap before the epoch", Hop(5, 10, 0), -1, none, []int64{-5, -10}},
+		{"a window is over when the mark reaches its last moment", Tumble(10, 0), 25, 29, nil},
+		{"and not before", Tumble(10, 0), 25, 28, []int64{20}},
+		{"of several windows only those that are over are left out", Hop(5, 15, 0), 12, 14, []int64{10, 5}},
+		{"the end of time closes every window", Hop(5, 15, 0), 12, math.MaxInt64, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.a.Append(nil, c.t, c.mark); !slices.Equal(got, c.want) {
+				t.Errorf("windows of %d at mark %d: %v, want %v", c.t, c.mark, got, c.want)
+			}
+		})
+	}
+}
+
+func TestWindowsEqualTheirDefinition(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		slide := r.Int64N(50) + 1
+		a := Assigner{SizeMS: slide * (r.Int64N(5) + 1), SlideMS: slide, OffsetMS: r.Int64N(200) - 100}
+		at, mark := r.Int64N(2000)-1000, r.Int64N(2000)-1000
+		var want []int64
+		for start := at; start > at-a.SizeMS; start-- {
+			if (start-a.OffsetMS)%slide == 0 && start+a.SizeMS-1 > mark {
+				want = append(want, start)
+			}
+		}
+		if got := a.Append(nil, at, mark); !slices.Equal(got, want) {
+			t.Fatalf("%+v: windows of %d at mark %d: %v, want %v", a, at, mark, got, want)
+		}
+		if last := a.Last(at); last > at || at >= a.End(last) {
+			t.Fatalf("%+v: the last window of %d is %d", a, at, last)
+		}
+	}
+}
+
+func TestSizesThatMakeNoWindowsAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		a    Assigner
+		want string
+	}{
+		{Tumble(0, 0), "the size of a window must be positive, not 0 ms"},
+		{Hop(-minute, minute, 0), "the slide of a window must be positive, not -1 min"},
+		{Hop(2*minute, 3*minute, 0), "the size of a hopping window (3 min) must be a multiple of its slide (2 min)"},
+	} {
+		if err := c.a.Check(); err == nil || err.Error() != c.want {
+			t.Errorf("%+v: %v, want %q", c.a, err, c.want)
+		}
+	}
+	if err := Hop(minute, 60*minute, 0).Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFingerprintsAreReadable(t *testing.T) {
+	for _, c := range []struct {
+		a    Assigner
+		want string
+	}{
+		{Tumble(60*minute, 0), "1 h"},
+		{Tumble(48*60*minute, 8*60*minute), "2 d, offset 8 h"},
+		{Hop(5*minute, 90*minute, 0), "slide 5 min, size 90 min"},
+		{Tumble(1500, 0), "1500 ms"},
+	} {
+		if got := c.a.String(); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
