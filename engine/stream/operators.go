@@ -1,0 +1,104 @@
+package stream
+
+import (
+	"github.com/zeebo/xxh3"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/internal/operator"
+)
+
+// timeOp sets the event time of each row.
+type timeOp[T any] struct {
+	operator.Stateless
+	at  func(*T) int64
+	out batch.Batch
+}
+
+func (o *timeOp[T]) Process(_ int, b *batch.Batch, out operator.Output) error {
+	rows := b.Data.(*batch.Rows[T]).V
+	o.out = batch.Batch{Data: b.Data, Time: o.out.Time[:0]}
+	for i := range rows {
+		o.out.Time = append(o.out.Time, o.at(&rows[i]))
+	}
+	return out.Emit(&o.out)
+}
+
+type mapOp[I, O any] struct {
+	operator.Stateless
+	f    func(*I, *O)
+	rows batch.Rows[O]
+	out  batch.Batch
+}
+
+func (o *mapOp[I, O]) Process(_ int, b *batch.Batch, out operator.Output) error {
+	in := b.Data.(*batch.Rows[I]).V
+	if cap(o.rows.V) < len(in) {
+		o.rows.V = make([]O, len(in))
+	}
+	o.rows.V = o.rows.V[:len(in)]
+	clear(o.rows.V)
+	for i := range in {
+		o.f(&in[i], &o.rows.V[i])
+	}
+	o.out = batch.Batch{Data: &o.rows, Time: b.Time, Mark: b.Mark, Kind: b.Kind}
+	return out.Emit(&o.out)
+}
+
+type filterOp[T any] struct {
+	operator.Stateless
+	f    func(*T) bool
+	sel  []int32
+	rows batch.Rows[T]
+	out  batch.Batch
+}
+
+func (o *filterOp[T]) Process(_ int, b *batch.Batch, out operator.Output) error {
+	in := b.Data.(*batch.Rows[T]).V
+	o.sel = o.sel[:0]
+	for i := range in {
+		if o.f(&in[i]) {
+			o.sel = append(o.sel, int32(i))
+		}
+	}
+	if len(o.sel) == len(in) {
+		return out.Emit(b)
+	}
+	if len(o.sel) == 0 {
+		return nil
+	}
+	o.out.Data = &o.rows
+	o.out.Reset()
+	o.out.AppendSelected(b, o.sel)
+	for _, i := range o.sel {
+		if len(b.Mark) > 0 {
+			o.out.Mark = append(o.out.Mark, b.Mark[i])
+		}
+	}
+	return out.Emit(&o.out)
+}
+
+// encodeKeys puts the encoded key of every row into keys, which is empty.
+type encodeKeys[T any] func(keys *batch.Bytes, rows []T)
+
+// keyOp encodes each row's key and hashes it, once for the whole way.
+type keyOp[T any] struct {
+	operator.Stateless
+	encode encodeKeys[T]
+	out    batch.Batch
+}
+
+func (o *keyOp[T]) Process(_ int, b *batch.Batch, out operator.Output) error {
+	keys, hash := o.out.Keys, o.out.Hash[:0]
+	keys.Reset()
+	o.encode(&keys, b.Data.(*batch.Rows[T]).V)
+	for i := range keys.Len() {
+		hash = append(hash, xxh3.Hash(keys.At(i)))
+	}
+	o.out = batch.Batch{Data: b.Data, Time: b.Time, Mark: b.Mark, Window: b.Window, Kind: b.Kind, Keys: keys, Hash: hash}
+	return out.Emit(&o.out)
+}
+
+// passOp hands on what it gets, from all its inputs.
+type passOp struct{ operator.Stateless }
+
+func (passOp) Process(_ int, b *batch.Batch, out operator.Output) error { return out.Emit(b) }

@@ -1,0 +1,300 @@
+package stream
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/state"
+)
+
+// Setup is where a process function declares its state, before any row.
+type Setup struct {
+	descriptors []state.Descriptor
+	errs        []error
+	timers      bool
+}
+
+// Value is one value of type V for each key. A key that was never written has the zero value.
+type Value[V any] struct{ index int }
+
+// ValueState declares a value state. V must have a fixed size and hold no pointers, strings or slices: it is laid over
+// the bytes of the state, and into snapshots goes as it is in memory (little endian).
+func ValueState[V any](s *Setup, name string) Value[V] {
+	t := reflect.TypeFor[V]()
+	layout, err := fixedLayout(t)
+	if err != nil {
+		s.errs = append(s.errs, fmt.Errorf("state %s: %w", name, err))
+	}
+	s.descriptors = append(s.descriptors, state.Descriptor{
+		Name: name, Kind: state.Value, Key: []string{"key BYTES"}, Value: []string{layout}, CellBytes: int(t.Size()),
+	})
+	return Value[V]{len(s.descriptors) - 1}
+}
+
+// Ref returns the current key's value, to be read and changed in place until the function returns.
+func (v Value[V]) Ref(c Current) *V { return (*V)(unsafe.Pointer(unsafe.SliceData(c.cell(v.index)))) }
+
+// Current is the key that a function is being called for.
+type Current interface{ cell(index int) []byte }
+
+// Context is what a process function works with; it is valid during the call.
+type Context[O any] struct {
+	op  *processOp
+	out batch.Rows[O]
+	at  []int64
+}
+
+func (c *Context[O]) cell(index int) []byte { return c.op.cells[index][c.op.row] }
+
+// Key returns the current key's encoding.
+func (c *Context[O]) Key() []byte { return c.op.key() }
+
+// Time returns the event time, in ms, of the row or timer that the function is called for; 0 if rows have none.
+func (c *Context[O]) Time() int64 { return c.op.time }
+
+// Emit sends a row on, with the event time of the row or timer that the function is called for.
+func (c *Context[O]) Emit(row O) {
+	c.out.V = append(c.out.V, row)
+	if c.op.timed {
+		c.at = append(c.at, c.op.time)
+	}
+}
+
+// Timer asks for a call of OnTimer for the current key when event time reaches ms. Asking twice for the same time
+// is one call; a time that has passed already is called for at the next watermark.
+func (c *Context[O]) Timer(ms int64) { c.op.setTimer(ms) }
+
+// Functions are what a process function does.
+type Functions[T, O any] struct {
+	// Row is called for every row.
+	Row func(c *Context[O], row *T) error
+	// OnTimer is called for every timer that is due; nil if the function sets none.
+	OnTimer func(c *Context[O], ms int64) error
+}
+
+// Process calls functions for each row, with the state of the row's key. build is called once for each subtask, and once
+// when the job is described, to learn what state it declares: it must do nothing else.
+func Process[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) Functions[T, O]) Stream[O] {
+	probe := &Setup{}
+	probe.timers = build(probe).OnTimer != nil
+	for _, err := range probe.errs {
+		s.job.fail(uid, err)
+	}
+	states := slices.Clone(probe.descriptors)
+	if probe.timers {
+		states = append(states, timerState)
+	}
+	node := graph.Node{
+		UID: uid, Name: "process", Inputs: []graph.Edge{{From: s.node, Kind: graph.Keyed}},
+		State: states, Fingerprint: fingerprint[K](states),
+		Operator: func() (operator.Operator, error) {
+			setup := &Setup{}
+			f := build(setup)
+			op := &processOp{states: setup.descriptors, hasTimers: f.OnTimer != nil}
+			c := &Context[O]{op: op}
+			op.call = typedCalls[T, O]{c: c, f: f}
+			return op, nil
+		},
+	}
+	if len(states) == 0 {
+		node.Fingerprint = ""
+	}
+	return Stream[O]{s.job, s.job.add(node)}
+}
+
+// timerState holds the timers as windows: the window is the time at which the timer is due.
+var timerState = state.Descriptor{Name: "timers", Kind: state.WindowValue, Key: []string{"key BYTES"}, Value: []string{"timer"}, CellBytes: 8}
+
+func fingerprint[K any](states []state.Descriptor) string {
+	lines := []string{"key " + reflect.TypeFor[K]().String()}
+	for _, d := range states {
+		lines = append(lines, fmt.Sprintf("state %s %v %s", d.Name, d.Kind, strings.Join(d.Value, ", ")))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// fixedLayout describes a type that can be laid over the bytes of a cell.
+func fixedLayout(t reflect.Type) (string, error) {
+	switch k := t.Kind(); {
+	case k >= reflect.Bool && k <= reflect.Float64 && k != reflect.Uintptr:
+		return k.String(), nil
+	case k == reflect.Array:
+		elem, err := fixedLayout(t.Elem())
+		return fmt.Sprintf("[%d]%s", t.Len(), elem), err
+	case k == reflect.Struct:
+		fields := make([]string, t.NumField())
+		for i := range fields {
+			layout, err := fixedLayout(t.Field(i).Type)
+			if err != nil {
+				return "", fmt.Errorf("field %s: %w", t.Field(i).Name, err)
+			}
+			fields[i] = t.Field(i).Name + " " + layout
+		}
+		return "{" + strings.Join(fields, "; ") + "}", nil
+	}
+	return "", fmt.Errorf("a %v cannot be state: it has no fixed size; use numbers, bools, and arrays or structs of them", t)
+}
+
+// calls is a process function with its types hidden, so that one operator serves all.
+type calls interface {
+	rows(data batch.Payload, from, end int) error
+	timer(ms int64) error
+	flush(out operator.Output) error
+}
+
+type typedCalls[T, O any] struct {
+	c *Context[O]
+	f Functions[T, O]
+}
+
+func (t typedCalls[T, O]) rows(data batch.Payload, from, end int) error {
+	rows, op, row := data.(*batch.Rows[T]).V, t.c.op, t.f.Row
+	op.timed = len(op.in.Time) > 0
+	for i := from; i < end; i++ {
+		op.row = i
+		if op.timed {
+			op.time = op.in.Time[i]
+		}
+		if err := row(t.c, &rows[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t typedCalls[T, O]) timer(ms int64) error { return t.f.OnTimer(t.c, ms) }
+
+func (t typedCalls[T, O]) flush(out operator.Output) error {
+	if len(t.c.out.V) == 0 {
+		return nil
+	}
+	b := &t.c.op.out
+	*b = batch.Batch{Data: &t.c.out, Time: t.c.at}
+	err := out.Emit(b)
+	t.c.out.V, t.c.at = t.c.out.V[:0], t.c.at[:0]
+	return err
+}
+
+// processOp resolves the cells of a batch's keys and calls the function row by row.
+type processOp struct {
+	states    []state.Descriptor
+	hasTimers bool
+	call      calls
+
+	tables []state.Table
+	timers state.Table
+	cells  [][][]byte // by state and row
+
+	in     *batch.Batch
+	row    int
+	time   int64
+	timed  bool // rows, or the timers that fire, have event time
+	out    batch.Batch
+	due    batch.Batch // keys whose timers fire now; no rows
+	setKey batch.Batch // one key, to set a timer; no rows
+	cell1  [1][]byte
+	times  []int64
+}
+
+func (o *processOp) Open(ctx operator.Context) (err error) {
+	o.tables = make([]state.Table, len(o.states))
+	o.cells = make([][][]byte, len(o.states))
+	for i, d := range o.states {
+		if o.tables[i], err = ctx.Table(d); err != nil {
+			return err
+		}
+	}
+	if o.hasTimers {
+		o.timers, err = ctx.Table(timerState)
+	}
+	return err
+}
+
+func (o *processOp) Process(_ int, b *batch.Batch, out operator.Output) error {
+	if err := o.run(b, func(from, end int) error { return o.call.rows(b.Data, from, end) }); err != nil {
+		return err
+	}
+	return o.call.flush(out)
+}
+
+// run resolves the rows of b prefix by prefix and calls f for each.
+func (o *processOp) run(b *batch.Batch, f func(from, end int) error) error {
+	n := len(b.Hash)
+	for i := range o.cells {
+		if len(o.cells[i]) < n {
+			o.cells[i] = make([][]byte, max(n, batch.TargetRows))
+		}
+	}
+	o.in = b
+	for from := 0; from < n; {
+		end := n
+		for i, t := range o.tables {
+			end = min(end, t.Resolve(b, from, o.cells[i]))
+		}
+		if err := f(from, end); err != nil {
+			return err
+		}
+		from = end
+	}
+	return nil
+}
+
+func (o *processOp) key() []byte { return o.in.Keys.At(o.row) }
+
+func (o *processOp) setTimer(ms int64) {
+	key := o.key()
+	o.setKey.Hash = append(o.setKey.Hash[:0], o.in.Hash[o.row])
+	o.setKey.Window = append(o.setKey.Window[:0], ms)
+	o.setKey.Keys.Reset()
+	o.setKey.Keys.Append(key)
+	o.timers.Resolve(&o.setKey, 0, o.cell1[:])
+}
+
+// Watermark fires the timers that are due, in the order of their time; a timer may set others.
+func (o *processOp) Watermark(ms int64, out operator.Output) error {
+	if !o.hasTimers {
+		return nil
+	}
+	// A timer for a time that can never come is dropped at the end of input rather than fired at the end of time.
+	for {
+		o.times = o.timers.Windows(o.times[:0])
+		if len(o.times) == 0 || o.times[0] > ms || o.times[0] == math.MaxInt64 {
+			return nil
+		}
+		if err := o.fire(o.times[0]); err != nil {
+			return err
+		}
+		if err := o.call.flush(out); err != nil {
+			return err
+		}
+	}
+}
+
+func (o *processOp) fire(at int64) error {
+	o.due.Hash = o.due.Hash[:0]
+	o.due.Keys.Reset()
+	o.timers.Range(at, func(hash uint64, key, _ []byte) bool {
+		o.due.Keys.Append(key)
+		o.due.Hash = append(o.due.Hash, hash)
+		return true
+	})
+	o.timers.DropWindow(at)
+	o.time, o.timed = at, true
+	return o.run(&o.due, func(from, end int) error {
+		for o.row = from; o.row < end; o.row++ {
+			if err := o.call.timer(at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (o *processOp) Close() error { return nil }

@@ -1,0 +1,162 @@
+// Package stream is the Go SDK: typed streams, keyed streams and process functions. A program describes its job with
+// package-level generic functions over [Stream] and [Keyed], and hands it to package job to be run:
+//
+//	j := stream.New()
+//	words := stream.From(j, "words", source)
+//	byWord := stream.KeyBy(words, func(w *Word) string { return w.Text })
+//	counts := stream.Process(byWord, "count", countWords)
+//	stream.To(counts, "counts", sink)
+//
+// Every source, process function and sink is given a uid: it names the operator's part of a snapshot, so it must stay
+// the same from one version of the program to the next. Functions are called by one goroutine for each subtask, with
+// rows that they may read but not keep.
+//
+// Below the types is the same graph of operators that SQL is planned into; the package adds no machinery of its own.
+package stream
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/internal/operator"
+)
+
+// Graph is a job's description, ready to be run by package job.
+type Graph = graph.Graph
+
+// Job collects the streams of one job.
+type Job struct {
+	graph graph.Graph
+	errs  []error
+	names map[string]int
+}
+
+// New returns an empty job.
+func New() *Job { return &Job{names: map[string]int{}} }
+
+// Graph returns the job's description, or all that is wrong with it.
+func (j *Job) Graph() (*Graph, error) {
+	if len(j.errs) > 0 {
+		return nil, errors.Join(j.errs...)
+	}
+	if err := j.graph.Check(); err != nil {
+		return nil, err
+	}
+	return &j.graph, nil
+}
+
+func (j *Job) add(n graph.Node) int { return j.graph.Add(n) }
+
+func (j *Job) fail(uid string, err error) {
+	j.errs = append(j.errs, fmt.Errorf("operator %s: %w", uid, err))
+}
+
+// derived names a stateless operator after the one that it reads; it has no state, so nothing depends on the name.
+func (j *Job) derived(from int, kind string) string {
+	base := j.graph.Nodes[from].UID + "/" + kind
+	j.names[base]++
+	return fmt.Sprintf("%s.%d", base, j.names[base])
+}
+
+// Stream is a stream of rows of type T.
+type Stream[T any] struct {
+	job  *Job
+	node int
+}
+
+// Keyed is a stream of rows of type T that is divided by a key of type K.
+type Keyed[K, T any] struct {
+	job  *Job
+	node int
+}
+
+// From reads a source whose readers fill batch.Rows[T].
+func From[T any](j *Job, uid string, src connector.Source) Stream[T] {
+	return from[T](j, uid, src, nil)
+}
+
+// FromEvents is From with event time: at returns a row's event time in ms since the epoch, and the watermark of each
+// split stays delayMS behind the highest one read from it.
+func FromEvents[T any](j *Job, uid string, src connector.Source, at func(*T) int64, delayMS int64) Stream[T] {
+	return from[T](j, uid, src, &graph.EventTime{
+		DelayMS: delayMS,
+		Stage:   func() (operator.Operator, error) { return &timeOp[T]{at: at}, nil },
+	})
+}
+
+func from[T any](j *Job, uid string, src connector.Source, event *graph.EventTime) Stream[T] {
+	if _, ok := src.Payload().(*batch.Rows[T]); !ok {
+		var zero T
+		j.fail(uid, fmt.Errorf("the source reads %T, not rows of %T", src.Payload(), zero))
+	}
+	return Stream[T]{j, j.add(graph.Node{UID: uid, Name: "source", Source: &graph.Source{Source: src, Event: event}})}
+}
+
+// Map turns each row into one of another type. f writes its result to out, which is zeroed.
+func Map[I, O any](s Stream[I], f func(in *I, out *O)) Stream[O] {
+	return Stream[O]{s.job, s.job.add(graph.Node{
+		UID: s.job.derived(s.node, "map"), Name: "map", Inputs: []graph.Edge{{From: s.node}},
+		Operator: func() (operator.Operator, error) { return &mapOp[I, O]{f: f}, nil },
+	})}
+}
+
+// Filter keeps the rows for which f is true.
+func Filter[T any](s Stream[T], f func(*T) bool) Stream[T] {
+	return Stream[T]{s.job, s.job.add(graph.Node{
+		UID: s.job.derived(s.node, "filter"), Name: "filter", Inputs: []graph.Edge{{From: s.node}},
+		Operator: func() (operator.Operator, error) { return &filterOp[T]{f: f}, nil },
+	})}
+}
+
+// KeyBy divides the stream by a key. K is a string, an integer or a bool, or a named type of one; for other keys, use
+// KeyByEncoded.
+func KeyBy[K, T any](s Stream[T], key func(*T) K) Keyed[K, T] {
+	encoder, err := keyEncoder(key)
+	if err != nil {
+		s.job.fail(s.job.graph.Nodes[s.node].UID, err)
+	}
+	return keyBy[K](s, encoder)
+}
+
+// KeyByEncoded divides the stream by a key of any type. encode appends the key's canonical encoding: equal keys have
+// equal encodings in every version of the program.
+func KeyByEncoded[K, T any](s Stream[T], encode func(dst []byte, row *T) []byte) Keyed[K, T] {
+	return keyBy[K](s, func() encodeKeys[T] {
+		return func(keys *batch.Bytes, rows []T) {
+			for i := range rows {
+				keys.Buf = encode(keys.Buf, &rows[i])
+				keys.Seal()
+			}
+		}
+	})
+}
+
+func keyBy[K, T any](s Stream[T], encoder func() encodeKeys[T]) Keyed[K, T] {
+	return Keyed[K, T]{s.job, s.job.add(graph.Node{
+		UID: s.job.derived(s.node, "key"), Name: "keyBy", Inputs: []graph.Edge{{From: s.node}},
+		Operator: func() (operator.Operator, error) { return &keyOp[T]{encode: encoder()}, nil },
+	})}
+}
+
+// Union joins streams of one type into one; the order between them is not defined.
+func Union[T any](uid string, first Stream[T], rest ...Stream[T]) Stream[T] {
+	in := []graph.Edge{{From: first.node}}
+	for _, s := range rest {
+		if s.job != first.job {
+			first.job.fail(uid, fmt.Errorf("the streams belong to different jobs"))
+		}
+		in = append(in, graph.Edge{From: s.node})
+	}
+	return Stream[T]{first.job, first.job.add(graph.Node{
+		UID: uid, Name: "union", Inputs: in,
+		Operator: func() (operator.Operator, error) { return passOp{}, nil },
+	})}
+}
+
+// To writes the stream to a sink that takes batch.Rows[T].
+func To[T any](s Stream[T], uid string, sink connector.Sink) {
+	s.job.add(graph.Node{UID: uid, Name: "sink", Inputs: []graph.Edge{{From: s.node}}, Sink: sink})
+}
