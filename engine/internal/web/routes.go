@@ -1,0 +1,195 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/weirstream/weir/engine/rest"
+)
+
+// maxBody bounds the body of a request, in bytes.
+const maxBody = 64 << 10
+
+// serve answers one request with a status and what becomes its JSON, or an error.
+type serve func(w http.ResponseWriter, r *http.Request) (status int, body any, err error)
+
+type route struct {
+	method, path string
+	serve        serve
+}
+
+// routes is the whole API.
+func (s *Server) routes() []route {
+	c := s.controller
+	return []route{
+		{"GET", "/healthz", func(http.ResponseWriter, *http.Request) (int, any, error) {
+			return http.StatusOK, map[string]string{"status": "alive"}, nil
+		}},
+		{"GET", "/readyz", s.ready},
+		{"GET", "/v1/job", func(http.ResponseWriter, *http.Request) (int, any, error) {
+			return http.StatusOK, c.Overview(), nil
+		}},
+		{"GET", "/v1/job/operators", func(http.ResponseWriter, *http.Request) (int, any, error) {
+			return http.StatusOK, rest.OperatorList{Operators: orEmpty(c.Operators())}, nil
+		}},
+		{"GET", "/v1/job/checkpoints", func(http.ResponseWriter, *http.Request) (int, any, error) {
+			return http.StatusOK, rest.CheckpointList{Checkpoints: orEmpty(c.Checkpoints())}, nil
+		}},
+		{"POST", "/v1/job/checkpoints", begin(func(ctx context.Context, q rest.CheckpointRequest) (string, func() (rest.Operation, error)) {
+			return q.ID, func() (rest.Operation, error) { return c.Checkpoint(ctx, q.ID) }
+		})},
+		{"POST", "/v1/job/savepoints", begin(func(ctx context.Context, q rest.SavepointRequest) (string, func() (rest.Operation, error)) {
+			return q.ID, func() (rest.Operation, error) { return c.Savepoint(ctx, q.ID, q.Target) }
+		})},
+		{"POST", "/v1/job/stop", begin(func(ctx context.Context, q rest.StopRequest) (string, func() (rest.Operation, error)) {
+			return q.ID, func() (rest.Operation, error) { return c.Stop(ctx, q.ID, q.Target, q.Drain) }
+		})},
+		{"POST", "/v1/job/cancel", begin(func(ctx context.Context, q rest.CancelRequest) (string, func() (rest.Operation, error)) {
+			return q.ID, func() (rest.Operation, error) { return c.Cancel(ctx, q.ID) }
+		})},
+		{"GET", "/v1/job/savepoints/{id}", s.savepoint},
+		{"GET", "/v1/job/operations/{id}", func(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+			op, err := s.operation(r)
+			return http.StatusOK, op, err
+		}},
+	}
+}
+
+// ready tells whether the job runs.
+func (s *Server) ready(http.ResponseWriter, *http.Request) (int, any, error) {
+	if state := s.controller.Overview().State; state != rest.Running {
+		return 0, nil, &rest.Error{Code: rest.Unavailable, Message: fmt.Sprintf("the job is %s", state)}
+	}
+	return http.StatusOK, map[string]string{"status": "ready"}, nil
+}
+
+// savepoint is operation for those who asked for a savepoint.
+func (s *Server) savepoint(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+	op, err := s.operation(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	if op.Kind != rest.SavepointOperation {
+		return 0, nil, &rest.Error{Code: rest.NotFound, Message: fmt.Sprintf("%s is no savepoint, but a %s", op.ID, op.Kind),
+			Remedy: "ask for it at /v1/job/operations/" + op.ID}
+	}
+	return http.StatusOK, op, nil
+}
+
+// operation finds one, and waits for its end as long as the request asks for and the server runs.
+func (s *Server) operation(r *http.Request) (rest.Operation, error) {
+	id := r.PathValue("id")
+	if err := rest.CheckID(id); err != nil {
+		return rest.Operation{}, err
+	}
+	var wait time.Duration
+	if text := r.URL.Query().Get("wait"); text != "" {
+		var err error
+		if wait, err = time.ParseDuration(text); err != nil || wait < 0 {
+			return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: fmt.Sprintf("wait=%.40q is no duration", text),
+				Remedy: "write it like 30s"}
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), min(wait, rest.MaxWait))
+	defer cancel()
+	go func() {
+		select {
+		case <-s.closing:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return s.controller.Operation(ctx, id)
+}
+
+// begin is the serve of a request that changes something. bind returns the request's id, and what it asks for.
+func begin[Q any](bind func(context.Context, Q) (string, func() (rest.Operation, error))) serve {
+	return func(w http.ResponseWriter, r *http.Request) (int, any, error) {
+		var q Q
+		if err := decode(r, &q); err != nil {
+			return 0, nil, err
+		}
+		id, do := bind(r.Context(), q)
+		if err := rest.CheckID(id); err != nil {
+			return 0, nil, err
+		}
+		op, err := do()
+		if err != nil {
+			return 0, nil, err
+		}
+		w.Header().Set("Location", "/v1/job/operations/"+id)
+		return http.StatusAccepted, op, nil
+	}
+}
+
+// decode reads a body strictly: a misspelt field would do something else than was meant.
+func decode(r *http.Request, into any) error {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return &rest.Error{Code: rest.UnsupportedMedia, Message: "the body is not declared as JSON",
+			Remedy: "send the header Content-Type: application/json"}
+	}
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		if _, after := d.Token(); after != io.EOF {
+			err = errors.Join(errors.New("there is more behind it"), after)
+		}
+	}
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return &rest.Error{Code: rest.TooLarge, Message: fmt.Sprintf("the body has more than %d bytes", large.Limit)}
+	case err != nil:
+		return &rest.Error{Code: rest.BadRequest, Message: "the body is not the JSON of this request: " + err.Error(),
+			Remedy: `send an object such as {"id": "<a UUID>"}`}
+	}
+	return nil
+}
+
+// answer writes what serve returns.
+func answer(do serve) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, body, err := do(w, r)
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		writeJSON(w, status, body)
+	})
+}
+
+// writeError answers with an error; one that is not meant for the sender says only what it says itself.
+func writeError(w http.ResponseWriter, err error) {
+	var e *rest.Error
+	if !errors.As(err, &e) {
+		e = &rest.Error{Code: rest.Internal, Message: err.Error()}
+	}
+	writeJSON(w, e.Code.HTTPStatus(), rest.ErrorBody{Error: e})
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// Whoever went away has no use for the rest of the answer.
+	_, _ = w.Write(append(text, '\n'))
+}
+
+// orEmpty makes an empty list of none, so that JSON readers find one.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

@@ -1,0 +1,166 @@
+// Package web serves the coordinator's HTTP API, whose routes and types are those of package rest.
+//
+// It promises that nobody without the token sees or changes anything (P11): the token is compared in constant time, only
+// /healthz and /readyz are open, the Host header must be one of the server's own names (so that a web page cannot reach
+// it by rebinding a name), no CORS header is ever sent, and what changes something must be JSON under an id of the
+// sender's choice. Every body, header and wait is bounded. It knows nothing of how a job works: a Controller answers.
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weirstream/weir/engine/rest"
+)
+
+// Controller is the job that the server speaks for. Its methods are called by many goroutines at once. The errors that
+// it returns are *rest.Error where the sender of the request can do something about them; all others are answered as
+// Internal.
+type Controller interface {
+	// Overview, Operators and Checkpoints (newest first) answer at once, from what is known.
+	Overview() rest.Job
+	Operators() []rest.Operator
+	Checkpoints() []rest.Checkpoint
+
+	// Savepoint, Stop, Checkpoint and Cancel begin something and return without waiting for its end. Called again with
+	// the same id and arguments they return the same operation; with other arguments, or of another kind: rest.Conflict.
+	Savepoint(ctx context.Context, id, target string) (rest.Operation, error)
+	Stop(ctx context.Context, id, target string, drain bool) (rest.Operation, error)
+	Checkpoint(ctx context.Context, id string) (rest.Operation, error)
+	Cancel(ctx context.Context, id string) (rest.Operation, error)
+
+	// Operation waits until the operation is finished or ctx is done, and then returns it as it is, without an error in
+	// either case. An id that nobody used is rest.NotFound.
+	Operation(ctx context.Context, id string) (rest.Operation, error)
+}
+
+// Options are what a Server needs beside its Controller.
+type Options struct {
+	// Token is what every request but the open ones must bear. It must not be empty.
+	Token string
+	// Hosts are the Host headers that requests may have; LoopbackHosts are those of a local job.
+	Hosts []string
+}
+
+// LoopbackHosts returns the names of a server that listens on the loopback device.
+func LoopbackHosts(address net.Addr) ([]string, error) {
+	tcp, ok := address.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsLoopback() {
+		return nil, fmt.Errorf("%s is not on the loopback device", address)
+	}
+	port := strconv.Itoa(tcp.Port)
+	return []string{"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port}, nil
+}
+
+// shutdownTimeout is how long answers under way may take when the server ends.
+const shutdownTimeout = 5 * time.Second
+
+// Server is the HTTP API of one job.
+type Server struct {
+	controller Controller
+	token      [sha256.Size]byte
+	hosts      []string
+	closing    chan struct{} // closed when the server ends: whoever waits is answered
+	handler    http.Handler
+}
+
+// New returns a server; Serve runs it.
+func New(c Controller, o Options) (*Server, error) {
+	if o.Token == "" {
+		return nil, errors.New("the HTTP API needs a token")
+	}
+	s := &Server{controller: c, token: sha256.Sum256([]byte(o.Token)), hosts: o.Hosts, closing: make(chan struct{})}
+	s.handler = s.build()
+	return s, nil
+}
+
+// Serve answers on the listener, which it closes, until ctx is done. Requests under way are then answered; operations that
+// were waited for are answered as they are, so whoever ends the job finishes them before.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      rest.MaxWait + 15*time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		close(s.closing)
+		return fmt.Errorf("serve the HTTP API: %w", err)
+	case <-ctx.Done():
+	}
+	close(s.closing)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(last); err != nil {
+		return errors.Join(fmt.Errorf("end the HTTP API: %w", err), server.Close())
+	}
+	return nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// build makes the table of routes into a handler.
+func (s *Server) build() http.Handler {
+	mux := http.NewServeMux()
+	methods := map[string][]string{}
+	for _, r := range s.routes() {
+		mux.Handle(r.method+" "+r.path, answer(r.serve))
+		methods[r.path] = append(methods[r.path], r.method)
+	}
+	for path, allowed := range methods {
+		mux.Handle(path, answer(func(w http.ResponseWriter, r *http.Request) (int, any, error) {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			return 0, nil, &rest.Error{Code: rest.MethodNotAllowed,
+				Message: fmt.Sprintf("%s takes %s, not %s", r.URL.Path, strings.Join(allowed, " and "), r.Method)}
+		}))
+	}
+	mux.Handle("/", answer(func(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+		return 0, nil, &rest.Error{Code: rest.NotFound, Message: fmt.Sprintf("there is nothing at %.200q", r.URL.Path)}
+	}))
+	return s.guard(mux)
+}
+
+// guard lets through who may ask at all.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		switch {
+		case !slices.Contains(s.hosts, strings.ToLower(r.Host)):
+			writeError(w, &rest.Error{Code: rest.Forbidden, Message: fmt.Sprintf("this server is not %.200q", r.Host),
+				Remedy: "ask it as " + strings.Join(s.hosts, ", ")})
+		case !open(r) && !s.authorized(r):
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			writeError(w, &rest.Error{Code: rest.Unauthorized, Message: "the request bears no valid token",
+				Remedy: "send the header Authorization: Bearer <token>"})
+		default:
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// open tells whether a request needs no token.
+func open(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
+
+// authorized compares hashes, so that the time tells nothing of the token, not even its length.
+func (s *Server) authorized(r *http.Request) bool {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	sum := sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare(sum[:], s.token[:]) == 1 && strings.EqualFold(scheme, "Bearer")
+}

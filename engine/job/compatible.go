@@ -1,0 +1,128 @@
+package job
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// IncompatibleError says that a snapshot's state does not fit the job, before anything is touched (P9).
+type IncompatibleError struct {
+	UID    string // of the operator; empty: the job as a whole
+	Reason string
+	Remedy string
+}
+
+func (e *IncompatibleError) Error() string {
+	if e.UID == "" {
+		return fmt.Sprintf("the snapshot does not fit the job: %s; %s", e.Reason, e.Remedy)
+	}
+	return fmt.Sprintf("the state of operator %s does not fit the job: %s; %s", e.UID, e.Reason, e.Remedy)
+}
+
+// compatible tells whether the job can go on from a snapshot: every operator's state must mean what it meant (P9). A new
+// uid starts empty; one that is gone is left behind only if allowNonRestored says so.
+func compatible(m *snapshot.Metadata, g *graph.Graph, maxParallelism int, allowNonRestored bool) error {
+	if m.MaxParallelism != maxParallelism {
+		return permanent(&IncompatibleError{
+			Reason: fmt.Sprintf("it has %d key groups, spec.maxParallelism is %d", m.MaxParallelism, maxParallelism),
+			Remedy: fmt.Sprintf("set spec.maxParallelism to %d: it cannot change over the life of a job", m.MaxParallelism),
+		})
+	}
+	nodes := map[string]*graph.Node{}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		nodes[n.UID] = n
+		if old := m.Operator(n.UID); old != nil {
+			if err := sameMeaning(old, n); err != nil {
+				return permanent(err)
+			}
+		}
+	}
+	for i := range m.Operators {
+		old := &m.Operators[i]
+		if nodes[old.UID] != nil || allowNonRestored {
+			continue
+		}
+		if hasState(old) {
+			return permanent(&IncompatibleError{
+				UID:    old.UID,
+				Reason: "the job no longer has this operator",
+				Remedy: "put it back or name it so again, or set spec.upgrade.allowNonRestoredState (-n) to leave its state behind",
+			})
+		}
+		if m.Outcome == snapshot.None && hasOutput(old) {
+			return permanent(&IncompatibleError{
+				UID:    old.UID,
+				Reason: "the job no longer has this sink, and the output of its last checkpoint may not be committed",
+				Remedy: "put the sink back and stop the job with a savepoint first, or set spec.upgrade.allowNonRestoredState (-n) to give that output up",
+			})
+		}
+	}
+	return nil
+}
+
+func permanent(err *IncompatibleError) error { return &fault.Error{Class: fault.Permanent, Err: err} }
+
+func hasState(o *snapshot.OperatorState) bool {
+	return len(o.Schemas) > 0 || len(o.Enumerator) > 0
+}
+
+// hasOutput tells whether a snapshot names output of an operator. A stopped job has committed it.
+func hasOutput(o *snapshot.OperatorState) bool {
+	return slices.ContainsFunc(o.Subtasks, func(s snapshot.SubtaskState) bool { return len(s.Committables) > 0 })
+}
+
+// sameMeaning compares what a snapshot says of an operator with what the job now says.
+func sameMeaning(old *snapshot.OperatorState, n *graph.Node) *IncompatibleError {
+	const remedy = "take the old text back, or give the operator another uid with a hint /*+ UID('...') */ and let it start empty " +
+		"(spec.upgrade.allowNonRestoredState leaves the old state behind)"
+	if old.Fingerprint != n.Fingerprint && (old.Fingerprint != "" || len(old.Schemas) > 0) && n.Fingerprint != "" {
+		return &IncompatibleError{UID: n.UID, Reason: "its definition has changed: " + difference(old.Fingerprint, n.Fingerprint), Remedy: remedy}
+	}
+	schemas := nodeSchemas(n)
+	if !slices.EqualFunc(old.Schemas, schemas, equalSchema) && len(old.Schemas) > 0 && len(schemas) > 0 {
+		return &IncompatibleError{UID: n.UID, Reason: fmt.Sprintf("its state was %v and is now %v", old.Schemas, schemas), Remedy: remedy}
+	}
+	if len(old.Schemas) > 0 && len(schemas) == 0 {
+		return &IncompatibleError{UID: n.UID, Reason: "it has no state any more", Remedy: remedy}
+	}
+	return nil
+}
+
+func equalSchema(a, b snapshot.StateSchema) bool {
+	return a.Name == b.Name && a.Kind == b.Kind && slices.Equal(a.KeyFields, b.KeyFields) && slices.Equal(a.ValueFields, b.ValueFields)
+}
+
+// nodeSchemas describes a node's states as snapshots do.
+func nodeSchemas(n *graph.Node) []snapshot.StateSchema {
+	out := make([]snapshot.StateSchema, len(n.State))
+	for i, d := range n.State {
+		out[i] = snapshot.StateSchema{Name: d.Name, Kind: d.Kind.String(), KeyFields: d.Key, ValueFields: d.Value}
+	}
+	return out
+}
+
+// difference lists the lines of a fingerprint that are only in the old or only in the new one.
+func difference(old, now string) string {
+	was, is := strings.Split(old, "\n"), strings.Split(now, "\n")
+	var out []string
+	for _, l := range was {
+		if !slices.Contains(is, l) {
+			out = append(out, fmt.Sprintf("was %q", l))
+		}
+	}
+	for _, l := range is {
+		if !slices.Contains(was, l) {
+			out = append(out, fmt.Sprintf("is now %q", l))
+		}
+	}
+	if len(out) == 0 {
+		return fmt.Sprintf("was %q, is now %q", old, now)
+	}
+	return strings.Join(out, ", ")
+}

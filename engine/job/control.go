@@ -1,0 +1,248 @@
+package job
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/task"
+	"github.com/weirstream/weir/engine/rest"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// Job is a running job, as it is watched and asked from other goroutines. It is what package web serves.
+type Job struct{ d *driver }
+
+// ask runs f where it may read what the loop owns: in the loop, or after its end.
+func (j *Job) ask(f func(d *driver)) {
+	answered := make(chan struct{})
+	var once sync.Once
+	j.d.box.put(func() { once.Do(func() { f(j.d); close(answered) }) })
+	select {
+	case <-answered:
+	case <-j.d.done:
+		// Entries that were taken with the last one are not run.
+		once.Do(func() { f(j.d); close(answered) })
+	}
+}
+
+// Overview describes the job as a whole.
+func (j *Job) Overview() (o rest.Job) {
+	j.ask(func(d *driver) { o = d.overview() })
+	return o
+}
+
+func (d *driver) overview() rest.Job {
+	s := d.coordinator.Status()
+	o := rest.Job{
+		ID: d.cfg.Job, State: d.state(s), Revision: d.cfg.Revision, Engine: d.opt.EngineVersion,
+		Attempt: d.began.attempt.N, Restarts: int64(s.Restarts), Parallelism: d.cfg.Parallelism,
+		MaxParallelism: d.cfg.MaxParallelism, StartTime: d.start.UTC().Truncate(time.Millisecond),
+		CompletedCheckpoints: int64(s.Completed), FailedCheckpoints: int64(s.Aborted),
+	}
+	if d.began.chosen.Snapshot != nil {
+		o.RestoredFrom = d.began.chosen.From
+	}
+	if s.Failure != nil {
+		o.Failure = s.Failure.Error()
+	}
+	if list := d.checkpoints(s); len(list) > 0 {
+		if i := slices.IndexFunc(list, func(c rest.Checkpoint) bool { return c.Status == rest.Done }); i >= 0 {
+			o.LastCheckpoint = &list[i]
+		}
+	}
+	d.count(&o)
+	return o
+}
+
+// count adds up the counters of the subtasks, those of earlier restarts included.
+func (d *driver) count(o *rest.Job) {
+	o.RecordsIn, o.RecordsOut, o.RecordsLate = d.before.in, d.before.out, d.before.late
+	lowest := int64(math.MaxInt64)
+	for _, m := range d.metrics() {
+		n := d.nodes[m.UID]
+		switch {
+		case n.Source != nil:
+			o.RecordsIn += m.RecordsOut
+		case n.Sink != nil:
+			o.RecordsOut += m.RecordsIn
+			lowest = min(lowest, m.Watermark)
+		}
+		o.RecordsLate += m.Late
+	}
+	if lowest != math.MaxInt64 && lowest != snapshot.NoTime {
+		o.WatermarkMs = &lowest
+	}
+}
+
+func (d *driver) metrics() []task.Metrics {
+	if d.execution == nil {
+		return nil
+	}
+	return d.execution.Metrics()
+}
+
+// totals are counters of executions that are over.
+type totals struct{ in, out, late int64 }
+
+// keep adds the counters of an execution that ends.
+func (d *driver) keepTotals() {
+	var o rest.Job
+	d.count(&o)
+	d.before = totals{o.RecordsIn, o.RecordsOut, o.RecordsLate}
+}
+
+func (d *driver) state(s coordinator.Status) rest.State {
+	switch {
+	case d.exit != nil:
+		switch d.exit.Outcome {
+		case coordinator.Completed:
+			return rest.Completed
+		case coordinator.Cancelled:
+			return rest.Cancelled
+		case coordinator.Stopped, coordinator.Drained, coordinator.Interrupted:
+			return rest.Stopped
+		default:
+			return rest.Failed
+		}
+	case s.Ending != snapshot.None || s.Current != nil && s.Current.Outcome != snapshot.None:
+		return rest.Stopping
+	case s.Phase == "Running":
+		return rest.Running
+	case s.Restarts > 0:
+		return rest.Recovering
+	}
+	return rest.Starting
+}
+
+// Operators describes the operators and their subtasks, in the order of the graph.
+func (j *Job) Operators() (list []rest.Operator) {
+	j.ask(func(d *driver) {
+		bySubtask := map[string][]rest.Subtask{}
+		for _, m := range d.metrics() {
+			s := rest.Subtask{Index: m.Subtask, RecordsIn: m.RecordsIn, RecordsOut: m.RecordsOut, RecordsLate: m.Late}
+			if m.Watermark != snapshot.NoTime {
+				s.WatermarkMs = &m.Watermark
+			}
+			bySubtask[m.UID] = append(bySubtask[m.UID], s)
+		}
+		for i := range d.graph.Nodes {
+			n := &d.graph.Nodes[i]
+			list = append(list, rest.Operator{UID: n.UID, Name: n.Name, Parallelism: d.cfg.Parallelism, Subtasks: bySubtask[n.UID]})
+		}
+	})
+	return list
+}
+
+// Checkpoints lists the newest checkpoints, newest first.
+func (j *Job) Checkpoints() (list []rest.Checkpoint) {
+	j.ask(func(d *driver) { list = d.checkpoints(d.coordinator.Status()) })
+	return list
+}
+
+func (d *driver) checkpoints(s coordinator.Status) []rest.Checkpoint {
+	var list []rest.Checkpoint
+	for _, c := range s.Checkpoints {
+		list = append(list, d.checkpoint(c))
+	}
+	if s.Current != nil {
+		list = append(list, d.checkpoint(*s.Current))
+	}
+	slices.Reverse(list)
+	return list
+}
+
+func (d *driver) checkpoint(c coordinator.CheckpointStatus) rest.Checkpoint {
+	out := rest.Checkpoint{
+		ID: c.ID, Type: rest.Periodic, Status: rest.InProgress,
+		TriggerTime: d.start.Add(c.Started).UTC().Truncate(time.Millisecond), SizeBytes: c.Stats.Bytes,
+	}
+	switch c.Outcome {
+	case snapshot.Completed:
+		out.Type = rest.Final
+	case snapshot.Stopped, snapshot.Drained:
+		out.Type = rest.Stop
+	}
+	end := c.Ended
+	if end == 0 {
+		end = time.Since(d.start)
+	}
+	out.DurationMs = (end - c.Started).Milliseconds()
+	switch c.State {
+	case "Complete":
+		out.Status, out.Path = rest.Done, d.place.chain.Path(c.ID)
+	case "Failed":
+		out.Status = rest.Undone
+		if c.Failure != nil {
+			out.Failure = c.Failure.Error()
+		}
+	}
+	return out
+}
+
+// Savepoint asks for a savepoint; an empty target is spec.savepoint.storage.
+func (j *Job) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
+	target, err := j.target(target)
+	if err != nil {
+		return rest.Operation{}, err
+	}
+	return j.begin(id, rest.SavepointOperation, target, coordinator.SavepointRequested{ID: id, Target: target})
+}
+
+// Stop asks for the end of the job, after a savepoint.
+func (j *Job) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
+	if target == "" {
+		target = j.d.cfg.SavepointStorage // a stop without a savepoint is one from its last checkpoint
+	}
+	request := target
+	if drain {
+		request += " with drain"
+	}
+	return j.begin(id, rest.StopOperation, request, coordinator.StopRequested{ID: id, Target: target, Drain: drain})
+}
+
+// Checkpoint asks for a checkpoint now.
+func (j *Job) Checkpoint(_ context.Context, id string) (rest.Operation, error) {
+	return j.begin(id, rest.CheckpointOperation, "", coordinator.CheckpointRequested{ID: id})
+}
+
+// Cancel asks for the end of the job at once.
+func (j *Job) Cancel(_ context.Context, id string) (rest.Operation, error) {
+	return j.begin(id, rest.CancelOperation, "", coordinator.CancelRequested{})
+}
+
+// Operation returns what became of a request, when it is final or ctx is done.
+func (j *Job) Operation(ctx context.Context, id string) (rest.Operation, error) {
+	return j.d.operations.wait(ctx, id)
+}
+
+// Answered says whether every request whose end is known has been asked about: a process that ends before leaves
+// somebody without an answer.
+func (j *Job) Answered() bool { return !j.d.operations.unfetched() }
+
+func (j *Job) target(target string) (string, error) {
+	if target == "" {
+		target = j.d.cfg.SavepointStorage
+	}
+	if target == "" {
+		return "", &rest.Error{Code: rest.BadRequest, Message: "there is no place for the savepoint",
+			Remedy: "name a target, or set spec.savepoint.storage"}
+	}
+	return target, nil
+}
+
+func (j *Job) begin(id string, kind rest.OperationKind, request string, e coordinator.Event) (rest.Operation, error) {
+	select {
+	case <-j.d.done:
+		return rest.Operation{}, &rest.Error{Code: rest.Unavailable, Message: "the job has ended"}
+	default:
+	}
+	op, isNew, err := j.d.operations.begin(id, kind, request)
+	if err == nil && isNew {
+		j.d.post(e)
+	}
+	return op, err
+}

@@ -1,0 +1,481 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/backend"
+	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/internal/task"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// driver steps the coordinator and does what it says. One goroutine, the one that calls run, owns all fields but those of
+// mu; work that takes long goes on in goroutines that answer through the mailbox.
+type driver struct {
+	cfg   Config
+	opt   Options
+	log   *slog.Logger
+	place *place
+	graph *graph.Graph
+	began *began
+
+	coordinator *coordinator.Coordinator
+	start       time.Time // origin of the coordinator's monotonic time
+	box         *mailbox
+	exit        *coordinator.Exit
+
+	// background covers all work beside the loop; it is cancelled when the loop ends.
+	background context.Context
+	stop       context.CancelFunc
+	work       sync.WaitGroup
+
+	sources    map[string]connector.Enumerator
+	committers map[string]connector.Committer
+
+	nodes     map[string]*graph.Node // by uid
+	execution *task.Execution
+	restart   int64
+	before    totals // of executions that are over
+	written   int64  // bytes of complete checkpoints
+
+	sweeping  bool
+	nextSweep *snapshot.Metadata
+
+	// done is closed when the loop has ended: from then on nobody changes what it owned.
+	done       chan struct{}
+	operations operations
+}
+
+func newDriver(cfg Config, opt Options, p *place, g *graph.Graph, b *began) *driver {
+	d := &driver{
+		cfg: cfg, opt: opt, log: opt.Logger, place: p, graph: g, began: b,
+		start: time.Now(), box: newMailbox(),
+		sources: map[string]connector.Enumerator{}, committers: map[string]connector.Committer{},
+		done: make(chan struct{}),
+	}
+	d.operations.byID = map[string]*operation{}
+	d.nodes = map[string]*graph.Node{}
+	for i := range g.Nodes {
+		d.nodes[g.Nodes[i].UID] = &g.Nodes[i]
+	}
+	return d
+}
+
+// coordinatorConfig describes the job to the coordinator.
+func (d *driver) coordinatorConfig() coordinator.Config {
+	c := coordinator.Config{
+		Job: d.cfg.Job, Revision: d.cfg.Revision, Engine: d.opt.EngineVersion,
+		Parallelism: d.cfg.Parallelism, MaxParallelism: d.cfg.MaxParallelism,
+		Interval: d.cfg.Interval, Timeout: d.cfg.Timeout, MinPause: d.cfg.MinPause,
+		Retained: d.cfg.Retained, TolerableFailures: d.cfg.TolerableFailures,
+		Restart: coordinator.RestartPolicy{
+			InitialDelay: d.cfg.Restart.InitialDelay, MaxDelay: d.cfg.Restart.MaxDelay, ResetAfter: d.cfg.Restart.ResetAfter,
+		},
+		FirstCheckpoint: d.began.chosen.NextID,
+		Restored:        d.began.restored,
+		Foreign:         d.began.foreign,
+		OnlyFinish:      d.began.over,
+		Random:          rand.Float64,
+	}
+	for i := range d.graph.Nodes {
+		n := &d.graph.Nodes[i]
+		c.Operators = append(c.Operators, coordinator.Operator{
+			UID: n.UID, Name: n.Name, Fingerprint: n.Fingerprint, Schemas: nodeSchemas(n), Sink: n.Sink != nil,
+		})
+		if n.Source != nil {
+			c.Sources = append(c.Sources, coordinator.Source{UID: n.UID, Bounded: n.Source.Bounded(), Order: n.Source.Order()})
+		}
+	}
+	for _, t := range task.Plan(d.graph, d.cfg.Parallelism) {
+		c.Tasks = append(c.Tasks, t.Name)
+	}
+	return c
+}
+
+// open makes what runs beside the coordinator: enumerators and committers.
+func (d *driver) open(ctx context.Context) (err error) {
+	d.background, d.stop = context.WithCancel(context.WithoutCancel(ctx))
+	for i := range d.graph.Nodes {
+		n := &d.graph.Nodes[i]
+		switch {
+		case n.Source != nil:
+			e, err := n.Source.Enumerator(d.background)
+			if err != nil {
+				return fmt.Errorf("source %s: %w", n.UID, err)
+			}
+			d.sources[n.UID] = e
+		case n.Sink != nil:
+			c, err := n.Sink.Committer(d.background, connector.CommitterContext{
+				Job: d.cfg.Job, UID: n.UID, Attempt: d.began.attempt.N, Empty: d.began.chosen.Snapshot == nil,
+			})
+			if err != nil {
+				return fmt.Errorf("sink %s: %w", n.UID, err)
+			}
+			if c != nil {
+				d.committers[n.UID] = c
+			}
+		}
+	}
+	d.coordinator, err = coordinator.New(d.coordinatorConfig())
+	return err
+}
+
+// closeTimeout bounds the wait for what was cancelled. Code of a user or of a driver that heeds no context must not keep
+// the process from ending: it is left behind, and can neither publish nor commit any more.
+const closeTimeout = 30 * time.Second
+
+// close ends all that open and run have begun, and waits for it.
+func (d *driver) close() error {
+	d.stop()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if d.execution != nil {
+			d.execution.Cancel()
+			d.execution.Wait()
+		}
+		d.work.Wait()
+	}()
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+		return fmt.Errorf("something of the job still runs %v after it was cancelled: an operator, connector or store does not return", closeTimeout)
+	}
+	var errs []error
+	for _, e := range d.sources {
+		errs = append(errs, e.Close())
+	}
+	for _, c := range d.committers {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// run steps the coordinator until it exits.
+func (d *driver) run(ctx context.Context) *coordinator.Exit {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	interrupt, cancelled := d.opt.Interrupt, ctx.Done()
+	d.step(coordinator.Started{})
+	for d.exit == nil {
+		d.setTimer(timer)
+		select {
+		case <-d.box.signal:
+			for _, f := range d.box.take() {
+				if d.exit == nil {
+					f()
+				}
+			}
+		case <-timer.C:
+			d.step(coordinator.Tick{})
+		case <-interrupt:
+			interrupt = nil
+			d.step(coordinator.InterruptRequested{})
+		case <-cancelled:
+			cancelled = nil
+			d.step(coordinator.CancelRequested{})
+		}
+	}
+	close(d.done)
+	d.operations.end(d.exit)
+	return d.exit
+}
+
+func (d *driver) setTimer(timer *time.Timer) {
+	if at, ok := d.coordinator.NextDeadline(); ok {
+		timer.Reset(max(0, at-time.Since(d.start)))
+		return
+	}
+	timer.Stop()
+}
+
+// step tells the coordinator what has happened and does what it says.
+func (d *driver) step(e coordinator.Event) {
+	for _, effect := range d.coordinator.Step(time.Since(d.start), e) {
+		d.perform(effect)
+	}
+}
+
+// post steps the coordinator from another goroutine.
+func (d *driver) post(e coordinator.Event) { d.box.put(func() { d.step(e) }) }
+
+// perform does one effect, or begins it.
+func (d *driver) perform(e coordinator.Effect) {
+	switch e := e.(type) {
+	case coordinator.Deploy:
+		d.deploy(e)
+	case coordinator.CancelTasks:
+		d.cancelTasks(e)
+	case coordinator.SendCommand:
+		d.command(e)
+	case coordinator.AbortCheckpoint:
+		if d.execution != nil && e.Restart == d.restart {
+			d.execution.Abort(e.Checkpoint)
+		}
+	case coordinator.Discover:
+		d.discover(e)
+	case coordinator.Publish:
+		d.publish(e)
+	case coordinator.Commit:
+		d.commit(e)
+	case coordinator.Forget:
+		d.forget(e)
+	case coordinator.SweepStaged:
+		d.sweepStaged(e)
+	case coordinator.Sweep:
+		d.sweep(e.Newest)
+	case coordinator.ProbeTarget:
+		d.probeTarget(e)
+	case coordinator.Export:
+		d.export(e)
+	case coordinator.Reply:
+		d.operations.reply(e, d.place.chain.Path)
+	case coordinator.Log:
+		d.log.Log(d.background, e.Level, e.Text)
+	case coordinator.Exit:
+		d.exit = &e
+	default:
+		panic(fmt.Sprintf("unknown effect %T", e))
+	}
+}
+
+// deploy starts an execution; what goes wrong is reported like the failure of a subtask.
+func (d *driver) deploy(e coordinator.Deploy) {
+	d.restart = e.Restart
+	report := func(r message.Report) { d.post(coordinator.Reported{Restart: e.Restart, Report: classifiedReport(r)}) }
+	spec := task.Spec{
+		Graph: d.graph, Job: d.cfg.Job, Attempt: d.began.attempt.N, Restart: e.Restart,
+		Parallelism: d.cfg.Parallelism, MaxParallelism: d.cfg.MaxParallelism,
+		Files: d.files(e.Restart), Restore: e.From, Report: report, Logger: d.log,
+	}
+	from, err := d.snapshotOf(e.From)
+	if err == nil {
+		if from != nil {
+			spec.Blocks = from
+		}
+		d.execution, err = task.Start(d.background, spec)
+	}
+	if err != nil {
+		report(message.Failed{Err: err})
+		return
+	}
+	d.opt.AtStep(StepDeployed)
+}
+
+// classifiedReport gives the storage errors in a report their class: a subtask does not know which ones will not pass.
+func classifiedReport(r message.Report) message.Report {
+	switch r := r.(type) {
+	case message.Decline:
+		r.Err = classified(r.Err)
+		return r
+	case message.Failed:
+		r.Err = classified(r.Err)
+		return r
+	}
+	return r
+}
+
+// snapshotOf returns where the data files of a snapshot to restore are: of what the attempt began with, or of one of its
+// own checkpoints.
+func (d *driver) snapshotOf(m *snapshot.Metadata) (*snapshot.Snapshot, error) {
+	if m == nil {
+		return nil, nil
+	}
+	if m == d.began.restored {
+		return d.began.chosen.Snapshot, nil
+	}
+	return d.place.chain.Snapshot(m), nil
+}
+
+func (d *driver) cancelTasks(e coordinator.CancelTasks) {
+	d.keepTotals()
+	execution := d.execution
+	d.execution = nil
+	d.beside(func(context.Context) {
+		if execution != nil {
+			execution.Cancel()
+			execution.Wait()
+		}
+		d.post(coordinator.TasksStopped{Restart: e.Restart})
+	})
+}
+
+func (d *driver) command(e coordinator.SendCommand) {
+	if d.execution == nil || e.Restart != d.restart {
+		return // the execution did not start; its failure is on its way
+	}
+	if err := d.execution.Command(e.Source, e.Subtask, e.Command); err != nil {
+		d.post(coordinator.Reported{Restart: e.Restart, Report: message.Failed{Err: fmt.Errorf("command %T to %s: %w", e.Command, e.Source, err)}})
+	}
+}
+
+// beside runs f in a goroutine that the driver waits for at its end.
+func (d *driver) beside(f func(ctx context.Context)) {
+	d.work.Add(1)
+	go func() {
+		defer d.work.Done()
+		f(d.background)
+	}()
+}
+
+// answer posts one of two events, for an effect that has ended.
+func (d *driver) answer(err error, done coordinator.Event, failed func(error) coordinator.Event) {
+	if err != nil {
+		d.post(failed(classified(err)))
+		return
+	}
+	d.post(done)
+}
+
+// deadlines of single effects; the coordinator decides whether and how long to try again.
+const (
+	discoverTimeout = 2 * time.Minute
+	publishTimeout  = time.Minute
+	commitTimeout   = 2 * time.Minute // of one committable: how many there are is not bounded
+	probeTimeout    = time.Minute
+	sweepTimeout    = 5 * time.Minute
+)
+
+func (d *driver) discover(e coordinator.Discover) {
+	d.beside(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
+		defer cancel()
+		found, err := d.sources[e.Source].Discover(ctx, e.Seen)
+		d.answer(err, coordinator.Discovered{Source: e.Source, Discovery: found}, func(err error) coordinator.Event {
+			return coordinator.DiscoverFailed{Source: e.Source, Err: err}
+		})
+	})
+}
+
+func (d *driver) publish(e coordinator.Publish) {
+	m := e.Metadata
+	if m.Time.IsZero() {
+		m.Time = time.Now().UTC().Truncate(time.Millisecond)
+	}
+	d.beside(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+		defer cancel()
+		// The look at the attempts before decides nothing, Publish's own does. But an attempt that was paused for so long
+		// that its successor has used and swept the ids it goes on with would find them free, and leave voids behind.
+		err := d.place.chain.Check(ctx, d.began.attempt)
+		var fenced *snapshot.FencedError
+		if !errors.As(err, &fenced) {
+			err = d.place.chain.Publish(ctx, d.began.attempt, m)
+		}
+		if err == nil {
+			d.opt.AtStep(StepPublished)
+			d.box.put(func() {
+				d.written += m.StateSize()
+				d.step(coordinator.Published{Checkpoint: m.ID})
+			})
+			return
+		}
+		d.post(coordinator.PublishFailed{Checkpoint: m.ID, Err: classified(err)}) // the coordinator tells its kinds apart
+	})
+}
+
+func (d *driver) commit(e coordinator.Commit) {
+	d.beside(func(ctx context.Context) {
+		err := d.commitAll(ctx, e.Sinks)
+		if err == nil {
+			d.opt.AtStep(StepCommitted)
+		}
+		d.answer(err, coordinator.Committed{Checkpoint: e.Checkpoint}, func(err error) coordinator.Event {
+			return coordinator.CommitFailed{Checkpoint: e.Checkpoint, Err: err}
+		})
+	})
+}
+
+// commitAll commits one committable after the other.
+func (d *driver) commitAll(ctx context.Context, sinks []coordinator.SinkCommittables) error {
+	for _, s := range sinks {
+		c := d.committers[s.UID]
+		if c == nil {
+			return fault.Permanentf("sink "+s.UID, "put the sink back until the checkpoint's output is committed, then remove it",
+				"the checkpoint has output for it that is not committed, and the job no longer has it")
+		}
+		for i := range s.Committables {
+			if err := commitOne(ctx, c, s.Committables[i:i+1]); err != nil {
+				return fmt.Errorf("commit to sink %s: %w", s.UID, err)
+			}
+			d.opt.AtStep(StepCommit)
+		}
+	}
+	return nil
+}
+
+func commitOne(ctx context.Context, c connector.Committer, one [][]byte) error {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	return c.Commit(ctx, one)
+}
+
+func (d *driver) forget(e coordinator.Forget) {
+	d.beside(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+		defer cancel()
+		for _, s := range e.Sinks {
+			if c := d.committers[s.UID]; c != nil {
+				d.warn("remove what was staged for committed output", s.UID, c.Forget(ctx, s.Committables))
+			}
+		}
+	})
+}
+
+func (d *driver) sweepStaged(e coordinator.SweepStaged) {
+	d.beside(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+		defer cancel()
+		for _, s := range e.Live {
+			if c := d.committers[s.UID]; c != nil {
+				d.warn("remove what earlier attempts staged", s.UID, c.Sweep(ctx, s.Committables))
+			}
+		}
+	})
+}
+
+// warn logs an error of work that is repeated later anyway.
+func (d *driver) warn(what, place string, err error) {
+	var fenced *snapshot.FencedError
+	if err == nil || errors.As(err, &fenced) || d.background.Err() != nil {
+		return
+	}
+	d.log.Warn(what+": it is left for later", "place", place, "error", err)
+}
+
+// sweep deletes what is no longer retained, one sweep at a time; of those that wait the newest wins.
+func (d *driver) sweep(newest *snapshot.Metadata) {
+	if d.sweeping {
+		d.nextSweep = newest
+		return
+	}
+	d.sweeping = true
+	d.beside(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+		defer cancel()
+		d.warn("delete old checkpoints", d.place.folder.String(), d.place.chain.Sweep(ctx, d.began.attempt, newest))
+		d.box.put(func() {
+			d.sweeping = false
+			if next := d.nextSweep; next != nil {
+				d.nextSweep = nil
+				d.sweep(next)
+			}
+		})
+	})
+}
+
+func (d *driver) files(restart int64) func(checkpoint int64) backend.Files {
+	return func(checkpoint int64) backend.Files { return d.place.chain.Files(d.began.attempt, restart, checkpoint) }
+}

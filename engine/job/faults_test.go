@@ -1,0 +1,157 @@
+package job_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/rest"
+	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/stream"
+)
+
+func TestARunWhoseCodeHeedsNoCancelEndsAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.input.Open(all)
+		release, blocked := make(chan struct{}), make(chan struct{}, 1)
+		defer close(release)
+		j := stream.New()
+		in := stream.From[int](j, "in", w.input)
+		stream.To(stream.Map(in, func(*int, *[2]int) {
+			select {
+			case blocked <- struct{}{}:
+			default:
+			}
+			<-release
+		}), "out", w.output)
+		g, err := j.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := w.config(1)
+		cfg.Storage = "mem://" + rand.Text()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-blocked; cancel() }()
+		if _, err := job.Run(ctx, cfg, g, job.Options{}); err == nil || !strings.Contains(err.Error(), "still runs") {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}
+
+// slowStore is a sink whose first commits run into their deadline.
+type slowStore struct {
+	connector.Sink
+	slow atomic.Int64
+	past func() // called when they are over
+}
+
+func (s *slowStore) Committer(ctx context.Context, c connector.CommitterContext) (connector.Committer, error) {
+	committer, err := s.Sink.Committer(ctx, c)
+	return slowCommitter{committer, s}, err
+}
+
+type slowCommitter struct {
+	connector.Committer
+	store *slowStore
+}
+
+func (c slowCommitter) Commit(ctx context.Context, committables [][]byte) error {
+	switch n := c.store.slow.Add(-1); {
+	case n >= 0:
+		<-ctx.Done()
+		return ctx.Err()
+	case n == -1:
+		c.store.past()
+	}
+	return c.Committer.Commit(ctx, committables)
+}
+
+func TestCommitsThatRunIntoTheirDeadlineAreRepeatedHoweverOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.input.Open(400)
+		sink := &slowStore{Sink: w.output, past: func() { w.input.Open(all) }}
+		sink.slow.Store(10)
+		cfg := w.config(2)
+		cfg.Storage = "mem://" + rand.Text()
+		if result, err := job.Run(t.Context(), cfg, w.graphTo(t, "count", sink), job.Options{}); err != nil || result.Outcome != job.Completed {
+			t.Fatalf("ended with %+v, %v", result, err)
+		}
+		w.exact(t)
+	})
+}
+
+// refusing is a sink that refuses to begin without state.
+type refusing struct{ connector.Sink }
+
+func (s refusing) Committer(ctx context.Context, c connector.CommitterContext) (connector.Committer, error) {
+	if c.Empty {
+		return nil, fault.Permanentf("out", "restore a snapshot", "there is output")
+	}
+	return s.Sink.Committer(ctx, c)
+}
+
+func TestARefusedStartMayBeFollowedByOneFromASnapshot(t *testing.T) {
+	w := newWorld(t)
+	w.input.Open(400)
+	r := w.start(t, w.config(2), w.graph(t, "count"))
+	r.until(t, "it had read", read(400))
+	if _, err := r.job.Stop(t.Context(), "s1", "", false); err != nil {
+		t.Fatal(err)
+	}
+	op, err := r.job.Operation(t.Context(), "s1")
+	if err != nil || op.Status != rest.Done {
+		t.Fatalf("the stop became %+v, %v", op, err)
+	}
+	if _, err := r.wait(t); err != nil {
+		t.Fatal(err)
+	}
+	cfg := w.config(2)
+	cfg.Storage = t.TempDir()
+	if _, err := w.start(t, cfg, w.graphTo(t, "count", refusing{w.output})).wait(t); err == nil || !strings.Contains(err.Error(), "there is output") {
+		t.Fatalf("the empty start ended with %v", err)
+	}
+	cfg.Restore.From = op.Path
+	w.input.Open(all)
+	result, err := w.start(t, cfg, w.graphTo(t, "count", refusing{w.output})).wait(t)
+	if err != nil || result.Outcome != job.Completed || result.RestoredFrom != op.Path {
+		t.Fatalf("the start from the savepoint ended with %+v, %v", result, err)
+	}
+	w.exact(t)
+}
+
+func TestACompletedJobWhoseHeadIsDamagedRunsItsEndAgainWhereThatIsAllowed(t *testing.T) {
+	w := newWorld(t)
+	w.input.Open(400)
+	r := w.start(t, w.config(2), w.graph(t, "count"))
+	r.until(t, "a checkpoint was complete", checkpoints(1))
+	w.input.Open(all)
+	result, err := r.wait(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := snapshot.OpenSnapshot(t.Context(), result.LastCheckpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(strings.TrimPrefix(result.LastCheckpoint, "file://"), s.Metadata.Files()[0].Path)
+	if err := errors.Join(s.Close(), os.Truncate(file, 10)); err != nil {
+		t.Fatal(err)
+	}
+	cfg := w.config(2)
+	cfg.Restore.AllowRepeatedOutput = true
+	result, err = w.start(t, cfg, w.graph(t, "count")).wait(t)
+	if err != nil || result.Outcome != job.Completed || result.Already {
+		t.Errorf("ended with %+v, %v", result, err)
+	}
+}

@@ -1,0 +1,116 @@
+// Package job runs a job: it is the composition root of the engine. A graph that the SDK or SQL has described becomes a
+// coordinator and the subtasks of a worker in one process, on the job's folder in storage.
+//
+// What happens in order: the folder is taken and probed, the next attempt is claimed, what it goes on from is chosen and
+// checked (P1, P2, P5, P9), and then the coordinator, a pure state machine, says what to do and is told what has happened,
+// until it says how the run ends. The package decides nothing itself; it carries out.
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// Graph is the description of a job, made by package stream or package sql.
+type Graph = graph.Graph
+
+// FencedError says that a later attempt has claimed the job; this one has ended without touching anything (P1).
+type FencedError = snapshot.FencedError
+
+// Run runs a job until it ends. It returns an error if the job failed, was fenced, or could not be started; the error's
+// class (package fault) says whether the same command may succeed later. Cancelling ctx ends the job at once, without
+// a last checkpoint; Options.Interrupt takes one first.
+func Run(ctx context.Context, cfg Config, g *Graph, opt Options) (result Result, err error) {
+	if err := g.Check(); err != nil {
+		return Result{}, &fault.Error{Class: fault.Permanent, Err: err}
+	}
+	opt.setDefaults()
+	p, err := openPlace(ctx, cfg, opt.Random)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	b, err := p.begin(ctx, cfg, g, allRewind(g), opt.AtStep)
+	if err != nil {
+		return Result{}, err
+	}
+	if b.chosen.Snapshot != nil {
+		defer func() { err = errors.Join(err, b.chosen.Snapshot.Close()) }()
+	}
+	for _, note := range b.chosen.Notes {
+		opt.Logger.Warn(note)
+	}
+	opt.Logger.Info("attempt begins", "job", cfg.Job, "attempt", b.attempt.N, "from", b.chosen.From, "parallelism", cfg.Parallelism)
+	d := newDriver(cfg, opt, p, g, b)
+	if err := d.open(ctx); err != nil {
+		return Result{}, errors.Join(err, d.close())
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := p.record(ctx, cfg, b); err != nil {
+		return Result{}, err
+	}
+	opt.Started(&Job{d})
+	return d.result(d.run(ctx))
+}
+
+func (o *Options) setDefaults() {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if o.Started == nil {
+		o.Started = func(*Job) {}
+	}
+	if o.AtStep == nil {
+		o.AtStep = func(Step) {}
+	}
+}
+
+// allRewind tells whether every sink can write the same again unseen (P2).
+func allRewind(g *Graph) bool {
+	for i := range g.Nodes {
+		if s := g.Nodes[i].Sink; s != nil && !s.Rewinds() {
+			return false
+		}
+	}
+	return true
+}
+
+// result says how the run ended.
+func (d *driver) result(exit *coordinator.Exit) (Result, error) {
+	status := d.coordinator.Status()
+	r := Result{Already: d.began.over, Checkpoints: int64(status.Completed), CheckpointBytes: d.written}
+	if d.began.chosen.Snapshot != nil {
+		r.RestoredFrom = d.began.chosen.From
+	}
+	switch {
+	case status.Newest == d.began.restored:
+		r.LastCheckpoint = r.RestoredFrom
+	case status.Newest != nil:
+		r.LastCheckpoint = d.place.chain.Path(status.Newest.ID)
+	}
+	switch exit.Outcome {
+	case coordinator.Completed:
+		r.Outcome = Completed
+	case coordinator.Stopped:
+		r.Outcome = Stopped
+	case coordinator.Drained:
+		r.Outcome = Drained
+	case coordinator.Cancelled:
+		r.Outcome = Cancelled
+	case coordinator.Interrupted:
+		r.Outcome = Interrupted
+	case coordinator.Fenced:
+		return r, fmt.Errorf("this attempt %d is over: %w", d.began.attempt.N, exit.Err)
+	default:
+		return r, exit.Err
+	}
+	return r, exit.Err
+}

@@ -1,0 +1,66 @@
+package job
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/storage"
+)
+
+// openTarget opens the place of savepoints. A path without a query inherits that of the checkpoint storage if it is in the
+// same bucket, and with it the way to reach it.
+func (d *driver) openTarget(ctx context.Context, target string) (storage.Bucket, error) {
+	place, err := storage.InheritQuery(target, d.cfg.Storage)
+	if err != nil {
+		return nil, err
+	}
+	return storage.Open(ctx, place)
+}
+
+func (d *driver) probeTarget(e coordinator.ProbeTarget) {
+	d.beside(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+		defer cancel()
+		err := d.probe(ctx, e.Target)
+		d.answer(err, coordinator.TargetProbed{ID: e.ID}, func(err error) coordinator.Event {
+			return coordinator.TargetProbeFailed{ID: e.ID, Err: err}
+		})
+	})
+}
+
+func (d *driver) probe(ctx context.Context, target string) error {
+	b, err := d.openTarget(ctx, target)
+	if err != nil {
+		return fmt.Errorf("open savepoint target %s: %w", target, err)
+	}
+	defer b.Close()
+	if err := storage.Probe(ctx, b); err != nil {
+		return fmt.Errorf("savepoint target: %w", err)
+	}
+	return nil
+}
+
+// export has no deadline of its own: a large savepoint takes long, and the request's deadline is the coordinator's.
+func (d *driver) export(e coordinator.Export) {
+	d.beside(func(ctx context.Context) {
+		path, err := d.exportTo(ctx, e)
+		d.answer(err, coordinator.Exported{ID: e.ID, Path: path, Bytes: e.Metadata.StateSize()}, func(err error) coordinator.Event {
+			return coordinator.ExportFailed{ID: e.ID, Err: err}
+		})
+	})
+}
+
+func (d *driver) exportTo(ctx context.Context, e coordinator.Export) (string, error) {
+	from, err := d.snapshotOf(e.Metadata)
+	if err != nil {
+		return "", err
+	}
+	b, err := d.openTarget(ctx, e.Target)
+	if err != nil {
+		return "", fmt.Errorf("open savepoint target %s: %w", e.Target, err)
+	}
+	defer b.Close()
+	return snapshot.Export(ctx, from, b, e.ID)
+}

@@ -1,0 +1,203 @@
+package rest
+
+import (
+	"fmt"
+	"time"
+)
+
+// State is what a job is doing.
+type State string
+
+// The states of a job. The last four are final.
+const (
+	Starting   State = "Starting"   // it claims, chooses and restores
+	Running    State = "Running"    // every subtask runs
+	Recovering State = "Recovering" // it failed and starts again from its last checkpoint
+	Stopping   State = "Stopping"   // a stop or the end of the input is being made durable
+
+	Completed State = "Completed" // the bounded input is processed and committed
+	Stopped   State = "Stopped"   // by a stop, a drain, or a signal, after a last checkpoint
+	Cancelled State = "Cancelled" // by request, without a last checkpoint
+	Failed    State = "Failed"    // with Job.Failure
+)
+
+// Job is the job as a whole.
+type Job struct {
+	// ID names the folder of the job's snapshots.
+	ID    string `json:"id"`
+	State State  `json:"state"`
+	// Revision is the hash of what runs.
+	Revision string `json:"revision,omitempty"`
+	// Engine is the version of the engine.
+	Engine string `json:"engine,omitempty"`
+	// Attempt is the activation of the job that this is; restarts within it are counted by Restarts.
+	Attempt        int64     `json:"attempt"`
+	Restarts       int64     `json:"restarts"`
+	Parallelism    int       `json:"parallelism"`
+	MaxParallelism int       `json:"maxParallelism"`
+	StartTime      time.Time `json:"startTime"`
+	// RestoredFrom is the path of the snapshot that this attempt started from; empty: it started empty.
+	RestoredFrom string `json:"restoredFrom,omitempty"`
+	// LastCheckpoint is the newest complete checkpoint; nil: there is none yet.
+	LastCheckpoint *Checkpoint `json:"lastCheckpoint,omitempty"`
+	// CompletedCheckpoints and FailedCheckpoints are counted since the attempt began.
+	CompletedCheckpoints int64 `json:"completedCheckpoints"`
+	FailedCheckpoints    int64 `json:"failedCheckpoints"`
+	// RecordsIn counts what the sources emitted, RecordsOut what the sinks took, RecordsLate what came too late for its
+	// window, since the attempt began.
+	RecordsIn   int64 `json:"recordsIn"`
+	RecordsOut  int64 `json:"recordsOut"`
+	RecordsLate int64 `json:"recordsLate"`
+	// WatermarkMs is the event time, in milliseconds since 1970, that no sink is behind; nil: there is none yet.
+	WatermarkMs *int64 `json:"watermarkMs,omitempty"`
+	// Failure is the last error that stopped or restarted the job; empty: there was none.
+	Failure string `json:"failure,omitempty"`
+}
+
+// Operator is one operator of the job.
+type Operator struct {
+	// UID is the name under which the operator's state is found again.
+	UID         string    `json:"uid"`
+	Name        string    `json:"name"`
+	Parallelism int       `json:"parallelism"`
+	Subtasks    []Subtask `json:"subtasks"`
+}
+
+// Subtask is one of an operator's parallel parts. Its counters begin with the restart.
+type Subtask struct {
+	Index      int   `json:"index"`
+	RecordsIn  int64 `json:"recordsIn"`
+	RecordsOut int64 `json:"recordsOut"`
+	// RecordsLate came too late for their window; RecordsIgnored could not be read, and the table says to ignore that.
+	RecordsLate    int64 `json:"recordsLate,omitempty"`
+	RecordsIgnored int64 `json:"recordsIgnored,omitempty"`
+	// WatermarkMs is milliseconds since 1970; nil: there is none yet.
+	WatermarkMs *int64 `json:"watermarkMs,omitempty"`
+}
+
+// OperatorList is the answer of /v1/job/operators.
+type OperatorList struct {
+	Operators []Operator `json:"operators"`
+}
+
+// Status is how far a checkpoint or an operation is.
+type Status string
+
+// The statuses of checkpoints and operations. The last two are final.
+const (
+	InProgress Status = "InProgress"
+	Done       Status = "Completed"
+	Undone     Status = "Failed"
+)
+
+// Final tells that nothing more will happen.
+func (s Status) Final() bool { return s == Done || s == Undone }
+
+// CheckpointType says why a checkpoint was taken.
+type CheckpointType string
+
+// The types of checkpoints.
+const (
+	Periodic  CheckpointType = "Periodic"
+	Requested CheckpointType = "Requested" // by POST /v1/job/checkpoints
+	Savepoint CheckpointType = "Savepoint" // to be exported
+	Stop      CheckpointType = "Stop"      // the last one before a stop, drain or signal
+	Final     CheckpointType = "Final"     // at the end of bounded input
+)
+
+// Checkpoint is one checkpoint of the job's chain.
+type Checkpoint struct {
+	ID     int64          `json:"id"`
+	Type   CheckpointType `json:"type"`
+	Status Status         `json:"status"`
+	// Path is empty until it is complete.
+	Path        string    `json:"path,omitempty"`
+	TriggerTime time.Time `json:"triggerTime"`
+	// SizeBytes is what was written for it; DurationMs is from the trigger to completion, or until now.
+	SizeBytes  int64 `json:"sizeBytes"`
+	DurationMs int64 `json:"durationMs"`
+	// Failure says why it failed.
+	Failure string `json:"failure,omitempty"`
+}
+
+// CheckpointList is the answer of /v1/job/checkpoints.
+type CheckpointList struct {
+	Checkpoints []Checkpoint `json:"checkpoints"`
+}
+
+// SavepointRequest asks for a savepoint.
+type SavepointRequest struct {
+	ID string `json:"id"`
+	// Target is the URL or absolute path of the folder that the savepoint's folder is made in; empty:
+	// spec.savepoint.storage.
+	Target string `json:"target,omitempty"`
+}
+
+// StopRequest asks for a savepoint after which the job ends.
+type StopRequest struct {
+	ID     string `json:"id"`
+	Target string `json:"target,omitempty"`
+	// Drain lets event time end first, so that every window fires; a drained job never runs again.
+	Drain bool `json:"drain,omitempty"`
+}
+
+// CheckpointRequest asks for a checkpoint now.
+type CheckpointRequest struct {
+	ID string `json:"id"`
+}
+
+// CancelRequest asks the job to end at once.
+type CancelRequest struct {
+	ID string `json:"id"`
+}
+
+// OperationKind is what was asked for.
+type OperationKind string
+
+// The kinds of operations.
+const (
+	SavepointOperation  OperationKind = "Savepoint"
+	StopOperation       OperationKind = "Stop"
+	CheckpointOperation OperationKind = "Checkpoint"
+	CancelOperation     OperationKind = "Cancel"
+)
+
+// Operation is what became of a request.
+type Operation struct {
+	ID     string        `json:"id"`
+	Kind   OperationKind `json:"kind"`
+	Status Status        `json:"status"`
+	// Path of the snapshot that was made: the savepoint of a Savepoint or Stop, the checkpoint of a Checkpoint.
+	Path         string `json:"path,omitempty"`
+	CheckpointID int64  `json:"checkpointID,omitempty"`
+	// Error says why it failed.
+	Error *Error `json:"error,omitempty"`
+}
+
+// MaxWait is how long an answer may be waited for with ?wait.
+const MaxWait = time.Minute
+
+// maxIDLength leaves room for the job id in the name of a savepoint's folder.
+const maxIDLength = 64
+
+// CheckID tells what is wrong with an id for a request: it becomes part of file names, so it has 1 to 64 letters, digits
+// and, between them, '-', '_' and '.'. UUIDs do.
+func CheckID(id string) error {
+	if id == "" {
+		return &Error{Code: BadRequest, Message: "the request has no id",
+			Remedy: `choose one, such as a UUID, and send it as "id": the same request under the same id is done only once`}
+	}
+	ok := len(id) <= maxIDLength && alphanumeric(id[0]) && alphanumeric(id[len(id)-1])
+	for i := 0; ok && i < len(id); i++ {
+		ok = alphanumeric(id[i]) || id[i] == '-' || id[i] == '_' || id[i] == '.'
+	}
+	if !ok {
+		return &Error{Code: BadRequest, Message: fmt.Sprintf("id %.80q cannot be used", id),
+			Remedy: "use 1 to 64 letters, digits and, between them, '-', '_' and '.'; a UUID will do"}
+	}
+	return nil
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
