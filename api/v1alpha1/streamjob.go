@@ -1,0 +1,226 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// GroupVersion is the group and version of the types of this package.
+var GroupVersion = schema.GroupVersion{Group: "weir.stream", Version: "v1alpha1"}
+
+// StreamJobKind is the kind of a StreamJob.
+const StreamJobKind = "StreamJob"
+
+// StreamJob is a stateful streaming job.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",message="the name has at most 40 characters: the names of the job's pods are made of it"
+type StreamJob struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is that of any Kubernetes object. Its name has at most 40 characters.
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is what the job is to be.
+	Spec StreamJobSpec `json:"spec"`
+}
+
+// StreamJobSpec is what a job is to be.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.jobID) == has(oldSelf.jobID) && (!has(self.jobID) || self.jobID == oldSelf.jobID)",message="jobID is immutable: it names the folder of the job's snapshots"
+// +kubebuilder:validation:XValidation:rule="has(self.maxParallelism) == has(oldSelf.maxParallelism) && (!has(self.maxParallelism) || self.maxParallelism == oldSelf.maxParallelism)",message="maxParallelism is immutable: state is stored by key group"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxParallelism) || self.parallelism <= self.maxParallelism",message="parallelism is at most maxParallelism"
+type StreamJobSpec struct {
+	// jobID names the folder of the job's snapshots, so that a job is found again after its StreamJob is gone. Immutable.
+	// Default: namespace.name; for `weir run` metadata.name, or the stem of the SQL file's name.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=120
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]{0,118}[a-z0-9])?$`
+	JobID *string `json:"jobID,omitempty"`
+
+	// sql is the job: statements of Flink SQL, of which at least one is an INSERT. At most 256 KiB.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=262144
+	SQL *string `json:"sql,omitempty"`
+
+	// parallelism is the number of subtasks of each operator, from 1 to maxParallelism. Default: 1.
+	//
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=32768
+	Parallelism *int32 `json:"parallelism,omitempty"`
+
+	// maxParallelism is the number of key groups that keyed state is divided into, from 1 to 32768. Immutable. Default: 1024.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=32768
+	MaxParallelism *int32 `json:"maxParallelism,omitempty"`
+
+	// checkpoint says where and how often the engine takes checkpoints.
+	//
+	// +optional
+	Checkpoint CheckpointSpec `json:"checkpoint,omitzero"`
+
+	// state says how the operators keep their state.
+	//
+	// +optional
+	State StateSpec `json:"state,omitzero"`
+
+	// savepoint says where savepoints go.
+	//
+	// +optional
+	Savepoint SavepointDefaults `json:"savepoint,omitzero"`
+
+	// upgrade says what may become of state when the job is changed.
+	//
+	// +optional
+	Upgrade UpgradeSpec `json:"upgrade,omitzero"`
+
+	// restore says what the job starts from, if not from the newest complete checkpoint of its own.
+	//
+	// +optional
+	Restore RestoreSpec `json:"restore,omitzero"`
+
+	// restart says how the job is started again after a failure.
+	//
+	// +optional
+	Restart RestartSpec `json:"restart,omitzero"`
+}
+
+// CheckpointMode is what checkpoints promise.
+//
+// +kubebuilder:validation:Enum=ExactlyOnce
+type CheckpointMode string
+
+// ExactlyOnce checkpoints hold the effect of every record once.
+const ExactlyOnce CheckpointMode = "ExactlyOnce"
+
+// CheckpointSpec says where and how often the engine takes checkpoints.
+type CheckpointSpec struct {
+	// storage is the URL of the folder in which the job's folder of checkpoints is made: s3, gs, azblob, file or mem;
+	// for `weir run` also a path. Default: .weir/checkpoints for `weir run`; else it must be said.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Storage *string `json:"storage,omitempty"`
+
+	// interval is the time from one checkpoint's trigger to the next, from 1ms. Default: 10s.
+	//
+	// +optional
+	Interval *metav1.Duration `json:"interval,omitempty"`
+
+	// timeout is how long a checkpoint may take before it is given up, from 1ms. Default: 10m.
+	//
+	// +optional
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+
+	// minPause is the least time from the end of a checkpoint to the next trigger. Default: 0s.
+	//
+	// +optional
+	MinPause *metav1.Duration `json:"minPause,omitempty"`
+
+	// mode is what checkpoints promise: ExactlyOnce, which is the default.
+	//
+	// +optional
+	Mode *CheckpointMode `json:"mode,omitempty"`
+
+	// tolerableFailures is how many checkpoints in a row may fail before the job is restarted, from 0. Default: 3.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	TolerableFailures *int32 `json:"tolerableFailures,omitempty"`
+
+	// retained is how many of the newest complete checkpoints are kept, from 1 to 1000. Default: 3.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	Retained *int32 `json:"retained,omitempty"`
+}
+
+// StateBackend is how state is kept while the job runs.
+//
+// +kubebuilder:validation:Enum=Heap
+type StateBackend string
+
+// Heap keeps state in memory, copied on write while a checkpoint is written.
+const Heap StateBackend = "Heap"
+
+// StateSpec says how the operators keep their state.
+type StateSpec struct {
+	// backend is Heap, which is the default.
+	//
+	// +optional
+	Backend *StateBackend `json:"backend,omitempty"`
+}
+
+// SavepointDefaults says where savepoints go.
+type SavepointDefaults struct {
+	// storage is the URL of the folder for savepoints that name none; for `weir run` also a path. Default: none, and
+	// every savepoint must name its own; .weir/savepoints for `weir run` if checkpoint.storage is not said either.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Storage *string `json:"storage,omitempty"`
+}
+
+// UpgradeSpec says what may become of state when the job is changed.
+type UpgradeSpec struct {
+	// allowNonRestoredState lets the state of an operator that the job no longer has be left behind. Default: false.
+	//
+	// +optional
+	AllowNonRestoredState *bool `json:"allowNonRestoredState,omitempty"`
+}
+
+// RestoreSpec says what the job starts from, and what the user agrees to.
+type RestoreSpec struct {
+	// path is the URL of a savepoint or checkpoint; for `weir run` also a path. It takes effect when the job has not run
+	// yet, or when nonce is new; else it is ignored. Default: the newest complete checkpoint of the job, if there is any.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Path *string `json:"path,omitempty"`
+
+	// nonce is a number from 0; a new one restores from path once more. Default: 0, which is never new.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Nonce *int64 `json:"nonce,omitempty"`
+
+	// takeOver lets this job go on with the snapshots of another owner that may still run. Default: false.
+	//
+	// +optional
+	TakeOver *bool `json:"takeOver,omitempty"`
+
+	// allowRepeatedOutput lets the job go back to an older checkpoint although output was committed after it. Default: false.
+	//
+	// +optional
+	AllowRepeatedOutput *bool `json:"allowRepeatedOutput,omitempty"`
+}
+
+// RestartSpec is an exponential backoff with jitter.
+type RestartSpec struct {
+	// initialDelay is the time before the first restart, from 0s. Default: 1s.
+	//
+	// +optional
+	InitialDelay *metav1.Duration `json:"initialDelay,omitempty"`
+
+	// maxDelay is the longest time before a restart, at least initialDelay. Default: 1m.
+	//
+	// +optional
+	MaxDelay *metav1.Duration `json:"maxDelay,omitempty"`
+
+	// resetAfter is how long the job must run without a failure before the delay is initialDelay again, from 1s.
+	// Default: 1h.
+	//
+	// +optional
+	ResetAfter *metav1.Duration `json:"resetAfter,omitempty"`
+}

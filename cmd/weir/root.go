@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// root is the command without a verb.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "weir",
+		Short: "Stateful streaming jobs that never lose their state",
+		Long: `Weir runs stateful streaming jobs that never lose their state.
+
+JOB is the name of a job that runs on this machine, or a coordinator's address (http://host:port, with its token in
+WEIR_TOKEN). It can be left out if just one job runs here.
+
+Exit codes: 0 done, 1 failed, 2 wrong use.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("no command is given; `weir --help` lists them")
+			}
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				return usagef("there is no command %q; did you mean %s?", args[0], strings.Join(near, " or "))
+			}
+			return usagef("there is no command %q; `weir --help` lists them", args[0])
+		},
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef("%w; see `%s --help`", err, c.CommandPath())
+	})
+	root.AddCommand(a.runCommand(), a.savepointCommand(), a.stopCommand(), a.checkpointCommand(), a.cancelCommand(),
+		a.listCommand(), a.snapshotCommand(), a.versionCommand())
+	return root
+}
+
+// between refuses more arguments than a command takes, and fewer than it needs.
+func between(least, most int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) > most:
+			return usagef("%q is one argument too many; see `%s --help`", args[most], c.CommandPath())
+		case len(args) < least:
+			return usagef("an argument is missing: %s", c.UseLine())
+		}
+		return nil
+	}
+}
+
+// outputFlag adds -o to a command that can answer to scripts.
+func outputFlag(c *cobra.Command) *string {
+	return c.Flags().StringP("output", "o", "text", "text or json")
+}
+
+// asJSON tells whether the answer is for a script.
+func asJSON(output string) (bool, error) {
+	switch output {
+	case "text":
+		return false, nil
+	case "json":
+		return true, nil
+	}
+	return false, usagef("--output is text or json, not %q", output)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,194 @@
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/engine/connector/table"
+	"github.com/weirstream/weir/engine/storage"
+)
+
+// maxName leaves room for what the operator appends to the names of pods.
+const maxName = 40
+
+// mostKeyGroups bounds maxParallelism, as in Flink.
+const mostKeyGroups = 32768
+
+var (
+	namePattern  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+	jobIDPattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,118}[a-z0-9])?$`)
+)
+
+// rules checks a complete spec. The first rule that does not hold is the error.
+type rules struct {
+	places   map[string]Place
+	fallback Place // of fields that are written nowhere
+	err      error
+}
+
+// refuse keeps the first error.
+func (r *rules) refuse(path, remedy, format string, args ...any) {
+	if r.err != nil {
+		return
+	}
+	at, ok := r.places[path]
+	if !ok {
+		at = r.fallback
+	}
+	r.err = &Error{Place: at, Field: path, Msg: fmt.Sprintf(format, args...), Remedy: remedy}
+}
+
+func (r *rules) name(name string) {
+	switch {
+	case name == "":
+		r.refuse("metadata.name", "give the job a name: metadata: {name: my-job}", "it is missing")
+	case len(name) > maxName:
+		r.refuse("metadata.name", fmt.Sprintf("use at most %d: the names of the job's pods are made of it", maxName), "%q has %d characters", name, len(name))
+	case !namePattern.MatchString(name):
+		r.refuse("metadata.name", "use small letters, digits and, between them, '-'", "%q is not a name", name)
+	}
+}
+
+func (r *rules) spec(s *v1alpha1.StreamJobSpec, local bool) {
+	if !jobIDPattern.MatchString(*s.JobID) {
+		remedy := "use at most 120 small letters, digits and, between them, '-' and '.'"
+		if near := asJobID(*s.JobID); near != "" {
+			remedy += fmt.Sprintf(", such as %q", near)
+		}
+		r.refuse("spec.jobID", remedy, "%.130q is not a job id", *s.JobID)
+	}
+	r.sql(s)
+	within(r, "spec.maxParallelism", *s.MaxParallelism, 1, mostKeyGroups)
+	within(r, "spec.parallelism", *s.Parallelism, 1, mostKeyGroups)
+	if *s.Parallelism > *s.MaxParallelism {
+		r.refuse("spec.parallelism", "a key group is never divided: lower it, or raise maxParallelism before the job's first run",
+			"%d is more than spec.maxParallelism, which is %d", *s.Parallelism, *s.MaxParallelism)
+	}
+	r.checkpoint(&s.Checkpoint, local)
+	choice(r, "spec.state.backend", *s.State.Backend, v1alpha1.Heap)
+	r.storage("spec.savepoint.storage", s.Savepoint.Storage, local)
+	r.storage("spec.restore.path", s.Restore.Path, local)
+	if *s.Restore.Nonce < 0 {
+		r.refuse("spec.restore.nonce", "use a number from 0", "%d is negative", *s.Restore.Nonce)
+	}
+	if *s.Restore.Nonce != 0 && s.Restore.Path == nil {
+		r.refuse("spec.restore.nonce", "name a snapshot in spec.restore.path, or remove the nonce", "there is nothing to restore")
+	}
+	r.restart(&s.Restart)
+}
+
+func (r *rules) sql(s *v1alpha1.StreamJobSpec) {
+	switch {
+	case s.SQL == nil:
+		r.refuse("spec.sql", "write the job as SQL there", "it is missing")
+	case len(*s.SQL) > MaxSQL:
+		r.refuse("spec.sql", "split the job", "the SQL text has more than %d bytes (256 KiB)", MaxSQL)
+	case strings.TrimSpace(*s.SQL) == "":
+		r.refuse("spec.sql", "write at least CREATE TABLE and INSERT INTO", "the SQL text is empty")
+	}
+}
+
+func (r *rules) checkpoint(c *v1alpha1.CheckpointSpec, local bool) {
+	if c.Storage == nil {
+		r.refuse("spec.checkpoint.storage", "name a bucket there or in weir.yaml, such as s3://bucket/prefix", "it is missing")
+	}
+	r.storage("spec.checkpoint.storage", c.Storage, local)
+	r.atLeast("spec.checkpoint.interval", c.Interval.Duration, time.Millisecond)
+	r.atLeast("spec.checkpoint.timeout", c.Timeout.Duration, time.Millisecond)
+	r.atLeast("spec.checkpoint.minPause", c.MinPause.Duration, 0)
+	choice(r, "spec.checkpoint.mode", *c.Mode, v1alpha1.ExactlyOnce)
+	within(r, "spec.checkpoint.tolerableFailures", *c.TolerableFailures, 0, 1_000_000)
+	within(r, "spec.checkpoint.retained", *c.Retained, 1, 1000)
+}
+
+func (r *rules) restart(s *v1alpha1.RestartSpec) {
+	r.atLeast("spec.restart.initialDelay", s.InitialDelay.Duration, 0)
+	r.atLeast("spec.restart.maxDelay", s.MaxDelay.Duration, 0)
+	r.atLeast("spec.restart.resetAfter", s.ResetAfter.Duration, time.Second)
+	if s.InitialDelay.Duration > s.MaxDelay.Duration {
+		path := "spec.restart.maxDelay"
+		if _, written := r.places[path]; !written {
+			path = "spec.restart.initialDelay"
+		}
+		r.refuse(path, "set both, initialDelay to no more than maxDelay", "initialDelay is %v and maxDelay %v",
+			s.InitialDelay.Duration, s.MaxDelay.Duration)
+	}
+}
+
+// storage checks a URL, and writes it out in full. Paths are for local jobs: pods do not share a working directory.
+func (r *rules) storage(path string, name *string, local bool) {
+	if name == nil {
+		return
+	}
+	if !local && !strings.Contains(*name, "://") {
+		r.refuse(path, "name a bucket, such as s3://bucket/prefix", "%q is a path, which the job's pods do not share", *name)
+		return
+	}
+	u, err := storage.ParseURL(*name)
+	if err != nil {
+		r.refuse(path, "", "%v", err)
+		return
+	}
+	*name = u.String()
+}
+
+// atLeast checks a duration.
+func (r *rules) atLeast(path string, d, least time.Duration) {
+	switch {
+	case d < 0:
+		r.refuse(path, fmt.Sprintf("use at least %v", least), "%v is negative", d)
+	case d < least:
+		r.refuse(path, fmt.Sprintf("use at least %v", least), "%v is too short", d)
+	}
+}
+
+// within checks a number.
+func within[T cmp.Ordered](r *rules, path string, v, least, most T) {
+	if v < least || v > most {
+		r.refuse(path, fmt.Sprintf("use a number from %v to %v", least, most), "%v is out of bounds", v)
+	}
+}
+
+// choice checks a word.
+func choice[T ~string](r *rules, path string, v T, words ...T) {
+	if slices.Contains(words, v) {
+		return
+	}
+	written := fmt.Sprintf("%s: %s", path, v)
+	if remedy, planned := notYet[written]; planned {
+		r.refuse(path, remedy, "not supported yet: %s", written)
+		return
+	}
+	known := make([]string, len(words))
+	for i, w := range words {
+		known[i] = string(w)
+	}
+	remedy := "use " + strings.Join(known, " or ")
+	if near := table.Nearest(string(v), known); near != "" {
+		remedy = fmt.Sprintf("did you mean %s?", near)
+	}
+	r.refuse(path, remedy, "%.60q is not known", string(v))
+}
+
+// asJobID is the job id nearest to a text; empty if there is none.
+func asJobID(text string) string {
+	id := strings.Map(func(c rune) rune {
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '.':
+			return c
+		case 'A' <= c && c <= 'Z':
+			return c - 'A' + 'a'
+		}
+		return '-'
+	}, text)
+	id = strings.Trim(id[:min(len(id), 120)], "-.")
+	if !jobIDPattern.MatchString(id) {
+		return ""
+	}
+	return id
+}
