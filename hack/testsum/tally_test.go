@@ -63,6 +63,11 @@ func TestTheLastLineCountsLeavesAndTellsGoodFromBad(t *testing.T) {
 			{"Action":"skip","Package":"p","Test":"TestB"}
 			{"Action":"pass","Package":"p"}`,
 			"1 passed, 0 failed, 1 skipped", false},
+		{"a test of a suite that does not apply counts as nothing, and is named", `
+			{"Action":"pass","Package":"github.com/weirstream/weir/engine/storage/filedriver","Test":"TestA"}
+			{"Action":"skip","Package":"github.com/weirstream/weir/engine/storage/filedriver","Test":"TestTheDriverPassesTheConformanceSuiteOfTheGoCDK/TestSignedURL"}
+			{"Action":"pass","Package":"github.com/weirstream/weir/engine/storage/filedriver"}`,
+			"1 passed, 0 failed, 0 skipped", true},
 		{"a package without tests counts nothing, and a run without tests is not good", `
 			{"Action":"skip","Package":"p"}`,
 			"0 passed, 0 failed, 0 skipped", false},
