@@ -201,6 +201,8 @@ type processOp struct {
 	setKey batch.Batch // one key, to set a timer; no rows
 	cell1  [1][]byte
 	times  []int64
+	// earliest is not later than the first timer; math.MaxInt64: there is none that can be due.
+	earliest int64
 }
 
 func (o *processOp) Open(ctx operator.Context) (err error) {
@@ -213,6 +215,7 @@ func (o *processOp) Open(ctx operator.Context) (err error) {
 	}
 	if o.hasTimers {
 		o.timers, err = ctx.Table(timerState)
+		o.earliest = math.MinInt64 // there may be restored ones
 	}
 	return err
 }
@@ -255,6 +258,7 @@ func (o *processOp) setTimer(ms int64) {
 	o.setKey.Keys.Reset()
 	o.setKey.Keys.Append(key)
 	o.timers.Resolve(&o.setKey, 0, o.cell1[:])
+	o.earliest = min(o.earliest, ms)
 }
 
 // Watermark fires the timers that are due, in the order of their time; a timer may set others.
@@ -262,19 +266,31 @@ func (o *processOp) Watermark(ms int64, out operator.Output) error {
 	if !o.hasTimers {
 		return nil
 	}
-	// A timer for a time that can never come is dropped at the end of input rather than fired at the end of time.
-	for {
+	// earliest tells whether there is anything to do without a look at the timers, of which there may be many.
+	for o.earliest <= ms {
 		o.times = o.timers.Windows(o.times[:0])
-		if len(o.times) == 0 || o.times[0] > ms || o.times[0] == math.MaxInt64 {
-			return nil
+		o.earliest = math.MaxInt64
+		for i, at := range o.times {
+			// A timer for a time that can never come is not fired at the end of input either.
+			if at > ms || at == math.MaxInt64 {
+				o.earliest = min(o.earliest, at)
+				break
+			}
+			if err := o.fire(at); err != nil {
+				return err
+			}
+			if err := o.call.flush(out); err != nil {
+				return err
+			}
+			if i+1 < len(o.times) && o.earliest < o.times[i+1] {
+				break // a timer was set that is due before the next of these
+			}
 		}
-		if err := o.fire(o.times[0]); err != nil {
-			return err
-		}
-		if err := o.call.flush(out); err != nil {
-			return err
+		if o.earliest == math.MaxInt64 {
+			break
 		}
 	}
+	return nil
 }
 
 func (o *processOp) fire(at int64) error {

@@ -104,6 +104,40 @@ func TestTimersFireInTheOrderOfEventTimeWithTheStateOfTheirKey(t *testing.T) {
 	}
 }
 
+func TestATimerThatATimerSetsFiresInItsTurn(t *testing.T) {
+	j := stream.New()
+	in := stream.FromEvents(j, "words", enginetest.Of([]word{{"a", 1000}, {"b", 1000}}), func(w *word) int64 { return w.At }, 0)
+	byText := stream.KeyBy(in, func(w *word) string { return w.Text })
+	fired := stream.Process(byText, "timers", func(*stream.Setup) stream.Functions[word, count] {
+		return stream.Functions[word, count]{
+			Row: func(c *stream.Context[count], w *word) error {
+				for _, ms := range []int64{4000, 2000, 6000} {
+					c.Timer(ms)
+				}
+				return nil
+			},
+			OnTimer: func(c *stream.Context[count], ms int64) error {
+				c.Emit(count{string(c.Key()), 1, ms})
+				if ms == 2000 {
+					c.Timer(3000) // before the others that are due at the same watermark
+				}
+				return nil
+			},
+		}
+	})
+	sink := enginetest.NewLedger[count]()
+	stream.To(fired, "out", sink)
+	run(t, j, 1)
+	got := map[string][]int64{}
+	for _, c := range sink.Rows() {
+		got[c.Text] = append(got[c.Text], c.At)
+	}
+	want := map[string][]int64{"a": {2000, 3000, 4000, 6000}, "b": {2000, 3000, 4000, 6000}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestUnionJoinsStreams(t *testing.T) {
 	j := stream.New()
 	a := stream.From[word](j, "a", enginetest.Of([]word{{Text: "x"}, {Text: "y"}}))
