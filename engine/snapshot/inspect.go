@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -47,6 +48,7 @@ type OperatorSummary struct {
 	StateBytes     int64           `json:"stateBytes,omitempty"`
 	Committables   int             `json:"committables,omitempty"`
 	Watermark      *time.Time      `json:"watermark,omitempty"` // highest that any key group acted on
+	EndOfTime      bool            `json:"endOfTime,omitempty"` // it acted on the end of event time
 }
 
 // SchemaSummary is one state of an operator.
@@ -103,7 +105,9 @@ func inspectOperator(o *OperatorState) OperatorSummary {
 			}
 		}
 	}
-	if watermark != NoTime {
+	if watermark == math.MaxInt64 {
+		sum.EndOfTime = true
+	} else if watermark != NoTime {
 		t := time.UnixMilli(watermark).UTC()
 		sum.Watermark = &t
 	}
@@ -137,7 +141,9 @@ func (s Summary) WriteText(w io.Writer) error {
 	for _, o := range s.Operators {
 		line("\noperator", "%s", o.UID)
 		if o.Fingerprint != "" {
-			line("  fingerprint", "%s", o.Fingerprint)
+			for i, l := range strings.Split(o.Fingerprint, "\n") {
+				line([]string{"  fingerprint", ""}[min(i, 1)], "%s", l)
+			}
 		}
 		line("  parallelism", "%d of at most %d", o.Parallelism, o.MaxParallelism)
 		for _, state := range o.States {
@@ -148,6 +154,9 @@ func (s Summary) WriteText(w io.Writer) error {
 		}
 		if o.Splits > 0 {
 			line("  splits", "%d, %d of them read to the end", o.Splits, o.SplitsDone)
+		}
+		if o.EndOfTime {
+			line("  watermark", "%s", "the end of event time")
 		}
 		if o.Watermark != nil {
 			line("  watermark", "%s", o.Watermark.Format("2006-01-02T15:04:05.000Z07:00"))
