@@ -24,7 +24,7 @@ var floors = [][]string{
 	{"cmd", "e2e", "bench", "examples", "hack"},
 	{"controllers"},
 	{"manifest"},
-	{"engine/enginetest"},   // mini cluster, oracle: stands on all of the engine
+	{"engine/enginetest"},   // sources and sinks for tests of whole jobs
 	{"engine/sql"},          // text to graph
 	{"engine/stream"},       // the Go SDK
 	{"engine/job"},          // the composition root
