@@ -1,0 +1,79 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/weirstream/weir/e2e/flights"
+	"github.com/weirstream/weir/e2e/harness"
+	"github.com/weirstream/weir/e2e/oracle"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// TestAMonitoredFolderIsReadOnce lets files appear in a folder while the job runs, is killed, and does not run. Files that
+// were read are removed. A drain closes the last windows (P4), and then every record has counted once.
+func TestAMonitoredFolderIsReadOnce(t *testing.T) {
+	t.Parallel()
+	files := input(t, flights.Options{Records: 6000, Files: 12})
+	want := expect(t, oracle.Query{Delay: 28 * time.Hour}, files)
+	job := harness.NewJob(t, weir)
+	job.SplitOrder, job.Monitor, job.Interval = "path", 100*time.Millisecond, 200*time.Millisecond
+	if err := os.MkdirAll(job.Input, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	chain, output := job.Chain(), harness.Open(t, job.Output)
+	audit := output.Audit()
+
+	arrived := 0
+	arrive := func(n int) {
+		for range n {
+			appear(t, job.Input, files[arrived])
+			arrived++
+		}
+	}
+	// read waits until a checkpoint has all that has arrived behind it.
+	read := func(run *harness.Process) {
+		run.Until(patience, "all that has arrived is read", func() bool {
+			newest := chain.Metadata(chain.Newest())
+			return newest != nil && finished(t, newest, files[:arrived])
+		})
+	}
+	for round := range 3 {
+		arrive(1) // while nothing runs
+		run := job.Start(at(parallelisms[round]))
+		read(run)
+		arrive(2)
+		if round == 1 {
+			read(run)
+		}
+		run.Kill()
+		audit.Look()
+	}
+	for _, f := range files[:arrived-3] {
+		if err := os.Remove(filepath.Join(job.Input, f.Name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := job.Start(at(3))
+	arrive(len(files) - arrived)
+	read(run)
+	savepoint(t, job, "stop", job.Name, "--drain", "--savepoint-path", job.Savepoints)
+	run.Succeed(patience)
+	audit.Look()
+	requireExact(t, want.Rows, output)
+	if outcome := chain.Head().Outcome; outcome != snapshot.Drained {
+		t.Errorf("the chain ends with outcome %v, want %v", outcome, snapshot.Drained)
+	}
+}
+
+// appear puts a file into a folder so that it is whole when it is there.
+func appear(t *testing.T, folder string, f flights.File) {
+	t.Helper()
+	hidden := filepath.Join(folder, "."+f.Name)
+	if err := os.WriteFile(hidden, f.Content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	rename(t, hidden, filepath.Join(folder, f.Name))
+}
