@@ -59,39 +59,54 @@ func (b *bucket) fail(ctx context.Context, op, key string, err error) error {
 }
 
 func (b *bucket) Create(ctx context.Context, key string, body []byte) error {
-	err := b.blob.WriteAll(ctx, b.key(key), body, &blob.WriterOptions{
-		IfNotExist: true, DisableContentTypeDetection: true,
+	err := answered(ctx, func(ctx context.Context) error {
+		return b.blob.WriteAll(ctx, b.key(key), body, &blob.WriterOptions{
+			IfNotExist: true, DisableContentTypeDetection: true,
+		})
 	})
 	return b.fail(ctx, "create", key, err)
 }
 
-func (b *bucket) Read(ctx context.Context, key string) ([]byte, error) {
-	body, err := b.blob.ReadAll(ctx, b.key(key))
+func (b *bucket) Read(ctx context.Context, key string) (body []byte, err error) {
+	err = answered(ctx, func(ctx context.Context) error {
+		body, err = b.blob.ReadAll(ctx, b.key(key))
+		return err
+	})
 	return body, b.fail(ctx, "read", key, err)
 }
 
-// reader gives its errors a class.
+// reader gives its errors a class, and gives up where the store stops sending.
 type reader struct {
 	io.ReadCloser
-	ctx context.Context
-	b   *bucket
-	key string
+	ctx      context.Context
+	watchdog *watchdog
+	b        *bucket
+	key      string
 }
 
 func (r *reader) Read(p []byte) (int, error) {
+	r.watchdog.start()
 	n, err := r.ReadCloser.Read(p)
+	err = r.watchdog.stop(err)
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = r.b.fail(r.ctx, "read", r.key, err)
 	}
 	return n, err
 }
 
+func (r *reader) Close() error {
+	defer r.watchdog.end()
+	return r.ReadCloser.Close()
+}
+
 func (b *bucket) Reader(ctx context.Context, key string, offset, n int64) (io.ReadCloser, error) {
-	r, err := b.blob.NewRangeReader(ctx, b.key(key), offset, n, nil)
-	if err != nil {
+	own, w := watch(ctx)
+	r, err := b.blob.NewRangeReader(own, b.key(key), offset, n, nil)
+	if err = w.stop(err); err != nil {
+		w.end()
 		return nil, b.fail(ctx, "read", key, err)
 	}
-	return &reader{ReadCloser: r, ctx: ctx, b: b, key: key}, nil
+	return &reader{ReadCloser: r, ctx: ctx, watchdog: w, b: b, key: key}, nil
 }
 
 // writer ends a Go CDK writer exactly once, by closing it or by cancelling its context first.
@@ -139,7 +154,11 @@ func (w *writer) Abort() (err error) {
 }
 
 func (b *bucket) Attributes(ctx context.Context, key string) (Object, error) {
-	a, err := b.blob.Attributes(ctx, b.key(key))
+	var a *blob.Attributes
+	err := answered(ctx, func(ctx context.Context) (err error) {
+		a, err = b.blob.Attributes(ctx, b.key(key))
+		return err
+	})
 	if err != nil {
 		return Object{}, b.fail(ctx, "stat", key, err)
 	}
@@ -175,7 +194,11 @@ func (b *bucket) list(ctx context.Context, prefix, delimiter string) ([]Object, 
 	}
 	var objects []Object
 	for it := b.blob.List(&blob.ListOptions{Prefix: own + prefix, Delimiter: delimiter}); ; {
-		o, err := it.Next(ctx)
+		var o *blob.ListObject
+		err := answered(ctx, func(ctx context.Context) (err error) {
+			o, err = it.Next(ctx)
+			return err
+		})
 		if errors.Is(err, io.EOF) {
 			return objects, nil
 		}
@@ -245,7 +268,7 @@ func (b *bucket) has(ctx context.Context, key string, want Content) (is bool, er
 }
 
 func (b *bucket) Delete(ctx context.Context, key string) error {
-	err := b.fail(ctx, "delete", key, b.blob.Delete(ctx, b.key(key)))
+	err := b.fail(ctx, "delete", key, answered(ctx, func(ctx context.Context) error { return b.blob.Delete(ctx, b.key(key)) }))
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}

@@ -83,7 +83,8 @@ func openGoogle(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 		opener := gcsblob.URLOpener{Client: gcp.NewAnonymousHTTPClient(gcp.DefaultTransport())}
 		return opener.OpenBucketURL(ctx, u)
 	}
-	credentials, err := gcp.DefaultCredentialsWithParams(ctx, google.CredentialsParams{
+	// The bucket asks for new tokens for as long as it is used, which is longer than ctx.
+	credentials, err := gcp.DefaultCredentialsWithParams(context.WithoutCancel(ctx), google.CredentialsParams{
 		UniverseDomain: u.Query().Get("universe_domain"),
 		Scopes:         []string{"https://www.googleapis.com/auth/cloud-platform"},
 	})

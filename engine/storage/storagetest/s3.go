@@ -14,16 +14,21 @@ import (
 	"time"
 )
 
-// S3 is a running S3 server that keeps its objects in a folder.
+// S3 is a running S3 server (versitygw in posix mode) that keeps its objects in a folder.
 type S3 struct {
 	URL      string // s3://bucket?endpoint=...: for storage.Open, with JoinURL for a prefix
 	Endpoint string // http://127.0.0.1:port
-	Bucket   string
+	Bucket   string // that StartS3 has made; LaunchS3 makes none
 	DataDir  string // holds a folder for each bucket, and a file for each object
+
+	command *exec.Cmd
+	output  bytes.Buffer // of the command; read after ended is closed
+	ended   chan struct{}
+	exit    error // of the command; set before ended is closed
 }
 
 const (
-	// AccessKey is the name that StartS3 puts into the environment.
+	// AccessKey is the name of the server's user.
 	AccessKey = "storagetest"
 	// SecretKey is the key of that name.
 	SecretKey = "storagetest-secret-key"
@@ -32,30 +37,66 @@ const (
 	s3StartWait  = 30 * time.Second
 )
 
-// StartS3 starts a real S3 server (versitygw in posix mode) for the duration of the test, with one empty bucket, and puts
-// its credentials into the environment. The program is $WEIR_VERSITYGW, else .bin/versitygw in the project's root; the
-// test fails if there is none.
+// S3Environment is the environment of a process that is the user of the server.
+func S3Environment() map[string]string {
+	return map[string]string{
+		"AWS_ACCESS_KEY_ID":     AccessKey,
+		"AWS_SECRET_ACCESS_KEY": SecretKey,
+		"AWS_REGION":            "us-east-1",
+	}
+}
+
+// StartS3 starts a server for the duration of the test, with one empty bucket, and puts its credentials into the
+// environment: so the test cannot be a parallel one. The test fails if there is no program for it (see LaunchS3).
 func StartS3(t *testing.T) *S3 {
 	t.Helper()
-	program := versitygw(t)
-	t.Setenv("AWS_ACCESS_KEY_ID", AccessKey)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", SecretKey)
-	t.Setenv("AWS_REGION", "us-east-1")
-	s := &S3{Bucket: "weir", DataDir: t.TempDir()}
-	if err := os.Mkdir(filepath.Join(s.DataDir, s.Bucket), 0o755); err != nil {
+	for key, value := range S3Environment() {
+		t.Setenv(key, value)
+	}
+	s, err := LaunchS3(t.Context(), t.TempDir())
+	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("S3 server: %s", s.output.String())
+		}
+	})
+	s.Bucket = "weir"
+	if s.URL, err = s.MakeBucket(s.Bucket); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// LaunchS3 starts a server with its data in a folder, until Stop. The program is $WEIR_VERSITYGW, else .bin/versitygw in the
+// project's root. On Linux it ends with this process, however that ends.
+func LaunchS3(ctx context.Context, dataDir string) (*S3, error) {
+	program, err := versitygw()
+	if err != nil {
+		return nil, err
 	}
 	var failures []error
 	for range s3StartTries {
-		err := s.start(t, program)
+		s := &S3{DataDir: dataDir, ended: make(chan struct{})}
+		err := s.start(ctx, program)
 		if err == nil {
-			s.URL = s.BucketURL(s.Bucket)
-			return s
+			return s, nil
 		}
 		failures = append(failures, err) // its port may have been taken meanwhile
 	}
-	t.Fatalf("start %s: %v", program, failures)
-	return nil
+	return nil, fmt.Errorf("start %s: %w", program, errors.Join(failures...))
+}
+
+// MakeBucket makes an empty bucket and returns its URL. In posix mode a bucket is a folder.
+func (s *S3) MakeBucket(name string) (url string, err error) {
+	if err := os.Mkdir(filepath.Join(s.DataDir, name), 0o755); err != nil {
+		return "", err
+	}
+	return s.BucketURL(name), nil
 }
 
 // BucketURL returns the URL of a bucket of the server.
@@ -63,34 +104,43 @@ func (s *S3) BucketURL(bucket string) string {
 	return fmt.Sprintf("s3://%s?endpoint=%s&use_path_style=true&region=us-east-1", bucket, s.Endpoint)
 }
 
+// Stop ends the server, and waits until it has ended.
+func (s *S3) Stop() error {
+	if err := s.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop the S3 server: %w", err)
+	}
+	<-s.ended
+	return nil
+}
+
 // versitygw finds the server's program.
-func versitygw(t *testing.T) string {
-	t.Helper()
+func versitygw() (string, error) {
 	program := os.Getenv("WEIR_VERSITYGW")
 	if program == "" {
 		dir, err := os.Getwd()
-		for ; err == nil; dir = filepath.Dir(dir) {
-			if _, statErr := os.Stat(filepath.Join(dir, "go.mod")); statErr == nil {
+		if err != nil {
+			return "", err
+		}
+		for {
+			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 				break
 			}
 			if dir == filepath.Dir(dir) {
-				t.Fatal("there is no go.mod above the working directory: set WEIR_VERSITYGW to the versitygw program")
+				return "", errors.New("there is no go.mod above the working directory: set WEIR_VERSITYGW to the versitygw program")
 			}
-		}
-		if err != nil {
-			t.Fatal(err)
+			dir = filepath.Dir(dir)
 		}
 		program = filepath.Join(dir, ".bin", "versitygw")
 	}
 	if _, err := os.Stat(program); err != nil {
-		t.Fatalf("the S3 server for tests is missing: run `make tools`, or set WEIR_VERSITYGW to versitygw: %v", err)
+		return "", fmt.Errorf("the S3 server for tests is missing: run `make tools`, or set WEIR_VERSITYGW to versitygw: %w", err)
 	}
-	return program
+	return program, nil
 }
 
 // start runs the server on a free port and waits until it answers.
-func (s *S3) start(t *testing.T, program string) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func (s *S3) start(ctx context.Context, program string) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -98,37 +148,25 @@ func (s *S3) start(t *testing.T, program string) error {
 	if err := listener.Close(); err != nil {
 		return err
 	}
-	var output bytes.Buffer
-	command := exec.Command(program, "--port", address, "--health", "/health", "posix", s.DataDir)
-	command.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+AccessKey, "ROOT_SECRET_KEY="+SecretKey)
-	command.Stdout, command.Stderr = &output, &output
-	if err := command.Start(); err != nil {
+	// Stop ends it, not ctx: a test's context is over before its cleanups, which may still need the server.
+	s.command = exec.CommandContext(context.WithoutCancel(ctx), program, "--port", address, "--health", "/health", "posix", s.DataDir)
+	s.command.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+AccessKey, "ROOT_SECRET_KEY="+SecretKey)
+	s.command.Stdout, s.command.Stderr = &s.output, &s.output
+	noOrphan(s.command)
+	if err := s.command.Start(); err != nil {
 		return err
 	}
-	var exit error // read after ended is closed
-	ended := make(chan struct{})
 	go func() {
-		exit = command.Wait()
-		close(ended)
+		s.exit = s.command.Wait()
+		close(s.ended)
 	}()
 	s.Endpoint = "http://" + address
-	if err := awaitHealth(t.Context(), s.Endpoint+"/health", ended); err != nil {
-		if killErr := command.Process.Kill(); killErr != nil && !errors.Is(killErr, os.ErrProcessDone) {
-			return errors.Join(err, killErr)
+	if err := awaitHealth(ctx, s.Endpoint+"/health", s.ended); err != nil {
+		if stopErr := s.Stop(); stopErr != nil {
+			return errors.Join(err, stopErr)
 		}
-		<-ended
-		return fmt.Errorf("%w: %w: %s", err, exit, output.String())
+		return fmt.Errorf("%w: %w: %s", err, s.exit, s.output.String())
 	}
-	t.Cleanup(func() {
-		if err := command.Process.Kill(); err != nil {
-			t.Errorf("stop the S3 server: %v", err)
-			return
-		}
-		<-ended
-		if t.Failed() {
-			t.Logf("S3 server: %s", output.String())
-		}
-	})
 	return nil
 }
 
