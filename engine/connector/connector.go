@@ -137,9 +137,13 @@ type CommitterContext struct {
 	// Empty says that the attempt starts without any state: output of this job that is visible already was written by
 	// another run of it, and would be repeated (P2).
 	Empty bool
+	// From is the checkpoint of the snapshot from elsewhere that the attempt starts from: visible output of this job and a
+	// later checkpoint was written by another run too. 0: the attempt goes on with the job's own chain, or starts empty.
+	From int64
 }
 
-// Committer makes prepared output visible. Every method is idempotent: after a crash it is called again.
+// Committer makes prepared output visible. Every method is idempotent: after a crash it is called again. Methods may be
+// called at the same time, but for Close.
 type Committer interface {
 	// Commit is called only for complete checkpoints. It fails loudly, naming the objects, if output is lost.
 	Commit(ctx context.Context, committables [][]byte) error

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"time"
 
@@ -191,11 +192,11 @@ func newSequence(t batch.Type, c Column) (generator, error) {
 	start, step := c.Start, c.Step
 	switch t {
 	case batch.Int, batch.Date:
-		return fixed(func(i, _ int64) int32 { return int32(start + i*step) }), nil
+		return counting[int32](start, step), nil
 	case batch.BigInt, batch.Timestamp:
-		return fixed(func(i, _ int64) int64 { return start + i*step }), nil
+		return counting[int64](start, step), nil
 	case batch.Double:
-		return fixed(func(i, _ int64) float64 { return float64(start + i*step) }), nil
+		return counting[float64](start, step), nil
 	case batch.String:
 		return func(v batch.Vector, from int64, n int, _ int64) {
 			s := v.(*batch.Strings)
@@ -213,11 +214,9 @@ func newRandom(t batch.Type, c Column, key random) (generator, error) {
 	case batch.Boolean:
 		return fixed(func(i, _ int64) bool { return key.at(i)>>63 == 1 }), nil
 	case batch.Int:
-		span := uint64(c.Max-c.Min) + 1
-		return fixed(func(i, _ int64) int32 { return int32(c.Min + int64(key.below(i, span))) }), nil
+		return uniform[int32](c.Min, c.Max, key), nil
 	case batch.BigInt:
-		span := uint64(c.Max-c.Min) + 1 // 0 if it is every number
-		return fixed(func(i, _ int64) int64 { return c.Min + int64(key.below(i, span)) }), nil
+		return uniform[int64](c.Min, c.Max, key), nil
 	case batch.Double:
 		return fixed(func(i, _ int64) float64 {
 			u := float64(key.at(i)>>11) / (1 << 53)
@@ -234,14 +233,48 @@ func newRandom(t batch.Type, c Column, key random) (generator, error) {
 	return nil, fmt.Errorf("there are no random values of %v", t)
 }
 
+// counting makes a generator of start, start+step, start+2*step and so on, by the number of the row.
+func counting[T int32 | int64 | float64](start, step int64) generator {
+	return func(v batch.Vector, from int64, n int, _ int64) {
+		value := start + from*step
+		out := extend(v.(*batch.Fixed[T]), n)
+		for i := range out {
+			out[i] = T(value)
+			value += step
+		}
+	}
+}
+
+// uniform makes a generator of random whole numbers least..most.
+func uniform[T int32 | int64](least, most int64, key random) generator {
+	span := uint64(most-least) + 1 // 0 if it is every number
+	return func(v batch.Vector, from int64, n int, _ int64) {
+		out := extend(v.(*batch.Fixed[T]), n)
+		for i := range out {
+			out[i] = T(least + int64(key.below(from+int64(i), span)))
+		}
+	}
+}
+
 // fixed makes a generator of a function of the row and the time of its split.
 func fixed[T batch.Value](f func(i, baseMS int64) T) generator {
 	return func(v batch.Vector, from int64, n int, baseMS int64) {
-		out := v.(*batch.Fixed[T])
-		for i := from; i < from+int64(n); i++ {
-			out.Append(f(i, baseMS))
+		out := extend(v.(*batch.Fixed[T]), n)
+		for i := range out {
+			out[i] = f(from+int64(i), baseMS)
 		}
 	}
+}
+
+// extend appends n values, none of them NULL, and returns them to be set.
+func extend[T batch.Value](f *batch.Fixed[T], n int) []T {
+	start := len(f.V)
+	f.V = slices.Grow(f.V, n)[:start+n]
+	if len(f.Nulls) > 0 {
+		f.Nulls = slices.Grow(f.Nulls, n)[:start+n]
+		clear(f.Nulls[start:])
+	}
+	return f.V[start:]
 }
 
 // randomText makes strings of hexadecimal digits, as Flink does.

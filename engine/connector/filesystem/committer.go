@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,28 +17,37 @@ import (
 // parallelRequests bounds how many files are handled at once.
 const parallelRequests = 8
 
-// committer makes the staged files of one sink visible (P10). One goroutine calls its methods.
+// committer makes the staged files of one sink visible (P10). Its methods may be called at the same time, but for Close.
 type committer struct {
 	bucket  storage.Bucket
 	path    string
 	attempt int64
 	staging string // folder of the job's staged files
 	uid8    string
-	others  map[string]storage.Bucket // by root: where the sink wrote before its path was changed
+	mu      struct {
+		sync.Mutex
+		others map[string]storage.Bucket // by root: where the sink wrote before its path was changed
+	}
 }
 
-// refuseEarlier refuses to begin without state where output of an earlier run of the job is visible: all of it would be
-// written again beside it (P2).
-func (c *committer) refuseEarlier(ctx context.Context, job string) error {
-	visible, err := c.bucket.List(ctx, "part-"+job+"-"+c.uid8+"-")
+// refuseEarlier refuses to begin after a checkpoint, 0 without any, where output of the job that came later is visible: all
+// of it would be written again beside it (P2).
+func (c *committer) refuseEarlier(ctx context.Context, job string, after int64) error {
+	prefix := "part-" + job + "-" + c.uid8 + "-"
+	visible, err := c.bucket.List(ctx, prefix)
 	if err != nil {
 		return classed(err)
 	}
-	if len(visible) == 0 {
-		return nil
+	for _, o := range visible {
+		checkpoint, _, _ := strings.Cut(strings.TrimPrefix(o.Key, prefix), "-")
+		if id, err := strconv.ParseInt(checkpoint, 10, 64); err == nil && id <= after {
+			continue
+		}
+		return fault.Permanentf(c.bucket.String(),
+			"name the checkpoint storage of that run, restore one of its later snapshots, use another job id, or move the files away",
+			"output of an earlier run of job %s is there, %s for one, but the job has no state of it", job, o.Key)
 	}
-	return fault.Permanentf(c.bucket.String(), "name the checkpoint storage of that run, restore one of its snapshots, use another job id, or move the files away",
-		"output of an earlier run of job %s is there, %s for one, but the job has no state of it", job, visible[0].Key)
+	return nil
 }
 
 // Commit publishes the files. It is idempotent: a file that is there with its content is done.
@@ -86,7 +96,9 @@ func (c *committer) bucketOf(ctx context.Context, root string) (storage.Bucket, 
 	if root == c.bucket.String() {
 		return c.bucket, nil
 	}
-	if b := c.others[root]; b != nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if b := c.mu.others[root]; b != nil {
 		return b, nil
 	}
 	name, err := storage.InheritQuery(root, c.path)
@@ -97,7 +109,7 @@ func (c *committer) bucketOf(ctx context.Context, root string) (storage.Bucket, 
 	if err != nil {
 		return nil, classed(err)
 	}
-	c.others[root] = b
+	c.mu.others[root] = b
 	return b, nil
 }
 
@@ -139,7 +151,7 @@ func (c *committer) attemptOf(key string) (attempt int64, ok bool) {
 // Close closes the buckets.
 func (c *committer) Close() error {
 	err := c.bucket.Close()
-	for _, b := range c.others {
+	for _, b := range c.mu.others {
 		err = errors.Join(err, b.Close())
 	}
 	return err

@@ -26,6 +26,9 @@ type seenFile struct {
 
 const seenFormat = 1
 
+// boundedFormat is the format byte, and all, of what a source that is read once has seen.
+const boundedFormat = 2
+
 // fingerprint stands for a version of a file.
 func fingerprint(o storage.Object) uint64 {
 	h := fnv.New64a()

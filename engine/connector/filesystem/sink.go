@@ -76,11 +76,12 @@ func (s *Sink) Committer(ctx context.Context, c connector.CommitterContext) (con
 		return nil, classed(err)
 	}
 	out := &committer{
-		bucket: b, path: s.config.Path, attempt: c.Attempt, others: map[string]storage.Bucket{},
+		bucket: b, path: s.config.Path, attempt: c.Attempt,
 		staging: stagingFolder + c.Job + "/", uid8: snapshot.ShortUID(c.UID),
 	}
-	if c.Empty {
-		if err := out.refuseEarlier(ctx, c.Job); err != nil {
+	out.mu.others = map[string]storage.Bucket{}
+	if c.Empty || c.From > 0 {
+		if err := out.refuseEarlier(ctx, c.Job, c.From); err != nil {
 			return nil, errors.Join(err, b.Close())
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec/jsonl"
@@ -114,6 +115,41 @@ func TestAnEmptyStartBesideOutputOfAnEarlierRunIsRefused(t *testing.T) {
 	wantPermanent(t, start("default.flights", "sink/out"), "earlier run", "part-default.flights-", "another job id")
 	if err := errors.Join(start("default.other", "sink/out"), start("default.flights", "sink/beside")); err != nil {
 		t.Errorf("the output is of another job or sink, but: %v", err)
+	}
+}
+
+func TestAStartFromElsewhereBesideLaterOutputIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s := newSink(t, dir, 0)
+	if err := newCommitter(t, s, "sink/out").Commit(t.Context(), prepare(t, s, testBatch(0, 3))); err != nil {
+		t.Fatal(err)
+	}
+	start := func(from int64) error {
+		c, err := s.Committer(t.Context(), connector.CommitterContext{Job: "default.flights", UID: "sink/out", Attempt: 1, From: from})
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	}
+	if err := start(17); err != nil {
+		t.Errorf("the output is that of the snapshot's own checkpoint, but: %v", err)
+	}
+	wantPermanent(t, start(16), "earlier run", "-17-2-0", "later snapshots")
+}
+
+func TestCommitsAndForgetsOfOutputAtAnEarlierPathMayOverlap(t *testing.T) {
+	moved := newSink(t, t.TempDir(), 0)
+	c := newCommitter(t, moved, "sink/out")
+	var prepared [8][][]byte
+	for i := range prepared {
+		prepared[i] = prepare(t, newSink(t, t.TempDir(), 0), testBatch(0, 3))
+	}
+	var group errgroup.Group
+	for _, out := range prepared {
+		group.Go(func() error { return errors.Join(c.Commit(t.Context(), out), c.Forget(t.Context(), out)) })
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -246,6 +246,33 @@ func TestAMonitoredFolderIsFoundAsItGrows(t *testing.T) {
 	}
 }
 
+func TestASourceThatIsReadOnceFromNowOnReadsWhatItsFolderHasGot(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("{}\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	monitored, bounded := SourceConfig{Path: dir, Monitor: time.Second}, SourceConfig{Path: dir}
+	empty, err := discover(t, newSource(t, monitored), nil)
+	if err != nil || len(empty.Splits) > 0 {
+		t.Fatalf("an empty folder has %+v, %v", empty, err)
+	}
+	write("a")
+	first, err := discover(t, newSource(t, monitored), empty.Seen)
+	if err != nil || len(first.Splits) != 1 {
+		t.Fatalf("found %+v, %v", first, err)
+	}
+	write("b")
+	rest, err := discover(t, newSource(t, bounded), first.Seen)
+	if err != nil || !rest.Done || !slices.Equal(chains(rest.Splits), []string{"b"}) {
+		t.Fatalf("found %+v, %v; want b and no more", rest, err)
+	}
+	// Which files were read is not known any more, so none may be found again.
+	_, err = discover(t, newSource(t, monitored), rest.Seen)
+	wantPermanent(t, err, "read what was there once", "source.monitor-interval")
+}
+
 func TestAMalformedRecordNamesFileLineAndByte(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "a.json", "{\"n\":1}\n\n{\"n\":2}\n{\"n\":\"x\"}\n")
