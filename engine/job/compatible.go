@@ -66,6 +66,25 @@ func compatible(m *snapshot.Metadata, g *graph.Graph, maxParallelism int, allowN
 	return nil
 }
 
+// mayBegin tells whether a job may begin from a snapshot that the user names. A drained one has ended event time: all that
+// came after it would be dropped as late.
+func mayBegin(m *snapshot.Metadata, g *graph.Graph) error {
+	hasEventTime := slices.ContainsFunc(g.Nodes, func(n graph.Node) bool { return n.Source != nil && n.Source.Event != nil })
+	if m.Outcome != snapshot.Drained || !hasEventTime {
+		return nil
+	}
+	for i := range m.Operators {
+		if old := &m.Operators[i]; len(old.Schemas) > 0 {
+			return permanent(&IncompatibleError{
+				UID:    old.UID,
+				Reason: "the job was drained, which ended its event time: every later record would be late",
+				Remedy: "restore a snapshot from before the drain, or stop the job without --drain",
+			})
+		}
+	}
+	return nil
+}
+
 func permanent(err *IncompatibleError) error { return &fault.Error{Class: fault.Permanent, Err: err} }
 
 func hasState(o *snapshot.OperatorState) bool {

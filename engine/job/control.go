@@ -165,6 +165,7 @@ func (d *driver) checkpoint(c coordinator.CheckpointStatus) rest.Checkpoint {
 		out.Type = rest.Final
 	case snapshot.Stopped, snapshot.Drained:
 		out.Type = rest.Stop
+	case snapshot.None: // within the run
 	}
 	end := c.Ended
 	if end == 0 {

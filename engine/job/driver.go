@@ -38,6 +38,7 @@ type driver struct {
 	background context.Context
 	stop       context.CancelFunc
 	work       sync.WaitGroup
+	tidying    sync.WaitGroup // the part of work that deletes what is not needed any more
 
 	sources    map[string]connector.Enumerator
 	committers map[string]connector.Committer
@@ -115,9 +116,7 @@ func (d *driver) open(ctx context.Context) (err error) {
 			}
 			d.sources[n.UID] = e
 		case n.Sink != nil:
-			c, err := n.Sink.Committer(d.background, connector.CommitterContext{
-				Job: d.cfg.Job, UID: n.UID, Attempt: d.began.attempt.N, Empty: d.began.chosen.Snapshot == nil,
-			})
+			c, err := n.Sink.Committer(d.background, d.committerContext(n.UID))
 			if err != nil {
 				return fmt.Errorf("sink %s: %w", n.UID, err)
 			}
@@ -130,27 +129,38 @@ func (d *driver) open(ctx context.Context) (err error) {
 	return err
 }
 
+// committerContext says what output of the job may be visible already (P2).
+func (d *driver) committerContext(uid string) connector.CommitterContext {
+	c := connector.CommitterContext{Job: d.cfg.Job, UID: uid, Attempt: d.began.attempt.N}
+	switch {
+	case d.cfg.Restore.AllowRepeatedOutput:
+	case d.began.restored == nil:
+		c.Empty = true
+	case d.began.foreign:
+		c.From = d.began.restored.ID
+	}
+	return c
+}
+
 // closeTimeout bounds the wait for what was cancelled. Code of a user or of a driver that heeds no context must not keep
 // the process from ending: it is left behind, and can neither publish nor commit any more.
 const closeTimeout = 30 * time.Second
 
+// tidyTimeout bounds the wait for deletions at the end of a run: an interrupted process has little time.
+const tidyTimeout = 5 * time.Second
+
 // close ends all that open and run have begun, and waits for it.
 func (d *driver) close() error {
+	d.tidy()
 	d.stop()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	ended := within(closeTimeout, func() {
 		if d.execution != nil {
 			d.execution.Cancel()
 			d.execution.Wait()
 		}
 		d.work.Wait()
-	}()
-	timer := time.NewTimer(closeTimeout)
-	defer timer.Stop()
-	select {
-	case <-ended:
-	case <-timer.C:
+	})
+	if !ended {
 		return fmt.Errorf("something of the job still runs %v after it was cancelled: an operator, connector or store does not return", closeTimeout)
 	}
 	var errs []error
@@ -161,6 +171,38 @@ func (d *driver) close() error {
 		errs = append(errs, c.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// tidy lets the last deletions end, unless the run was to end at once. What they leave is for the next run.
+func (d *driver) tidy() {
+	if d.exit == nil {
+		return
+	}
+	switch d.exit.Outcome {
+	case coordinator.Completed, coordinator.Stopped, coordinator.Drained, coordinator.Interrupted:
+		if within(tidyTimeout, d.tidying.Wait) && d.nextSweep != nil { // the loop would have begun it
+			d.sweeping = false
+			d.sweep(d.nextSweep)
+			within(tidyTimeout, d.tidying.Wait)
+		}
+	}
+}
+
+// within runs f beside, and tells whether it has ended in time.
+func within(limit time.Duration, f func()) (ended bool) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // run steps the coordinator until it exits.
@@ -308,7 +350,7 @@ func (d *driver) cancelTasks(e coordinator.CancelTasks) {
 			execution.Cancel()
 			execution.Wait()
 		}
-		d.post(coordinator.TasksStopped{Restart: e.Restart})
+		d.post(coordinator.TasksStopped(e))
 	})
 }
 
@@ -330,6 +372,17 @@ func (d *driver) beside(f func(ctx context.Context)) {
 	}()
 }
 
+// tidyBeside is beside for what deletes.
+func (d *driver) tidyBeside(f func(ctx context.Context)) {
+	d.tidying.Add(1)
+	d.beside(func(ctx context.Context) {
+		defer d.tidying.Done()
+		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+		defer cancel()
+		f(ctx)
+	})
+}
+
 // answer posts one of two events, for an effect that has ended.
 func (d *driver) answer(err error, done coordinator.Event, failed func(error) coordinator.Event) {
 	if err != nil {
@@ -341,7 +394,7 @@ func (d *driver) answer(err error, done coordinator.Event, failed func(error) co
 
 // deadlines of single effects; the coordinator decides whether and how long to try again.
 const (
-	discoverTimeout = 2 * time.Minute
+	discoverTimeout = 30 * time.Minute // a listing of millions of files takes long; storage bounds the wait for each answer
 	publishTimeout  = time.Minute
 	commitTimeout   = 2 * time.Minute // of one committable: how many there are is not bounded
 	probeTimeout    = time.Minute
@@ -423,9 +476,7 @@ func commitOne(ctx context.Context, c connector.Committer, one [][]byte) error {
 }
 
 func (d *driver) forget(e coordinator.Forget) {
-	d.beside(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
-		defer cancel()
+	d.tidyBeside(func(ctx context.Context) {
 		for _, s := range e.Sinks {
 			if c := d.committers[s.UID]; c != nil {
 				d.warn("remove what was staged for committed output", s.UID, c.Forget(ctx, s.Committables))
@@ -435,9 +486,7 @@ func (d *driver) forget(e coordinator.Forget) {
 }
 
 func (d *driver) sweepStaged(e coordinator.SweepStaged) {
-	d.beside(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
-		defer cancel()
+	d.tidyBeside(func(ctx context.Context) {
 		for _, s := range e.Live {
 			if c := d.committers[s.UID]; c != nil {
 				d.warn("remove what earlier attempts staged", s.UID, c.Sweep(ctx, s.Committables))
@@ -462,9 +511,7 @@ func (d *driver) sweep(newest *snapshot.Metadata) {
 		return
 	}
 	d.sweeping = true
-	d.beside(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
-		defer cancel()
+	d.tidyBeside(func(ctx context.Context) {
 		d.warn("delete old checkpoints", d.place.folder.String(), d.place.chain.Sweep(ctx, d.began.attempt, newest))
 		d.box.put(func() {
 			d.sweeping = false

@@ -155,3 +155,85 @@ func TestACompletedJobWhoseHeadIsDamagedRunsItsEndAgainWhereThatIsAllowed(t *tes
 		t.Errorf("ended with %+v, %v", result, err)
 	}
 }
+
+func TestADrainedSnapshotStartsNoJobWithEventTime(t *testing.T) {
+	w := newWorld(t)
+	w.input.Open(400)
+	graph := func() *job.Graph {
+		j := stream.New()
+		in := stream.FromEvents[int](j, "in", w.input, func(r *int) int64 { return int64(*r) }, 0)
+		counts := stream.Process(stream.KeyBy(in, func(r *int) int { return *r }), "count", func(s *stream.Setup) stream.Functions[int, [2]int] {
+			n := stream.ValueState[int64](s, "n")
+			return stream.Functions[int, [2]int]{Row: func(c *stream.Context[[2]int], _ *int) error {
+				*n.Ref(c)++
+				return nil
+			}}
+		})
+		stream.To(counts, "out", w.output)
+		g, err := j.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	r := w.start(t, w.config(2), graph())
+	r.until(t, "it had read", read(400))
+	if _, err := r.job.Stop(t.Context(), "s1", "", true); err != nil {
+		t.Fatal(err)
+	}
+	op, err := r.job.Operation(t.Context(), "s1")
+	if err != nil || op.Status != rest.Done {
+		t.Fatalf("the drain became %+v, %v", op, err)
+	}
+	if _, err := r.wait(t); err != nil {
+		t.Fatal(err)
+	}
+	cfg := w.config(2)
+	cfg.Storage, cfg.Restore.From = t.TempDir(), op.Path
+	if _, err := w.start(t, cfg, graph()).wait(t); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "was drained") {
+		t.Errorf("the start from the savepoint ended with %v", err)
+	}
+	if result, err := w.start(t, w.config(2), graph()).wait(t); err != nil || result.Outcome != job.Drained || !result.Already {
+		t.Errorf("run again, the drained job ended with %+v, %v", result, err)
+	}
+}
+
+func TestAnInterruptWhileTheJobBeginsEndsItBeforeItReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.input.Open(all)
+		cfg := w.config(1)
+		cfg.Storage = "mem://" + rand.Text()
+		interrupt := make(chan struct{})
+		opt := job.Options{Interrupt: interrupt, AtStep: func(s job.Step) {
+			if s != job.StepRestoring {
+				t.Errorf("step %s was reached", s)
+				return
+			}
+			close(interrupt)
+			synctest.Wait()
+		}}
+		result, err := job.Run(t.Context(), cfg, w.graph(t, "count"), opt)
+		if err != nil || result.Outcome != job.Interrupted || w.input.Read() > 0 {
+			t.Errorf("ended with %+v, %v, %d rows read", result, err, w.input.Read())
+		}
+	})
+}
+
+func TestAJobThatEndsLeavesOnlyWhatItRetains(t *testing.T) {
+	w := newWorld(t)
+	w.input.Open(400)
+	cfg := w.config(2)
+	cfg.Retained = 1
+	r := w.start(t, cfg, w.graph(t, "count"))
+	r.until(t, "checkpoints were complete", checkpoints(3))
+	w.input.Open(all)
+	result, err := r.wait(t)
+	if err != nil || result.Outcome != job.Completed {
+		t.Fatalf("ended with %+v, %v", result, err)
+	}
+	left, err := filepath.Glob(filepath.Join(cfg.Storage, cfg.Job, "chk-*"))
+	if err != nil || len(left) != 1 || "file://"+left[0] != result.LastCheckpoint {
+		t.Errorf("%v are there, %v; want %s alone", left, err, result.LastCheckpoint)
+	}
+}

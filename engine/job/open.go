@@ -48,7 +48,8 @@ func classified(err error) error {
 	case err == nil || fault.ClassOf(err) != fault.Unknown:
 		return err
 	case errors.As(err, &locked), errors.Is(err, storage.ErrPermission), errors.Is(err, storage.ErrFull),
-		errors.Is(err, storage.ErrUnsupported), errors.Is(err, storage.ErrInvalid):
+		errors.Is(err, storage.ErrUnsupported), errors.Is(err, storage.ErrInvalid),
+		errors.Is(err, storage.ErrNotFound): // of what is written, it is the bucket that is not there
 		return &fault.Error{Class: fault.Permanent, Err: err}
 	case storage.IsTransient(err), errors.Is(err, context.DeadlineExceeded):
 		return fault.AsTransient(err)
@@ -147,7 +148,7 @@ func (p *place) admit(ctx context.Context, cfg Config, head snapshot.Head, again
 }
 
 // preflight checks the job against the snapshot that it would go on from (P9).
-func (p *place) preflight(ctx context.Context, cfg Config, g *graph.Graph, head snapshot.Head, again bool) error {
+func (p *place) preflight(ctx context.Context, cfg Config, g *graph.Graph, head snapshot.Head, again bool) (err error) {
 	from := head.Snapshot
 	if again {
 		path, err := storage.InheritQuery(cfg.Restore.From, cfg.Storage)
@@ -158,7 +159,10 @@ func (p *place) preflight(ctx context.Context, cfg Config, g *graph.Graph, head 
 			return &fault.Error{Class: fault.Permanent, Place: "spec.restore.path (-s)", Err: err,
 				Remedy: "give the folder of a checkpoint (chk-<n>) or savepoint"}
 		}
-		defer from.Close()
+		defer func() { err = errors.Join(err, from.Close()) }()
+		if err := mayBegin(from.Metadata, g); err != nil {
+			return err
+		}
 	}
 	if from == nil {
 		return nil

@@ -33,14 +33,16 @@ func Run(ctx context.Context, cfg Config, g *Graph, opt Options) (result Result,
 		return Result{}, &fault.Error{Class: fault.Permanent, Err: err}
 	}
 	opt.setDefaults()
-	p, err := openPlace(ctx, cfg, opt.Random)
+	beginning, interrupted, cancel := untilInterrupt(ctx, opt.Interrupt)
+	defer cancel()
+	p, err := openPlace(beginning, cfg, opt.Random)
 	if err != nil {
-		return Result{}, err
+		return interrupted(err)
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	b, err := p.begin(ctx, cfg, g, allRewind(g), opt.AtStep)
+	b, err := p.begin(beginning, cfg, g, allRewind(g), opt.AtStep)
 	if err != nil {
-		return Result{}, err
+		return interrupted(err)
 	}
 	if b.chosen.Snapshot != nil {
 		defer func() { err = errors.Join(err, b.chosen.Snapshot.Close()) }()
@@ -54,12 +56,34 @@ func Run(ctx context.Context, cfg Config, g *Graph, opt Options) (result Result,
 		return Result{}, errors.Join(err, d.close())
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	if err := p.record(ctx, cfg, b); err != nil {
-		return Result{}, err
+	if err := p.record(beginning, cfg, b); err != nil {
+		return interrupted(err)
 	}
 	opt.Started(&Job{d})
 	return d.result(d.run(ctx))
 }
+
+// untilInterrupt returns a context that ends with an interrupt, for what is done before the coordinator is there to take
+// it: nothing has been read, so there is nothing to checkpoint. interrupted turns the error that this causes into the result.
+func untilInterrupt(ctx context.Context, interrupt <-chan struct{}) (beginning context.Context, interrupted func(error) (Result, error), cancel func()) {
+	beginning, cancelCause := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-interrupt:
+			cancelCause(errInterrupted)
+		case <-beginning.Done():
+		}
+	}()
+	interrupted = func(err error) (Result, error) {
+		if errors.Is(context.Cause(beginning), errInterrupted) {
+			return Result{Outcome: Interrupted}, nil
+		}
+		return Result{}, err
+	}
+	return beginning, interrupted, func() { cancelCause(nil) }
+}
+
+var errInterrupted = errors.New("interrupted before the job began")
 
 func (o *Options) setDefaults() {
 	if o.Logger == nil {

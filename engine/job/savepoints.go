@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/weirstream/weir/engine/internal/coordinator"
@@ -35,11 +36,10 @@ func (d *driver) probe(ctx context.Context, target string) error {
 	if err != nil {
 		return fmt.Errorf("open savepoint target %s: %w", target, err)
 	}
-	defer b.Close()
-	if err := storage.Probe(ctx, b); err != nil {
-		return fmt.Errorf("savepoint target: %w", err)
+	if err = storage.Probe(ctx, b); err != nil {
+		err = fmt.Errorf("savepoint target: %w", err)
 	}
-	return nil
+	return errors.Join(err, b.Close())
 }
 
 // export has no deadline of its own: a large savepoint takes long, and the request's deadline is the coordinator's.
@@ -61,6 +61,6 @@ func (d *driver) exportTo(ctx context.Context, e coordinator.Export) (string, er
 	if err != nil {
 		return "", fmt.Errorf("open savepoint target %s: %w", e.Target, err)
 	}
-	defer b.Close()
-	return snapshot.Export(ctx, from, b, e.ID)
+	path, err := snapshot.Export(ctx, from, b, e.ID)
+	return path, errors.Join(err, b.Close())
 }

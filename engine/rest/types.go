@@ -68,9 +68,8 @@ type Subtask struct {
 	Index      int   `json:"index"`
 	RecordsIn  int64 `json:"recordsIn"`
 	RecordsOut int64 `json:"recordsOut"`
-	// RecordsLate came too late for their window; RecordsIgnored could not be read, and the table says to ignore that.
-	RecordsLate    int64 `json:"recordsLate,omitempty"`
-	RecordsIgnored int64 `json:"recordsIgnored,omitempty"`
+	// RecordsLate came too late for their window.
+	RecordsLate int64 `json:"recordsLate,omitempty"`
 	// WatermarkMs is milliseconds since 1970; nil: there is none yet.
 	WatermarkMs *int64 `json:"watermarkMs,omitempty"`
 }

@@ -296,6 +296,7 @@ func (c *Coordinator) confirm(ck *checkpoint) {
 		c.chain.confirmed = ck.id
 	}
 	if ck.restored {
+		c.serve(ck.metadata) // what was asked for while only the commits of a job that is over were missing
 		return
 	}
 	c.chain.next = max(ck.started+c.cfg.Interval, c.now+c.cfg.MinPause)

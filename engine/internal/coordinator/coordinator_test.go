@@ -129,6 +129,24 @@ func TestTheLastCommitMayTakeLongerThanTheFinishDeadlineWhileItIsUnderWay(t *tes
 	}
 }
 
+func TestASourceThatIsUnboundedNowIsAskedForMore(t *testing.T) {
+	for kind, want := range map[string]bool{"bounded": false, "monitored": true} {
+		cfg := newScriptJob(t, "source s "+kind+" none\nsink out")
+		cfg.FirstCheckpoint = 2
+		cfg.Restored = &snapshot.Metadata{ID: 1, Operators: []snapshot.OperatorState{
+			{UID: "s", Enumerator: (&enumerator{seen: []byte("a"), done: true}).encode()},
+		}}
+		c, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := newScript(t, cfg, c).step(0, []string{"started"})
+		if got := strings.Contains(out, "Discover s"); got != want {
+			t.Errorf("%s: asked %v, want %v:\n%s", kind, got, want, out)
+		}
+	}
+}
+
 func TestMessagesThatNoSubtaskCouldSendFailTheExecution(t *testing.T) {
 	s0 := message.Subtask{Task: "s"}
 	reports := map[string]message.Report{

@@ -7,21 +7,22 @@ import (
 	"github.com/weirstream/weir/engine/internal/message"
 )
 
-// Event is something that has happened.
+// Event is something that has happened. Errors in events are classified by package fault (P13); a *snapshot.FencedError
+// in any of them ends the run as fenced.
 type Event interface{ event() }
 
-// Errors in events are classified by package fault (P13); a *snapshot.FencedError in any of them ends the run as fenced.
 type (
 	// Started is the first event, once.
 	Started struct{}
 	// Tick says that NextDeadline has come. One too many does no harm.
 	Tick struct{}
 
-	// Discovered and DiscoverFailed answer Discover.
+	// Discovered answers Discover.
 	Discovered struct {
 		Source    string
 		Discovery connector.Discovery
 	}
+	// DiscoverFailed says that a Discover has failed.
 	DiscoverFailed struct {
 		Source string
 		Err    error
@@ -35,30 +36,34 @@ type (
 	// TasksStopped answers CancelTasks: nothing of that execution is left, and no message of it follows.
 	TasksStopped struct{ Restart int64 }
 
-	// Published and PublishFailed answer Publish: Err is what snapshot.Chain.Publish returned.
-	Published     struct{ Checkpoint int64 }
+	// Published answers Publish; of PublishFailed, Err is what snapshot.Chain.Publish returned.
+	Published struct{ Checkpoint int64 }
+	// PublishFailed says that a Publish has failed.
 	PublishFailed struct {
 		Checkpoint int64
 		Err        error
 	}
-	// Committed and CommitFailed answer Commit. Committed means every committable of every sink.
-	Committed    struct{ Checkpoint int64 }
+	// Committed answers Commit. Committed means every committable of every sink.
+	Committed struct{ Checkpoint int64 }
+	// CommitFailed says that a Commit has failed.
 	CommitFailed struct {
 		Checkpoint int64
 		Err        error
 	}
-	// Exported and ExportFailed answer Export.
+	// Exported answers Export.
 	Exported struct {
 		ID    string
 		Path  string
 		Bytes int64
 	}
+	// ExportFailed says that an Export has failed.
 	ExportFailed struct {
 		ID  string
 		Err error
 	}
-	// TargetProbed and TargetProbeFailed answer ProbeTarget.
-	TargetProbed      struct{ ID string }
+	// TargetProbed answers ProbeTarget.
+	TargetProbed struct{ ID string }
+	// TargetProbeFailed says that a ProbeTarget has failed.
 	TargetProbeFailed struct {
 		ID  string
 		Err error

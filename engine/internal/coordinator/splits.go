@@ -97,7 +97,9 @@ func (s *source) restore(state *snapshot.OperatorState) error {
 	if err != nil {
 		return err
 	}
-	s.seen, s.done, s.discovered, s.nextSeq = e.seen, e.done, e.done, e.nextSeq
+	s.seen, s.nextSeq = e.seen, e.nextSeq
+	s.done = e.done && s.cfg.Bounded // a source that is unbounded now has more to find than it had
+	s.discovered = s.done
 	s.queue = e.queue
 	for _, b := range e.bounds {
 		s.bounds[b.chain] = b.maxTime

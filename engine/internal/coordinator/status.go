@@ -117,6 +117,6 @@ func (c *Coordinator) noteAborted(ck *checkpoint, reason error) {
 func (c *Coordinator) note(ck *checkpoint, state string, failure error) {
 	d := c.describe(ck)
 	d.State, d.Failure, d.Ended = state, failure, c.now
-	list := append(c.status.checkpoints, d)
-	c.status.checkpoints = list[max(len(list)-keptCheckpoints, 0):]
+	c.status.checkpoints = append(c.status.checkpoints, d)
+	c.status.checkpoints = c.status.checkpoints[max(len(c.status.checkpoints)-keptCheckpoints, 0):]
 }
