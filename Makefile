@@ -7,7 +7,7 @@ SHELL       := bash
 MAKEFLAGS   += --no-builtin-rules
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -X main.version=$(VERSION)
+LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # The version comes from git above; the toolchain's own stamping fails in a checkout that belongs to another user.
 export GOFLAGS := -buildvcs=false $(GOFLAGS)

@@ -207,6 +207,7 @@ func (c testContext) Table(d state.Descriptor) (state.Table, error) {
 	return c.n.table, err
 }
 func (c testContext) RestoredWatermark(uint64) int64 { return c.n.h.restored }
+func (c testContext) MaxRestoredWatermark() int64    { return c.n.h.restored }
 func (c testContext) Late(n int)                     { c.n.late += n }
 
 // Emit hands a batch to the consumers: as it is inside a task, copied over a keyed edge.

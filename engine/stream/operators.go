@@ -1,10 +1,9 @@
 package stream
 
 import (
-	"github.com/zeebo/xxh3"
-
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/state"
 )
 
 // timeOp sets the event time of each row.
@@ -88,12 +87,10 @@ type keyOp[T any] struct {
 }
 
 func (o *keyOp[T]) Process(_ int, b *batch.Batch, out operator.Output) error {
-	keys, hash := o.out.Keys, o.out.Hash[:0]
+	keys := o.out.Keys
 	keys.Reset()
 	o.encode(&keys, b.Data.(*batch.Rows[T]).V)
-	for i := range keys.Len() {
-		hash = append(hash, xxh3.Hash(keys.At(i)))
-	}
+	hash := state.HashKeys(o.out.Hash, &keys)
 	o.out = batch.Batch{Data: b.Data, Time: b.Time, Mark: b.Mark, Window: b.Window, Kind: b.Kind, Keys: keys, Hash: hash}
 	return out.Emit(&o.out)
 }

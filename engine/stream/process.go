@@ -17,12 +17,19 @@ import (
 // Setup is where a process function declares its state, before any row.
 type Setup struct {
 	descriptors []state.Descriptor
+	cells       []*cells // by state
 	errs        []error
 	timers      bool
 }
 
+// cells are those of one state for the rows of the batch that a subtask is working on.
+type cells struct {
+	of  [][]byte // by row
+	row *int     // the current one
+}
+
 // Value is one value of type V for each key. A key that was never written has the zero value.
-type Value[V any] struct{ index int }
+type Value[V any] struct{ cells *cells }
 
 // ValueState declares a value state. V must have a fixed size and hold no pointers, strings or slices: it is laid over
 // the bytes of the state, and into snapshots goes as it is in memory (little endian).
@@ -35,14 +42,18 @@ func ValueState[V any](s *Setup, name string) Value[V] {
 	s.descriptors = append(s.descriptors, state.Descriptor{
 		Name: name, Kind: state.Value, Key: []string{"key BYTES"}, Value: []string{layout}, CellBytes: int(t.Size()),
 	})
-	return Value[V]{len(s.descriptors) - 1}
+	c := &cells{}
+	s.cells = append(s.cells, c)
+	return Value[V]{c}
 }
 
 // Ref returns the current key's value, to be read and changed in place until the function returns.
-func (v Value[V]) Ref(c Current) *V { return (*V)(unsafe.Pointer(unsafe.SliceData(c.cell(v.index)))) }
+func (v Value[V]) Ref(Current) *V {
+	return (*V)(unsafe.Pointer(unsafe.SliceData(v.cells.of[*v.cells.row])))
+}
 
-// Current is the key that a function is being called for.
-type Current interface{ cell(index int) []byte }
+// Current is the key that a function is being called for: only within such a call is there a value to refer to.
+type Current interface{ current() }
 
 // Context is what a process function works with; it is valid during the call.
 type Context[O any] struct {
@@ -51,7 +62,7 @@ type Context[O any] struct {
 	at  []int64
 }
 
-func (c *Context[O]) cell(index int) []byte { return c.op.cells[index][c.op.row] }
+func (c *Context[O]) current() {}
 
 // Key returns the current key's encoding.
 func (c *Context[O]) Key() []byte { return c.op.key() }
@@ -97,7 +108,10 @@ func Process[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) Function
 		Operator: func() (operator.Operator, error) {
 			setup := &Setup{}
 			f := build(setup)
-			op := &processOp{states: setup.descriptors, hasTimers: f.OnTimer != nil}
+			op := &processOp{states: setup.descriptors, cells: setup.cells, hasTimers: f.OnTimer != nil}
+			for _, c := range op.cells {
+				c.row = &op.row
+			}
 			c := &Context[O]{op: op}
 			op.call = typedCalls[T, O]{c: c, f: f}
 			return op, nil
@@ -190,7 +204,7 @@ type processOp struct {
 
 	tables []state.Table
 	timers state.Table
-	cells  [][][]byte // by state and row
+	cells  []*cells // by state
 
 	in     *batch.Batch
 	row    int
@@ -207,7 +221,6 @@ type processOp struct {
 
 func (o *processOp) Open(ctx operator.Context) (err error) {
 	o.tables = make([]state.Table, len(o.states))
-	o.cells = make([][][]byte, len(o.states))
 	for i, d := range o.states {
 		if o.tables[i], err = ctx.Table(d); err != nil {
 			return err
@@ -230,16 +243,16 @@ func (o *processOp) Process(_ int, b *batch.Batch, out operator.Output) error {
 // run resolves the rows of b prefix by prefix and calls f for each.
 func (o *processOp) run(b *batch.Batch, f func(from, end int) error) error {
 	n := len(b.Hash)
-	for i := range o.cells {
-		if len(o.cells[i]) < n {
-			o.cells[i] = make([][]byte, max(n, batch.TargetRows))
+	for _, c := range o.cells {
+		if len(c.of) < n {
+			c.of = make([][]byte, max(n, batch.TargetRows))
 		}
 	}
 	o.in = b
 	for from := 0; from < n; {
 		end := n
 		for i, t := range o.tables {
-			end = min(end, t.Resolve(b, from, o.cells[i]))
+			end = min(end, t.Resolve(b, from, o.cells[i].of))
 		}
 		if err := f(from, end); err != nil {
 			return err

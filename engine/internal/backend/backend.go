@@ -42,6 +42,8 @@ type Backend interface {
 	// RestoredWatermark is the watermark that was acted on before the restore in the key group of a hash;
 	// snapshot.NoTime: none.
 	RestoredWatermark(hash uint64) int64
+	// MaxRestoredWatermark is the highest of these over the key groups of the scope.
+	MaxRestoredWatermark() int64
 	// Freeze fixes the state as it is now. Several frozen versions may be alive.
 	Freeze() Frozen
 	// Close gives up the state. Frozen versions stay valid until they are released.

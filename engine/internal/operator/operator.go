@@ -40,6 +40,9 @@ type Context interface {
 	// RestoredWatermark is the lowest watermark that the operator had acted on in any of the restored key groups that
 	// hold state for the hash, math.MinInt64 for new state (P4): what it had fired must not fire again.
 	RestoredWatermark(hash uint64) int64
+	// MaxRestoredWatermark is the highest that RestoredWatermark returns for any hash: what lies beyond it needs no look-up
+	// for each row.
+	MaxRestoredWatermark() int64
 	// Late counts a record that was dropped because it came too late.
 	Late(records int)
 }

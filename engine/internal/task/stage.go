@@ -192,5 +192,13 @@ func (c *operatorContext) RestoredWatermark(hash uint64) int64 {
 	return c.stage.backend.RestoredWatermark(hash)
 }
 
+// MaxRestoredWatermark is the highest that the operator had acted on in any of its key groups.
+func (c *operatorContext) MaxRestoredWatermark() int64 {
+	if c.stage.backend == nil {
+		return snapshot.NoTime
+	}
+	return c.stage.backend.MaxRestoredWatermark()
+}
+
 // Late counts rows that came too late.
 func (c *operatorContext) Late(records int) { c.stage.metrics.late.Add(int64(records)) }

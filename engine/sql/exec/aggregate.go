@@ -48,6 +48,8 @@ type aggregate struct {
 	accumulators []accumulator
 	// watermark is the highest one acted on; nextEnd is at most the end of the first window that holds a cell.
 	watermark, nextEnd int64
+	// restored is the highest watermark that was acted on before a restore, in any key group.
+	restored int64
 
 	cells [][]byte
 	kept  *batch.Batch // rows that are not late, of a batch that has late ones
@@ -69,7 +71,7 @@ func (a *aggregate) Open(ctx operator.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the state of the window aggregate: %w", err)
 	}
-	a.table = t
+	a.table, a.restored = t, ctx.MaxRestoredWatermark()
 	a.lookAhead()
 	return nil
 }
@@ -86,12 +88,18 @@ func (a *aggregate) lookAhead() {
 }
 
 func (a *aggregate) Process(_ int, b *batch.Batch, _ operator.Output) error {
-	b = a.dropLate(b)
-	n := b.Len()
-	if n == 0 {
+	if b.Len() == 0 {
 		return nil
 	}
-	a.nextEnd = min(a.nextEnd, a.spec.Window.End(slices.Min(b.Window)))
+	earliest := slices.Min(b.Window)
+	if a.spec.Window.Over(earliest, max(a.watermark, a.restored)) { // else no row can be late
+		if b = a.dropLate(b); b.Len() == 0 {
+			return nil
+		}
+		earliest = slices.Min(b.Window)
+	}
+	n := b.Len()
+	a.nextEnd = min(a.nextEnd, a.spec.Window.End(earliest))
 	cols := columnsOf(b).Cols
 	a.cells = grow(a.cells, n)
 	for from := 0; from < n; {

@@ -66,20 +66,18 @@ func (a *assign) Process(_ int, b *batch.Batch, out operator.Output) error {
 	if len(b.Time) != b.Len() {
 		panic("rows without event time reached a window")
 	}
-	a.sel, a.starts = a.sel[:0], a.starts[:0]
 	marks := b.Mark
 	if a.spec.KeepLate {
 		marks = nil
 	}
 	if a.spec.Window.Tumbling() {
-		late := a.tumble(b.Time, marks)
-		a.count(late)
-		return a.emit(b, out, late == 0)
+		return a.tumble(b, marks, out)
 	}
+	a.sel, a.starts = a.sel[:0], a.starts[:0]
 	if err := a.hop(b, marks, out); err != nil {
 		return err
 	}
-	return a.emit(b, out, false)
+	return a.emit(b, len(a.sel), false, out)
 }
 
 func (a *assign) count(late int) {
@@ -88,22 +86,39 @@ func (a *assign) count(late int) {
 	}
 }
 
-// tumble selects the rows that are not late, with their windows, and returns how many are.
-func (a *assign) tumble(times, marks []int64) (late int) {
-	w := a.spec.Window
+// tumble hands on the rows that are not late, with their windows.
+func (a *assign) tumble(b *batch.Batch, marks []int64, out operator.Output) error {
+	w, n := a.spec.Window, len(b.Time)
+	a.starts = grow(a.starts, n)
+	starts := a.starts
 	start := int64(math.MaxInt64) // of the last row's window: the next row is often in the same, which spares a division
-	for i, t := range times {
+	for i, t := range b.Time {
 		if t < start || t >= start+w.SizeMS {
 			start = w.Last(t)
 		}
-		if len(marks) > 0 && w.Over(start, marks[i]) {
-			late++
-			continue
-		}
-		a.starts = append(a.starts, start)
-		a.sel = append(a.sel, int32(i))
+		starts[i] = start
 	}
-	return late
+	late := 0
+	if len(marks) > 0 {
+		for i, mark := range marks[:n] {
+			if w.Over(starts[i], mark) {
+				late++
+			}
+		}
+	}
+	if late == 0 {
+		return a.emit(b, n, true, out)
+	}
+	a.count(late)
+	a.sel = a.sel[:0]
+	for i, mark := range marks {
+		if !w.Over(starts[i], mark) {
+			starts[len(a.sel)] = starts[i]
+			a.sel = append(a.sel, int32(i))
+		}
+	}
+	a.starts = starts[:len(a.sel)]
+	return a.emit(b, len(a.sel), false, out)
 }
 
 // hop selects each row once for each of its windows. It hands rows on in between: what multiplies must stay bounded.
@@ -123,7 +138,7 @@ func (a *assign) hop(b *batch.Batch, marks []int64, out operator.Output) error {
 			a.sel = append(a.sel, int32(i))
 		}
 		if len(a.sel) >= 4*batch.TargetRows {
-			if err := a.emit(b, out, false); err != nil {
+			if err := a.emit(b, len(a.sel), false, out); err != nil {
 				return err
 			}
 		}
@@ -132,9 +147,8 @@ func (a *assign) hop(b *batch.Batch, marks []int64, out operator.Output) error {
 	return nil
 }
 
-// emit hands on the rows selected so far; whole says that they are all rows, once each.
-func (a *assign) emit(b *batch.Batch, out operator.Output, whole bool) error {
-	n := len(a.sel)
+// emit hands on the n rows that have windows: all rows, once each, if whole is set, else those selected so far.
+func (a *assign) emit(b *batch.Batch, n int, whole bool, out operator.Output) error {
 	if n == 0 {
 		return nil
 	}

@@ -84,11 +84,60 @@ func TestTheShortWayToEncodeAKeyWritesTheSame(t *testing.T) {
 	for range 2 { // the second time into memory that is in use
 		encodeWords(&short, v.V)
 		for i := range v.V {
-			if want := appendKey(nil, v, i); !bytes.Equal(short.At(i), want) {
+			if want := appendValue(nil, v, i); !bytes.Equal(short.At(i), want) {
 				t.Errorf("%d: %x, want %x", v.V[i], short.At(i), want)
 			}
 		}
 	}
+}
+
+func TestAKeyOfOneColumnOfFixedWidthIsTheValueAlone(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		column batch.Vector
+		want   []string // in hexadecimal digits
+	}{
+		{"BIGINT", fixedOf[int64](int64(258), nil, int64(-1)), []string{"0000000000000102", "", "ffffffffffffffff"}},
+		{"BIGINT without NULLs", fixedOf[int64](int64(258), int64(0)), []string{"0000000000000102", "0000000000000000"}},
+		{"INT", fixedOf[int32](nil, int32(7)), []string{"", "00000007"}},
+		{"BOOLEAN", fixedOf[bool](true, nil, false), []string{"01", "", "00"}},
+		{"DOUBLE", fixedOf[float64](1.0, nil), []string{"3ff0000000000000", ""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var keys batch.Bytes
+			by := &keyBy{keys: []batch.Vector{c.column}}
+			by.encode(&keys, c.column.Len())
+			for i, want := range c.want {
+				if got := fmt.Sprintf("%x", keys.At(i)); got != want {
+					t.Errorf("row %d: %s, want %s", i, got, want)
+				}
+				back := []batch.Vector{batch.NewVector(typeOf(c.column))}
+				if err := decodeKey(keys.At(i), back); err != nil {
+					t.Fatal(err)
+				}
+				if back[0].Null(0) != c.column.Null(i) || !bytes.Equal(appendKey(nil, back[0], 0), appendKey(nil, c.column, i)) {
+					t.Errorf("row %d is read back as another value", i)
+				}
+			}
+		})
+	}
+	for _, n := range []int{7, 9} {
+		if decodeKey(make([]byte, n), []batch.Vector{batch.NewVector(batch.BigInt)}) == nil {
+			t.Errorf("a key of %d bytes is accepted for a BIGINT", n)
+		}
+	}
+}
+
+func typeOf(v batch.Vector) batch.Type {
+	switch v.(type) {
+	case *batch.Fixed[int64]:
+		return batch.BigInt
+	case *batch.Fixed[int32]:
+		return batch.Int
+	case *batch.Fixed[float64]:
+		return batch.Double
+	}
+	return batch.Boolean
 }
 
 func TestZerosAndNaNsAreOneGroup(t *testing.T) {
@@ -194,6 +243,7 @@ func (c *lateCounter) Table(state.Descriptor) (state.Table, error) {
 	return nil, fmt.Errorf("no state here")
 }
 func (c *lateCounter) RestoredWatermark(uint64) int64 { return math.MinInt64 }
+func (c *lateCounter) MaxRestoredWatermark() int64    { return math.MinInt64 }
 func (c *lateCounter) Late(n int)                     { c.late += n }
 
 // collect remembers what is emitted.

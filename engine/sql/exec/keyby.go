@@ -3,10 +3,9 @@ package exec
 import (
 	"encoding/binary"
 
-	"github.com/zeebo/xxh3"
-
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/state"
 )
 
 // KeyBySpec describes how rows are keyed.
@@ -38,10 +37,7 @@ func (k *keyBy) Process(_ int, b *batch.Batch, out operator.Output) error {
 	}
 	o := &k.view.out
 	k.encode(&o.Keys, in.N)
-	o.Hash = grow(o.Hash, in.N)
-	for i := range o.Hash {
-		o.Hash[i] = xxh3.Hash(o.Keys.At(i))
-	}
+	o.Hash = state.HashKeys(o.Hash, &o.Keys)
 	for i, c := range k.spec.Out {
 		k.view.alias(i, in.Cols[c])
 	}
@@ -53,11 +49,9 @@ func (k *keyBy) Process(_ int, b *batch.Batch, out operator.Output) error {
 // encode writes the keys of n rows.
 func (k *keyBy) encode(keys *batch.Bytes, n int) {
 	keys.Reset()
-	if len(k.keys) == 1 {
-		if v, ok := k.keys[0].(*batch.Fixed[int64]); ok && len(v.Nulls) == 0 {
-			encodeWords(keys, v.V)
-			return
-		}
+	if alone(k.keys) {
+		encodeAlone(keys, k.keys[0])
+		return
 	}
 	for i := range n {
 		for _, v := range k.keys {
@@ -67,15 +61,28 @@ func (k *keyBy) encode(keys *batch.Bytes, n int) {
 	}
 }
 
-// encodeWords does what appendKey does for the commonest key, one column of BIGINT without NULLs, in a third of the time.
+// encodeAlone writes keys of one column of fixed width.
+func encodeAlone(keys *batch.Bytes, v batch.Vector) {
+	if v, ok := v.(*batch.Fixed[int64]); ok && len(v.Nulls) == 0 {
+		encodeWords(keys, v.V)
+		return
+	}
+	for i := range v.Len() {
+		if !v.Null(i) {
+			keys.Buf = appendValue(keys.Buf, v, i)
+		}
+		keys.Seal()
+	}
+}
+
+// encodeWords is encodeAlone for the commonest key, BIGINT without NULLs, in a third of the time.
 func encodeWords(keys *batch.Bytes, values []int64) {
-	const width = 1 + 8
+	const width = 8
 	keys.Buf, keys.Off = grow(keys.Buf, width*len(values)), grow(keys.Off, len(values)+1)
 	keys.Off[0] = 0
+	buf, off := keys.Buf, keys.Off[1:]
 	for i, v := range values {
-		at := width * i
-		keys.Buf[at] = 1
-		binary.BigEndian.PutUint64(keys.Buf[at+1:], uint64(v))
-		keys.Off[i+1] = uint32(at + width)
+		binary.BigEndian.PutUint64(buf[width*i:width*i+width], uint64(v))
+		off[i] = uint32(width*i + width)
 	}
 }

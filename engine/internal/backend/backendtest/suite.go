@@ -364,6 +364,9 @@ func watermarks(t *testing.T, factory backend.Factory) {
 				t.Errorf("hash %x: restored watermark %d, want %d", h, got, want[i])
 			}
 		}
+		if got := b.MaxRestoredWatermark(); got != slices.Max(want) {
+			t.Errorf("the highest restored watermark is %d, want %d", got, slices.Max(want))
+		}
 	}
 	check(b, 100, 200)
 	b.ActOn(150)

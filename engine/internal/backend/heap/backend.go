@@ -83,6 +83,9 @@ func (b *Backend) RestoredWatermark(hash uint64) int64 {
 	return b.restored[state.KeyGroup(hash, b.scope.MaxParallelism)-b.scope.FirstGroup]
 }
 
+// MaxRestoredWatermark is the highest watermark acted on before the restore.
+func (b *Backend) MaxRestoredWatermark() int64 { return slices.Max(b.restored) }
+
 // Close gives up the state.
 func (b *Backend) Close() error {
 	b.tables = nil

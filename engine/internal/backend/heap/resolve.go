@@ -8,76 +8,108 @@ import (
 	"github.com/weirstream/weir/engine/state"
 )
 
-const (
-	// ahead is for how many rows memory is touched before it is used.
-	ahead = 32
-	// touchFrom is the number of cells from which on that pays: when they do not fit into the caches near the core.
-	touchFrom = 32 << 10
-)
+// ahead is for how many rows the first slots are read before any is looked at. These reads do not depend on each other,
+// so that the cache misses overlap, which those of the probes, each with a branch behind it that nobody can predict,
+// hardly do. Measured with 1 M keys: half the time per row.
+const ahead = 32
+
+// place is where the probe of a row begins.
+type place struct {
+	slot  unsafe.Pointer // nil: the row's window is not the recent one of its group
+	first uint64         // the slot's first word
+	width uintptr        // bytes of the slot
+}
 
 // Resolve finds or inserts the cells of a prefix of the rows. It ends before a row that makes cells move, which may be
 // ones that it has handed out.
 func (t *table) Resolve(b *batch.Batch, from int, cells [][]byte) int {
-	if t.n < touchFrom {
-		return t.resolve(b, from, from, len(b.Hash), cells)
+	n := len(b.Hash)
+	if from >= n {
+		return n
 	}
-	for begin := from; begin < len(b.Hash); begin += ahead {
-		end := min(begin+ahead, len(b.Hash))
-		t.touch(b.Hash[begin:end])
-		if to := t.resolve(b, from, begin, end, cells); to < end {
+	size := t.descriptor.CellBytes
+	cells[from] = unsafe.Slice((*byte)(t.find(b, from, false)), size) // the only one that may move cells
+	for begin := from + 1; begin < n; begin += ahead {
+		end := min(begin+ahead, n)
+		if to := t.resolve(b, begin, end, cells); to < end {
 			return to
 		}
 	}
-	return len(b.Hash)
+	return n
 }
 
-// touch reads the first slot of each row's probe. These reads do not depend on each other, so that the cache misses
-// overlap, which those of the probes, each with a branch behind it that nobody can predict, hardly do. Measured with 1 M
-// keys: half the time per row.
-func (t *table) touch(hashes []uint64) {
-	touched := uint64(0)
-	for _, hash := range hashes {
-		r := &t.current[state.KeyGroup(hash, t.maxParallelism)-t.first]
-		if r.words != nil {
-			touched ^= *(*uint64)(unsafe.Add(r.words, uintptr(hash&r.mask)*r.width))
+// resolve finds or inserts the cells of the rows begin to end, at most ahead of them, and moves none. It returns the index
+// of the first that it did not, or end. Nothing that moves cells means that places stay valid.
+func (t *table) resolve(b *batch.Batch, begin, end int, cells [][]byte) int {
+	var places [ahead]place
+	current, first, groups := t.current, t.first, t.maxParallelism
+	hashes := b.Hash[begin:end]
+	for k, hash := range hashes {
+		r := &current[state.KeyGroup(hash, groups)-first]
+		p := &places[k%ahead]
+		if r.words == nil || t.windowed && r.window != b.Window[begin+k] {
+			p.slot = nil
+			continue
 		}
+		p.slot, p.width = unsafe.Add(r.words, uintptr(hash&r.mask)*r.width), r.width
+		p.first = *(*uint64)(p.slot)
 	}
-	t.touched = touched
-}
 
-// resolve finds or inserts the cells of the rows begin to end, of a call that began with row from. It returns the index
-// of the first that it did not, or end.
-func (t *table) resolve(b *batch.Batch, from, begin, end int, cells [][]byte) int {
-	size, window := t.descriptor.CellBytes, int64(0)
+	size := t.descriptor.CellBytes
 	narrow := uintptr(narrowWords+t.cellWords) * 8
-	keys, offsets := b.Keys.Buf, b.Keys.Off
-	for i := begin; i < end; i++ {
-		hash := b.Hash[i]
-		if t.windowed {
-			window = b.Window[i]
-		}
-		g := state.KeyGroup(hash, t.maxParallelism) - t.first
-		r := &t.current[g]
-		if (r.words == nil || r.window != window) && !t.prepare(g, window, i > from) {
-			return i
-		}
-		key := keys[offsets[i]:offsets[i+1]]
+	keys, from, ends := b.Keys.Buf, b.Keys.Off[begin], b.Keys.Off[begin+1:end+1]
+	out := cells[begin:end]
+	for k := range hashes {
+		p := &places[k%ahead]
+		key := keys[from:ends[k]]
+		from = ends[k]
 		var cell unsafe.Pointer
 		switch {
-		case r.width == narrow && len(key) == 8:
-			cell = probeNarrow(r, hash, ^binary.LittleEndian.Uint64(key))
-		case r.width != narrow && len(key) <= inlineMax:
-			first, last := pack(key)
-			cell = probeWide(r, hash, first, last)
-		}
-		if cell == nil {
-			if cell = t.insert(g, hash, key, i > from); cell == nil {
-				return i
+		case p.slot == nil:
+		case p.width == narrow && len(key) == 8:
+			if word := ^binary.LittleEndian.Uint64(key); word == p.first && word != 0 {
+				cell = unsafe.Add(p.slot, 8*narrowWords)
+			}
+		case p.width != narrow && len(key) <= inlineMax:
+			if first, last := pack(key); first == p.first && last == *(*uint64)(unsafe.Add(p.slot, 8)) {
+				cell = unsafe.Add(p.slot, 8*wideWords)
 			}
 		}
-		cells[i] = unsafe.Slice((*byte)(cell), size)
+		if cell == nil {
+			if cell = t.find(b, begin+k, true); cell == nil {
+				return begin + k
+			}
+		}
+		out[k] = unsafe.Slice((*byte)(cell), size)
 	}
 	return end
+}
+
+// find finds or inserts the cell of a row. With held set it does not if that would move cells, and returns nil.
+func (t *table) find(b *batch.Batch, i int, held bool) unsafe.Pointer {
+	hash, window := b.Hash[i], int64(0)
+	if t.windowed {
+		window = b.Window[i]
+	}
+	g := state.KeyGroup(hash, t.maxParallelism) - t.first
+	r := &t.current[g]
+	if (r.words == nil || r.window != window) && !t.prepare(g, window, held) {
+		return nil
+	}
+	key := b.Keys.At(i)
+	narrow := uintptr(narrowWords+t.cellWords) * 8
+	var cell unsafe.Pointer
+	switch {
+	case r.width == narrow && len(key) == 8:
+		cell = probeNarrow(r, hash, ^binary.LittleEndian.Uint64(key))
+	case r.width != narrow && len(key) <= inlineMax:
+		first, last := pack(key)
+		cell = probeWide(r, hash, first, last)
+	}
+	if cell == nil {
+		cell = t.insert(g, hash, key, held)
+	}
+	return cell
 }
 
 // probeNarrow and probeWide return the cell of a short key in recent slots, or nil. They are find without checks of
