@@ -16,9 +16,10 @@ import (
 // runJob plans a job's SQL and runs it in this process.
 func runJob(ctx context.Context, j *manifest.Job, o runOptions) (job.Result, error) {
 	connectors := registry.New(registry.Environment{Stdout: o.stdout, Stderr: o.stderr, Log: o.logger, Now: time.Now})
-	graph, err := sql.Compile(j.SQL.Text, j.SQL.Source(), connectors)
+	begin := j.SQL.Place(1, 1)
+	graph, err := sql.Compiler{File: begin.Source, Line: begin.Line, Column: begin.Column, Connectors: connectors}.Compile(j.SQL.Text)
 	if err != nil {
-		return job.Result{}, textError(j.SQL, err)
+		return job.Result{}, wrongText(err)
 	}
 	config := j.Config
 	if config.Owner, err = os.Hostname(); err != nil {
@@ -33,11 +34,11 @@ func runJob(ctx context.Context, j *manifest.Job, o runOptions) (job.Result, err
 	})
 }
 
-// textError names the place of an error in the file that the SQL stands in.
-func textError(text manifest.Text, err error) error {
+// wrongText makes what is wrong with the SQL what is wrong with the manifest.
+func wrongText(err error) error {
 	var e *sql.Error
 	if !errors.As(err, &e) {
 		return err
 	}
-	return &manifest.Error{Place: text.Place(e.Line, e.Column), Msg: e.Msg, Remedy: e.Remedy}
+	return &manifest.Error{Place: manifest.Place{Source: e.File, Line: e.Line, Column: e.Column}, Msg: e.Msg, Remedy: e.Remedy}
 }

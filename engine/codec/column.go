@@ -120,14 +120,18 @@ func (c *Column) AppendText(text []byte, layout sqltime.Layout) error {
 		var v int64
 		if v, ok = ParseInt(text); ok {
 			if ok = v == int64(int32(v)); !ok {
-				return c.outOfRange()
+				return c.OutOfRange()
 			}
 			c.Ints.Append(int32(v))
+		} else if isInteger(text) {
+			return c.OutOfRange()
 		}
 	case batch.BigInt:
 		var v int64
 		if v, ok = ParseInt(text); ok {
 			c.Longs.Append(v)
+		} else if isInteger(text) {
+			return c.OutOfRange()
 		}
 	case batch.Double:
 		var v float64
@@ -151,8 +155,6 @@ func (c *Column) AppendText(text []byte, layout sqltime.Layout) error {
 	return nil
 }
 
-func (c *Column) outOfRange() error { return fmt.Errorf("the number does not fit %v", c.Type) }
-
 // Mismatch is the error for a text that is no value of the column.
 func (c *Column) Mismatch() error {
 	switch c.Type {
@@ -161,8 +163,14 @@ func (c *Column) Mismatch() error {
 	case batch.Timestamp:
 		return fmt.Errorf("it is not a %v in the expected layout", c.Type)
 	}
+	if c.Type == batch.Int {
+		return fmt.Errorf("it is not an %v", c.Type)
+	}
 	return fmt.Errorf("it is not a %v", c.Type)
 }
+
+// OutOfRange is the error for a number that is too large for the column.
+func (c *Column) OutOfRange() error { return fmt.Errorf("the number does not fit %v", c.Type) }
 
 // AppendNumber adds a number to an INT or BIGINT column; a fraction is dropped, as Flink does. A DOUBLE takes it as it is.
 func (c *Column) AppendNumber(v float64) error {
@@ -175,14 +183,14 @@ func (c *Column) AppendNumber(v float64) error {
 			c.Ints.Append(int32(v))
 			return nil
 		}
-		return c.outOfRange()
+		return c.OutOfRange()
 	case batch.BigInt:
 		// 2^63 is a float64, and the first number that does not fit.
 		if v = math.Trunc(v); v >= -(1<<63) && v < 1<<63 {
 			c.Longs.Append(int64(v))
 			return nil
 		}
-		return c.outOfRange()
+		return c.OutOfRange()
 	}
 	return c.Mismatch()
 }
@@ -192,7 +200,7 @@ func (c *Column) AppendInteger(v int64) error {
 	switch c.Type {
 	case batch.Int:
 		if v != int64(int32(v)) {
-			return c.outOfRange()
+			return c.OutOfRange()
 		}
 		c.Ints.Append(int32(v))
 	case batch.BigInt:
@@ -241,6 +249,19 @@ func ParseInt(text []byte) (v int64, ok bool) {
 		v = -v
 	}
 	return v, true
+}
+
+// isInteger says whether a text is a decimal integer of any length.
+func isInteger(text []byte) bool {
+	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
+		text = text[1:]
+	}
+	for _, d := range text {
+		if d < '0' || d > '9' {
+			return false
+		}
+	}
+	return len(text) > 0
 }
 
 // ParseDouble reads what strconv.ParseFloat does but for hexadecimal numbers and underscores; "NaN", "Infinity" and

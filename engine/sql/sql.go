@@ -50,9 +50,11 @@ func (e *Error) Unwrap() error {
 
 // Compiler compiles scripts.
 type Compiler struct {
-	// File is the name of the script in errors.
-	File       string
-	Connectors Connectors
+	// File is the name of the file that the script stands in, for errors.
+	File string
+	// Line and Column are where in the file the script begins, and Column where all its lines do; 0: the script is the file.
+	Line, Column int
+	Connectors   Connectors
 	// Secret returns the value of a reference ${secret:name/key}, given as "name/key"; nil: there are no secrets here.
 	Secret func(ref string) (string, error)
 }
@@ -80,7 +82,7 @@ func (c Compiler) Compile(text string) (*graph.Graph, error) {
 
 // Plan reads and binds a script without opening any connector: all that can be said of it before it runs.
 func (c Compiler) Plan(text string) (*plan.Plan, error) {
-	script, err := parser.Parse(text)
+	script, err := parser.ParseFrom(text, parser.Pos{Line: max(c.Line, 1), Column: max(c.Column, 1)})
 	if err != nil {
 		return nil, c.place(err)
 	}

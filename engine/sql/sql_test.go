@@ -308,6 +308,27 @@ func TestErrorsOfTheDataArePermanentAndSayWhere(t *testing.T) {
 	}
 }
 
+func TestPlacesAreThoseOfTheFileThatTheScriptStandsIn(t *testing.T) {
+	compiler := Compiler{File: "job.yaml", Line: 7, Column: 5, Connectors: &testConnectors{}}
+	const tables = "CREATE TABLE t (k INT) WITH ('connector' = 'test');\nCREATE TABLE o (k INT) WITH ('connector' = 'test');\n"
+	for text, want := range map[string]string{
+		"?":                                      "job.yaml:7:5: unexpected character '?'",
+		tables + "INSERT INTO o SELECT j FROM t": "job.yaml:9:26: there is no column j; the columns are k",
+	} {
+		if _, err := compiler.Compile(text); err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+	g, err := compiler.Compile(tables + "INSERT INTO o SELECT\n1 / k FROM t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "job.yaml:10:7: division by zero; guard it: write NULLIF(b, 0) for the divisor, or CASE WHEN b <> 0 THEN ... END"
+	if err := newHarness(t, g).open(nil).feed("t", 1, []string{"0"}); err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
 func TestSecretsAreResolvedAndNeverShown(t *testing.T) {
 	script := `
 	CREATE TABLE t (k INT) WITH ('connector' = 'test', 'password' = '${secret:login/password}');

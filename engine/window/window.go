@@ -21,6 +21,9 @@ func Tumble(sizeMS, offsetMS int64) Assigner { return Assigner{sizeMS, sizeMS, o
 // Hop returns windows that overlap: one starts every slide.
 func Hop(slideMS, sizeMS, offsetMS int64) Assigner { return Assigner{sizeMS, slideMS, offsetMS} }
 
+// maxOverlap is how many windows may hold one moment: every record is worth as many.
+const maxOverlap = 100_000
+
 // Check says what is wrong with the sizes. As in Flink, the size of hopping windows is a multiple of the slide.
 func (a Assigner) Check() error {
 	switch {
@@ -28,6 +31,8 @@ func (a Assigner) Check() error {
 		return fmt.Errorf("the size of a window must be positive, not %s", Span(a.SizeMS))
 	case a.SlideMS <= 0:
 		return fmt.Errorf("the slide of a window must be positive, not %s", Span(a.SlideMS))
+	case a.SizeMS/a.SlideMS > maxOverlap:
+		return fmt.Errorf("a slide of %s puts each row into %d windows of %s; at most %d are possible", Span(a.SlideMS), a.SizeMS/a.SlideMS, Span(a.SizeMS), maxOverlap)
 	case a.SizeMS%a.SlideMS != 0:
 		return fmt.Errorf("the size of a hopping window (%s) must be a multiple of its slide (%s)", Span(a.SizeMS), Span(a.SlideMS))
 	}

@@ -68,13 +68,16 @@ func TestSizesThatMakeNoWindowsAreRefused(t *testing.T) {
 		{Tumble(0, 0), "the size of a window must be positive, not 0 ms"},
 		{Hop(-minute, minute, 0), "the slide of a window must be positive, not -1 min"},
 		{Hop(2*minute, 3*minute, 0), "the size of a hopping window (3 min) must be a multiple of its slide (2 min)"},
+		{Hop(1, 100_001, 0), "a slide of 1 ms puts each row into 100001 windows of 100001 ms; at most 100000 are possible"},
 	} {
 		if err := c.a.Check(); err == nil || err.Error() != c.want {
 			t.Errorf("%+v: %v, want %q", c.a, err, c.want)
 		}
 	}
-	if err := Hop(minute, 60*minute, 0).Check(); err != nil {
-		t.Error(err)
+	for _, fine := range []Assigner{Hop(minute, 60*minute, 0), Hop(1, 100_000, 0), Tumble(1, 0)} {
+		if err := fine.Check(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

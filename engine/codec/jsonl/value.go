@@ -126,7 +126,7 @@ func numberValue(c *codec.Column, line []byte, p int) (int, error) {
 	}
 	v, ok := codec.ParseDouble(line[p:n.end])
 	if !ok {
-		return n.end, c.Mismatch()
+		return n.end, c.OutOfRange()
 	}
 	return n.end, c.AppendNumber(v)
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/codec/sqltime"
 	"github.com/weirstream/weir/engine/connector"
 )
@@ -142,7 +143,7 @@ func appendValue(dst []byte, t batch.Type, v batch.Vector, row int) []byte {
 	case *batch.Fixed[bool]:
 		return strconv.AppendBool(dst, v.V[row])
 	case *batch.Fixed[float64]:
-		return strconv.AppendFloat(dst, v.V[row], 'g', -1, 64)
+		return codec.AppendJavaDouble(dst, v.V[row])
 	case *batch.Fixed[int32]:
 		if t == batch.Date {
 			return sqltime.AppendDate(dst, v.V[row])

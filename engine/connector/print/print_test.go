@@ -22,7 +22,7 @@ func someRows() *batch.Batch {
 	c.Cols[1].(*batch.Fixed[bool]).Append(true)
 	c.Cols[2].(*batch.Fixed[int32]).Append(-1)
 	c.Cols[3].(*batch.Fixed[int64]).Append(2)
-	c.Cols[4].(*batch.Fixed[float64]).Append(1.5)
+	c.Cols[4].(*batch.Fixed[float64]).Append(3)
 	c.Cols[5].(*batch.Fixed[int32]).Append(1)
 	c.Cols[6].(*batch.Fixed[int64]).Append(1500)
 	c.N = 2
@@ -34,7 +34,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestRowsArePrintedAsFlinkDoes(t *testing.T) {
-	const first, second = "[null, null, null, null, null, null, null]\n", "[a b, true, -1, 2, 1.5, 1970-01-02, 1970-01-01T00:00:01.500]\n"
+	const first, second = "[null, null, null, null, null, null, null]\n", "[a b, true, -1, 2, 3.0, 1970-01-02, 1970-01-01T00:00:01.500]\n"
 	for _, c := range []struct {
 		name, identifier string
 		parallelism      int

@@ -19,11 +19,20 @@ const (
 	DayOfWeek // 1 is Sunday
 	DayOfYear
 	Epoch // seconds since 1970-01-01
+	Microsecond
+	Nanosecond
+	Decade
+	Century
+	Millennium
+	ISODayOfWeek // 1 is Monday
+	ISOYear      // the year of the ISO 8601 week
 )
 
 var unitNames = map[string]Unit{
 	"MILLISECOND": Millisecond, "SECOND": Second, "MINUTE": Minute, "HOUR": Hour, "DAY": Day, "WEEK": Week,
 	"MONTH": Month, "QUARTER": Quarter, "YEAR": Year, "DOW": DayOfWeek, "DOY": DayOfYear, "EPOCH": Epoch,
+	"MICROSECOND": Microsecond, "NANOSECOND": Nanosecond, "DECADE": Decade, "CENTURY": Century, "MILLENNIUM": Millennium,
+	"ISODOW": ISODayOfWeek, "ISOYEAR": ISOYear,
 }
 
 // UnitOf returns the unit of an upper-case singular name.
@@ -62,6 +71,10 @@ func Extract(u Unit, ms int64) int64 {
 	switch u {
 	case Millisecond:
 		return inDay % 1000
+	case Microsecond:
+		return inDay % 1000 * 1000
+	case Nanosecond:
+		return inDay % 1000 * 1_000_000
 	case Second:
 		return inDay / 1000 % 60
 	case Minute:
@@ -70,13 +83,24 @@ func Extract(u Unit, ms int64) int64 {
 		return inDay / 3_600_000
 	case DayOfWeek:
 		return floorMod(days+4, 7) + 1
+	case ISODayOfWeek:
+		return floorMod(days+3, 7) + 1
 	case Week:
 		return isoWeek(days)
 	case Epoch:
 		return floorDiv(ms, 1000)
 	}
+	if u == ISOYear {
+		days = thursday(days)
+	}
 	y, m, d := sqltime.Civil(days)
 	switch u {
+	case Decade:
+		return int64(y) / 10
+	case Century:
+		return ordinal(y, 100)
+	case Millennium:
+		return ordinal(y, 1000)
 	case Day:
 		return int64(d)
 	case Month:
@@ -89,11 +113,21 @@ func Extract(u Unit, ms int64) int64 {
 	return int64(y)
 }
 
-// isoWeek is the ISO 8601 week: that of the year of its Thursday.
+// thursday is the Thursday of the ISO 8601 week of a day. The week belongs to its year.
+func thursday(days int64) int64 { return days - floorMod(days+3, 7) + 3 }
+
 func isoWeek(days int64) int64 {
-	thursday := days - floorMod(days+3, 7) + 3
-	y, _, _ := sqltime.Civil(thursday)
-	return (thursday-sqltime.Days(y, 1, 1))/7 + 1
+	day := thursday(days)
+	y, _, _ := sqltime.Civil(day)
+	return (day-sqltime.Days(y, 1, 1))/7 + 1
+}
+
+// ordinal counts spans of years as people do: the first century is that of the years 1 to 100, and there is no century 0.
+func ordinal(year, span int) int64 {
+	if year > 0 {
+		return int64((year + span - 1) / span)
+	}
+	return int64((year - span + 1) / span)
 }
 
 // Floor returns the start of the unit that holds a timestamp. Weeks start on Sunday, as in Flink's FLOOR.

@@ -1,9 +1,9 @@
 package expr
 
 import (
+	"bytes"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector/table"
@@ -23,15 +23,8 @@ func Bind(e parser.Expr, resolve Resolve, aggregates bool) (Expr, error) {
 
 // BindAs binds an expression that must widen to a type; what names it in the error.
 func BindAs(e parser.Expr, to batch.Type, what string, resolve Resolve, aggregates bool) (Expr, error) {
-	bound, err := Bind(e, resolve, aggregates)
-	if err != nil {
-		return nil, err
-	}
-	out, ok := Coerce(bound, to)
-	if !ok {
-		return nil, parser.Errorf(e.At(), castRemedy(to), "%s must be %v, not %v", what, to, bound.Type())
-	}
-	return out, nil
+	b := &binder{resolve: resolve, aggregates: aggregates}
+	return b.bindAs(e, to, what)
 }
 
 func castRemedy(to batch.Type) string { return "write CAST(... AS " + to.String() + ")" }
@@ -97,9 +90,17 @@ func (b *binder) bindAll(es []parser.Expr) ([]Expr, error) {
 	return out, nil
 }
 
-// bindAs binds an expression that must widen to a type.
+// bindAs binds an expression that must widen to a type; what names it in the error.
 func (b *binder) bindAs(e parser.Expr, to batch.Type, what string) (Expr, error) {
-	return BindAs(e, to, what, b.resolve, b.aggregates)
+	bound, err := b.bind(e)
+	if err != nil {
+		return nil, err
+	}
+	out, ok := Coerce(bound, to)
+	if !ok {
+		return nil, parser.Errorf(e.At(), castRemedy(to), "%s must be %v, not %v", what, to, bound.Type())
+	}
+	return out, nil
 }
 
 func bindLiteral(e *parser.Literal) (Expr, error) {
@@ -233,6 +234,7 @@ func concatCall(at parser.Pos, x, y Expr) (Expr, error) {
 }
 
 func compareCall(at parser.Pos, op string, x, y Expr) (Expr, error) {
+	x, y = literalAs(x, y.Type()), literalAs(y, x.Type())
 	t, ok := Common(x.Type(), y.Type())
 	if !ok {
 		to := x.Type()
@@ -248,6 +250,34 @@ func compareCall(at parser.Pos, op string, x, y Expr) (Expr, error) {
 		t = batch.Int
 	}
 	return call(at, op, batch.Boolean, buildCompare(op, t), mustCoerce(x, t), mustCoerce(y, t)), nil
+}
+
+// literalAs reads a string literal that is compared with a number or a time as one, as Flink does: ts > '2001-01-01'. What
+// it does not mean stays a string.
+func literalAs(e Expr, other batch.Type) Expr {
+	l, ok := e.(*Literal)
+	if !ok || l.T != batch.String || l.Null {
+		return e
+	}
+	out, text := &Literal{Pos: l.Pos, T: other}, bytes.TrimSpace([]byte(l.Text))
+	switch other {
+	case batch.Int, batch.BigInt:
+		out.Int, ok = parseInteger(text, math.MinInt64, math.MaxInt64)
+		ok = ok && !bytes.ContainsRune(text, '.')
+		out.T = batch.BigInt
+	case batch.Double:
+		out.Float, ok = parseDouble(text)
+	case batch.Date:
+		out.Int, ok = datetime.ParseDate(text)
+	case batch.Timestamp:
+		out.Int, ok = datetime.ParseTimestamp(text)
+	default:
+		ok = false
+	}
+	if !ok {
+		return e
+	}
+	return out
 }
 
 // distinctCall makes IS [NOT] DISTINCT FROM: a comparison that takes NULL for a value.
@@ -299,41 +329,6 @@ func (b *binder) shift(e *parser.Binary, operand parser.Expr, interval *parser.I
 	return nil, parser.Errorf(e.Pos, castRemedy(batch.Timestamp), "an INTERVAL is added to a DATE or TIMESTAMP, not to %v", x.Type())
 }
 
-// ParseInterval returns the length of an interval: either months or milliseconds.
-func ParseInterval(i *parser.Interval) (months, ms int64, err error) {
-	wrong := func() error {
-		return parser.Errorf(i.Pos, "write INTERVAL '5' MINUTE or the like", "'%s' %s is not an interval", i.Text, i.Unit)
-	}
-	unit, ok := datetime.UnitOf(i.Unit)
-	if !ok {
-		return 0, 0, wrong()
-	}
-	const most = math.MaxInt64 / 4
-	text := strings.TrimSpace(i.Text)
-	if unit == datetime.Second && strings.Contains(text, ".") {
-		f, err := strconv.ParseFloat(text, 64)
-		if err != nil || math.Abs(f) > 1e12 {
-			return 0, 0, wrong()
-		}
-		return 0, int64(math.Round(f * 1000)), nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, 0, wrong()
-	}
-	if size, ok := unit.Months(); ok {
-		if n > 120_000 || n < -120_000 {
-			return 0, 0, wrong()
-		}
-		return n * size, 0, nil
-	}
-	size, ok := unit.Fixed()
-	if !ok || n > most/size || n < -most/size {
-		return 0, 0, wrong()
-	}
-	return 0, n * size, nil
-}
-
 func (b *binder) logical(e *parser.Logical) (Expr, error) {
 	args := make([]Expr, len(e.Args))
 	for i, a := range e.Args {
@@ -383,15 +378,29 @@ func (b *binder) between(e *parser.Between) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	low, err := compareCall(e.Pos, ">=", bound[0], bound[1])
+	out, err := betweenCall(e.Pos, bound[0], bound[1], bound[2])
+	if err == nil && e.Symmetric {
+		var reversed Expr
+		if reversed, err = betweenCall(e.Pos, bound[0], bound[2], bound[1]); err == nil {
+			out = call(e.Pos, "OR", batch.Boolean, buildLogical(true), out, reversed)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	high, err := compareCall(e.Pos, "<=", bound[0], bound[2])
+	return negateIf(e.Not, out), nil
+}
+
+func betweenCall(at parser.Pos, x, low, high Expr) (Expr, error) {
+	above, err := compareCall(at, ">=", x, low)
 	if err != nil {
 		return nil, err
 	}
-	return negateIf(e.Not, call(e.Pos, "AND", batch.Boolean, buildLogical(false), low, high)), nil
+	below, err := compareCall(at, "<=", x, high)
+	if err != nil {
+		return nil, err
+	}
+	return call(at, "AND", batch.Boolean, buildLogical(false), above, below), nil
 }
 
 // in binds X IN (...): constants become a set, anything else a chain of comparisons.
@@ -405,7 +414,9 @@ func (b *binder) in(e *parser.In) (Expr, error) {
 		return nil, err
 	}
 	t, constants := x.Type(), true
-	for _, item := range list {
+	for i, item := range list {
+		item = literalAs(item, x.Type())
+		list[i] = item
 		common, ok := Common(t, item.Type())
 		if !ok {
 			return nil, parser.Errorf(item.At(), castRemedy(x.Type()), "cannot compare %v with %v", x.Type(), item.Type())
@@ -459,6 +470,9 @@ func (b *binder) caseExpr(e *parser.Case) (Expr, error) {
 		if err != nil {
 			return nil, err
 		}
+		if cond, err = b.orValues(operand, cond, w.Or); err != nil {
+			return nil, err
+		}
 		then, err := b.bind(w.Then)
 		if err != nil {
 			return nil, err
@@ -485,6 +499,22 @@ func (b *binder) caseCondition(operand Expr, cond parser.Expr) (Expr, error) {
 		return nil, err
 	}
 	return compareCall(cond.At(), "=", operand, value)
+}
+
+// orValues adds the further values of CASE x WHEN a, b THEN to the condition for the first.
+func (b *binder) orValues(operand, cond Expr, values []parser.Expr) (Expr, error) {
+	if len(values) == 0 {
+		return cond, nil
+	}
+	tests := []Expr{cond}
+	for _, v := range values {
+		test, err := b.caseCondition(operand, v)
+		if err != nil {
+			return nil, err
+		}
+		tests = append(tests, test)
+	}
+	return call(cond.At(), "OR", batch.Boolean, buildLogical(true), tests...), nil
 }
 
 // caseCall makes CASE of conditions, results and perhaps a last result, which get their common type.
@@ -535,6 +565,11 @@ func (b *binder) cast(e *parser.Cast) (Expr, error) {
 	}
 	if l, ok := x.(*Literal); ok && l.T == batch.Unknown {
 		return mustCoerce(l, to), nil
+	}
+	if e.Type.Name == "VARCHAR" && len(e.Type.Args) == 1 && castable(x.Type(), to) {
+		// A cast to a limited length cuts what is longer, which is all that a length does in Flink.
+		text := call(e.Pos, "CAST_STRING", to, castBuilder(x.Type(), to, e.Try), x)
+		return lookup("LEFT").apply(e.Pos, []Expr{text, &Literal{Pos: e.Pos, T: batch.Int, Int: int64(e.Type.Args[0])}})
 	}
 	if !castable(x.Type(), to) {
 		remedy := ""

@@ -16,8 +16,12 @@ func (b *binder) call(e *parser.Call) (Expr, error) {
 	}
 	f := lookup(e.Name)
 	switch {
+	case f == nil && unrepeatable[e.Name]:
+		return nil, parser.Unsupported(e.Pos, "the function "+e.Name, "rows that are read again after a failure would get another value; use a column of the data")
 	case f == nil && unsupported[e.Name]:
 		return nil, parser.Unsupported(e.Pos, "the function "+e.Name, "")
+	case f == nil && groupWindowParts[e.Name]:
+		return nil, parser.Unsupported(e.Pos, e.Name, "write FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), ...)) and use window_start, window_end or window_time")
 	case f == nil && (e.Name == "TUMBLE" || e.Name == "HOP" || e.Name == "SESSION"):
 		return nil, parser.Unsupported(e.Pos, e.Name+" in GROUP BY", "write FROM TABLE("+e.Name+"(TABLE t, DESCRIPTOR(ts), ...)) and group by window_start, window_end")
 	case f == nil:
@@ -33,6 +37,11 @@ func (b *binder) call(e *parser.Call) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.check != nil {
+		if err := f.check(args); err != nil {
+			return nil, err
+		}
+	}
 	return f.apply(e.Pos, args)
 }
 
@@ -44,7 +53,9 @@ func (b *binder) special(e *parser.Call) (Expr, error) {
 	case "FLOOR", "CEIL", "CEILING":
 		return bindFloor(b, e)
 	case "ROUND":
-		return bindRound(b, e)
+		return bindRound(b, e, buildRound)
+	case "TRUNCATE":
+		return bindRound(b, e, buildTruncate)
 	case "MOD":
 		return bindMod(b, e)
 	case "EXTRACT":
@@ -57,6 +68,10 @@ func (b *binder) special(e *parser.Call) (Expr, error) {
 		return bindNullIf(b, e)
 	case "IF":
 		return bindIf(b, e)
+	case "HEX":
+		return bindHex(b, e)
+	case "PI", "E":
+		return bindConstant(e)
 	}
 	return bindCoalesce(b, e)
 }
@@ -248,7 +263,7 @@ func bindFloor(b *binder, c *parser.Call) (Expr, error) {
 	return out, nil
 }
 
-func bindRound(b *binder, c *parser.Call) (Expr, error) {
+func bindRound(b *binder, c *parser.Call, build builder) (Expr, error) {
 	args, err := b.bindAll(c.Args)
 	if err != nil {
 		return nil, err
@@ -256,8 +271,19 @@ func bindRound(b *binder, c *parser.Call) (Expr, error) {
 	if len(args) == 1 {
 		args = append(args, &Literal{Pos: c.Pos, T: batch.Int})
 	}
-	f := function{Function: lookup(c.Name).Function, params: []kind{numbers, whole}, required: 2, build: buildRound}
+	f := function{Function: lookup(c.Name).Function, params: []kind{numbers, whole}, required: 2, build: build}
 	return f.apply(c.Pos, args)
+}
+
+// bindConstant makes PI() or E().
+func bindConstant(c *parser.Call) (Expr, error) {
+	if len(c.Args) > 0 {
+		return nil, lookup(c.Name).wrongCount(c.Pos, len(c.Args))
+	}
+	if c.Name == "PI" {
+		return &Literal{Pos: c.Pos, T: batch.Double, Float: math.Pi}, nil
+	}
+	return &Literal{Pos: c.Pos, T: batch.Double, Float: math.E}, nil
 }
 
 func bindMod(b *binder, c *parser.Call) (Expr, error) {
@@ -292,7 +318,17 @@ func bindTimestampAdd(b *binder, c *parser.Call) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.withUnit(c, batch.Timestamp, buildAddUnits(u), whole, instant)
+	args, err := b.bindAll(c.Args)
+	if err != nil {
+		return nil, err
+	}
+	// A DATE stays one if the unit is made of days.
+	isDate := len(args) == 2 && args[1].Type() == batch.Date && u >= datetime.Day
+	out, err := withUnit(c, args, batch.Timestamp, buildAddUnits(u), whole, instant)
+	if err != nil || !isDate {
+		return out, err
+	}
+	return call(c.Pos, "CAST_DATE", batch.Date, castBuilder(batch.Timestamp, batch.Date, false), out), nil
 }
 
 func bindTimestampDiff(b *binder, c *parser.Call) (Expr, error) {
@@ -300,15 +336,15 @@ func bindTimestampDiff(b *binder, c *parser.Call) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.withUnit(c, batch.Int, buildDiff(u), instant, instant)
-}
-
-// withUnit binds the arguments behind the unit of a special form.
-func (b *binder) withUnit(c *parser.Call, result batch.Type, build builder, params ...kind) (Expr, error) {
 	args, err := b.bindAll(c.Args)
 	if err != nil {
 		return nil, err
 	}
+	return withUnit(c, args, batch.Int, buildDiff(u), instant, instant)
+}
+
+// withUnit makes a special form of its unit and the arguments behind it.
+func withUnit(c *parser.Call, args []Expr, result batch.Type, build builder, params ...kind) (Expr, error) {
 	f := function{Function: lookup(c.Name).Function, params: params, required: len(params), result: result, build: build}
 	f.Name += "_" + strings.ToUpper(c.Unit)
 	return f.apply(c.Pos, args)

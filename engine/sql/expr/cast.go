@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/sql/datetime"
 )
 
@@ -122,7 +123,7 @@ func castToText(args []Eval, from batch.Type) Eval {
 	write := map[batch.Type]func(*row, []byte) []byte{
 		batch.Int:       func(a *row, dst []byte) []byte { return strconv.AppendInt(dst, a.int(0), 10) },
 		batch.BigInt:    func(a *row, dst []byte) []byte { return strconv.AppendInt(dst, a.int(0), 10) },
-		batch.Double:    func(a *row, dst []byte) []byte { return appendDouble(dst, a.float(0)) },
+		batch.Double:    func(a *row, dst []byte) []byte { return codec.AppendJavaDouble(dst, a.float(0)) },
 		batch.Date:      func(a *row, dst []byte) []byte { return datetime.AppendDate(dst, a.int(0)) },
 		batch.Timestamp: func(a *row, dst []byte) []byte { return datetime.AppendTimestamp(dst, a.int(0)) },
 		batch.Boolean: func(a *row, dst []byte) []byte {

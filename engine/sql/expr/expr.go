@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/sql/datetime"
 	"github.com/weirstream/weir/engine/sql/parser"
 )
@@ -145,7 +146,7 @@ func (e *Literal) text() string {
 	case batch.Boolean:
 		return strings.ToUpper(strconv.FormatBool(e.Int != 0))
 	case batch.Double:
-		return string(appendDouble(nil, e.Float))
+		return string(codec.AppendJavaDouble(nil, e.Float))
 	case batch.Date:
 		return "DATE '" + string(datetime.AppendDate(nil, e.Int)) + "'"
 	case batch.Timestamp:
@@ -251,8 +252,11 @@ func TypeOf(n parser.TypeName) (batch.Type, error) {
 		full += strings.ReplaceAll(fmt.Sprint(n.Args), " ", ", ")
 		full = strings.NewReplacer("[", "(", "]", ")").Replace(full)
 	}
+	if n.Name == "VARCHAR" && (len(n.Args) == 0 || len(n.Args) == 1 && n.Args[0] > 0) {
+		return batch.String, nil
+	}
 	switch full {
-	case "STRING", "VARCHAR(2147483647)":
+	case "STRING":
 		return batch.String, nil
 	case "BOOLEAN":
 		return batch.Boolean, nil
@@ -269,7 +273,7 @@ func TypeOf(n parser.TypeName) (batch.Type, error) {
 	}
 	remedy := "the types are STRING, BOOLEAN, INT, BIGINT, DOUBLE, DATE and TIMESTAMP(3)"
 	switch n.Name {
-	case "VARCHAR", "CHAR":
+	case "VARCHAR", "CHAR", "STRING":
 		remedy = "use STRING"
 	case "TINYINT", "SMALLINT":
 		remedy = "use INT"

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/datetime"
@@ -55,6 +54,8 @@ type function struct {
 	// result is the type of the result; Unknown: that of the first argument.
 	result batch.Type
 	build  builder
+	// check refuses constant arguments that can never do; nil: there is nothing to check.
+	check func(args []Expr) error
 	// special says that the binder knows the function by its name: its syntax or types are its own.
 	special bool
 }
@@ -86,15 +87,15 @@ func math1(signature, description string, f func(float64) float64) function {
 }
 
 // functions is the one table of scalar functions.
-var functions = slices.Concat(textFunctions(), numberFunctions(), timeFunctions(), conditionalFunctions())
+var functions = slices.Concat(textFunctions(), regexpFunctions(), encodingFunctions(), numberFunctions(), trigonometry(), timeFunctions(), conditionalFunctions())
 
 func textFunctions() []function {
 	charLengthBuild := func(_ *Call, args []Eval) Eval { return charLength(args[0]) }
 	return []function{
 		plain("CHAR_LENGTH(s STRING) INT", "The number of characters.", batch.Int, charLengthBuild, 1, text),
 		plain("CHARACTER_LENGTH(s STRING) INT", "The same as CHAR_LENGTH.", batch.Int, charLengthBuild, 1, text),
-		plain("UPPER(s STRING) STRING", "The string in upper case.", batch.String, mapRunes(upperASCII, unicode.ToUpper), 1, text),
-		plain("LOWER(s STRING) STRING", "The string in lower case.", batch.String, mapRunes(lowerASCII, unicode.ToLower), 1, text),
+		plain("UPPER(s STRING) STRING", "The string in upper case.", batch.String, mapRunes(upperASCII, appendUpper), 1, text),
+		plain("LOWER(s STRING) STRING", "The string in lower case.", batch.String, mapRunes(lowerASCII, appendLower), 1, text),
 		plain("INITCAP(s STRING) STRING", "Each word with its first letter in upper case, the others in lower case.", batch.String, perRow(initCap), 1, text),
 		plain("CONCAT(s STRING, ...) STRING", "The strings one after the other; NULL if any is NULL.", batch.String, perRow(concat), 1, text).many(),
 		plain("CONCAT_WS(separator STRING, s STRING, ...) STRING", "The strings that are not NULL with the separator between them.", batch.String, buildConcatWS, 2, text, text).many(),
@@ -108,11 +109,14 @@ func textFunctions() []function {
 		plain("REPLACE(s STRING, search STRING, by STRING) STRING", "The string with every occurrence of search replaced.", batch.String, buildReplace, 3, text, text, text),
 		plain("REVERSE(s STRING) STRING", "The characters in reverse order.", batch.String, perRow(reverse), 1, text),
 		plain("POSITION(needle STRING IN s STRING) INT", "Where needle first occurs in s, from 1; 0 if it does not.", batch.Int, intPerRow(func(a *row) int32 { return find(a.text(1), a.text(0)) }), 2, text, text),
-		plain("LOCATE(needle STRING, s STRING) INT", "The same as POSITION(needle IN s).", batch.Int, intPerRow(func(a *row) int32 { return find(a.text(1), a.text(0)) }), 2, text, text),
+		plain("LOCATE(needle STRING, s STRING[, start INT]) INT", "Where needle first occurs in s, from 1, looking from start on; 0 if it does not.", batch.Int, intPerRow(locate), 2, text, text, whole),
 		plain("INSTR(s STRING, needle STRING) INT", "The same as POSITION(needle IN s).", batch.Int, intPerRow(func(a *row) int32 { return find(a.text(0), a.text(1)) }), 2, text, text),
 		plain("STARTSWITH(s STRING, prefix STRING) BOOLEAN", "Whether s begins with prefix.", batch.Boolean, boolPerRow(func(a *row) bool { return bytes.HasPrefix(a.text(0), a.text(1)) }), 2, text, text),
 		plain("ENDSWITH(s STRING, suffix STRING) BOOLEAN", "Whether s ends with suffix.", batch.Boolean, boolPerRow(func(a *row) bool { return bytes.HasSuffix(a.text(0), a.text(1)) }), 2, text, text),
 		plain("SPLIT_INDEX(s STRING, separator STRING, n INT) STRING", "Part n, from 0, of s split at the separator; NULL if there is none.", batch.String, perRow(splitIndex), 3, text, text, whole),
+		plain("ELT(n INT, s STRING, ...) STRING", "String n of the arguments, from 1; NULL if there is none.", batch.String, buildElt, 2, whole, text).many(),
+		plain("OVERLAY(s STRING PLACING by STRING FROM start INT [FOR length INT]) STRING", "The string with length characters from start replaced; without a length, as many as by has.", batch.String, perRow(overlay), 3, text, text, whole, whole),
+		plain("TRANSLATE(s STRING, from STRING, to STRING) STRING", "The string with each character of from replaced by the one at its place in to, or left out if there is none.", batch.String, perRow(translate), 3, text, text, text),
 		special("TRIM([BOTH | LEADING | TRAILING] [characters STRING FROM] s STRING) STRING", "The string without spaces, or the characters, at its ends."),
 		plain("LTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its start.", batch.String, buildTrim(true, false), 1, text, text),
 		plain("RTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its end.", batch.String, buildTrim(false, true), 1, text, text),
@@ -128,17 +132,48 @@ func numberFunctions() []function {
 		special("CEIL(x number) same type", "The least whole number that is not less; CEIL(ts TO unit) is the next start of a unit."),
 		special("CEILING(x number) same type", "The same as CEIL."),
 		special("ROUND(x number[, digits INT]) same type", "The value rounded to decimal digits, halves away from zero."),
+		special("TRUNCATE(x number[, digits INT]) same type", "The value cut to decimal digits, towards zero."),
+		special("PI() DOUBLE", "The number pi."),
+		special("E() DOUBLE", "The base of natural logarithms."),
 		special("MOD(a INT or BIGINT, b INT or BIGINT) same type", "The rest of a / b, with the sign of a; the same as a % b."),
 		plain("POWER(x DOUBLE, y DOUBLE) DOUBLE", "x to the power of y.", batch.Double, func(_ *Call, args []Eval) Eval {
 			return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return math.Pow(a.float(0), a.float(1)), true })
 		}, 2, real, real),
 		math1("SQRT(x DOUBLE) DOUBLE", "The square root.", math.Sqrt),
 		math1("EXP(x DOUBLE) DOUBLE", "e to the power of x.", math.Exp),
+		math1("LOG2(x DOUBLE) DOUBLE", "The logarithm to base 2.", func(x float64) float64 { return math.Log(x) / math.Ln2 }),
+		plain("LOG([base DOUBLE,] x DOUBLE) DOUBLE", "The logarithm to the base, or the natural one.", batch.Double, buildLog, 1, real, real),
 		math1("LN(x DOUBLE) DOUBLE", "The natural logarithm.", math.Log),
 		math1("LOG10(x DOUBLE) DOUBLE", "The logarithm to base 10.", math.Log10),
 		plain("GREATEST(x any, ...) common type", "The greatest argument; NULL if any is NULL.", batch.Unknown, buildExtreme(1), 1, anyType).many(),
 		plain("LEAST(x any, ...) common type", "The least argument; NULL if any is NULL.", batch.Unknown, buildExtreme(-1), 1, anyType).many(),
 	}
+}
+
+func trigonometry() []function {
+	return []function{
+		math1("SIN(x DOUBLE) DOUBLE", "The sine of an angle in radians.", math.Sin),
+		math1("COS(x DOUBLE) DOUBLE", "The cosine.", math.Cos),
+		math1("TAN(x DOUBLE) DOUBLE", "The tangent.", math.Tan),
+		math1("COT(x DOUBLE) DOUBLE", "The cotangent.", func(x float64) float64 { return 1 / math.Tan(x) }),
+		math1("ASIN(x DOUBLE) DOUBLE", "The angle of a sine.", math.Asin),
+		math1("ACOS(x DOUBLE) DOUBLE", "The angle of a cosine.", math.Acos),
+		math1("ATAN(x DOUBLE) DOUBLE", "The angle of a tangent.", math.Atan),
+		plain("ATAN2(y DOUBLE, x DOUBLE) DOUBLE", "The angle of the point x, y.", batch.Double, func(_ *Call, args []Eval) Eval {
+			return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return math.Atan2(a.float(0), a.float(1)), true })
+		}, 2, real, real),
+		math1("SINH(x DOUBLE) DOUBLE", "The hyperbolic sine.", math.Sinh),
+		math1("COSH(x DOUBLE) DOUBLE", "The hyperbolic cosine.", math.Cosh),
+		math1("TANH(x DOUBLE) DOUBLE", "The hyperbolic tangent.", math.Tanh),
+		math1("DEGREES(x DOUBLE) DOUBLE", "An angle in radians as one in degrees.", func(x float64) float64 { return x * (180 / math.Pi) }),
+		math1("RADIANS(x DOUBLE) DOUBLE", "An angle in degrees as one in radians.", func(x float64) float64 { return x * (math.Pi / 180) }),
+	}
+}
+
+// patterned checks the date format of a function, its second argument, if it is a constant.
+func (f function) patterned() function {
+	f.check = checkPattern
+	return f
 }
 
 func timeFunctions() []function {
@@ -154,9 +189,12 @@ func timeFunctions() []function {
 		extract("HOUR(ts TIMESTAMP) BIGINT", "EXTRACT(HOUR FROM ts).", datetime.Hour),
 		extract("MINUTE(ts TIMESTAMP) BIGINT", "EXTRACT(MINUTE FROM ts).", datetime.Minute),
 		extract("SECOND(ts TIMESTAMP) BIGINT", "EXTRACT(SECOND FROM ts).", datetime.Second),
-		plain("DATE_FORMAT(ts TIMESTAMP, format STRING) STRING", "The TIMESTAMP in a format of Java's letters, such as 'yyyy-MM-dd HH:mm'.", batch.String, buildDateFormat, 2, instant, text),
-		plain("TO_TIMESTAMP(s STRING[, format STRING]) TIMESTAMP(3)", "The TIMESTAMP that s means, by default as 'yyyy-MM-dd HH:mm:ss'; NULL if it means none.", batch.Timestamp, buildToTimestamp, 1, text, text),
-		plain("TO_DATE(s STRING[, format STRING]) DATE", "The DATE that s means, by default as 'yyyy-MM-dd'; NULL if it means none.", batch.Date, buildToDate, 1, text, text),
+		plain("DATE_FORMAT(ts TIMESTAMP, format STRING) STRING", "The TIMESTAMP in a format of Java's letters, such as 'yyyy-MM-dd HH:mm'.", batch.String, buildDateFormat, 2, instant, text).patterned(),
+		plain("TO_TIMESTAMP(s STRING[, format STRING]) TIMESTAMP(3)", "The TIMESTAMP that s means, by default as 'yyyy-MM-dd HH:mm:ss'; NULL if it means none.", batch.Timestamp, buildToTimestamp, 1, text, text).patterned(),
+		plain("TO_DATE(s STRING[, format STRING]) DATE", "The DATE that s means, by default as 'yyyy-MM-dd'; NULL if it means none.", batch.Date, buildToDate, 1, text, text).patterned(),
+		plain("TO_TIMESTAMP_LTZ(n BIGINT[, precision INT]) TIMESTAMP(3)", "The TIMESTAMP, in UTC, n seconds (precision 0) or milliseconds (3, the default) after 1970-01-01 00:00:00.", batch.Timestamp, buildFromEpoch, 1, whole, whole),
+		plain("FROM_UNIXTIME(n BIGINT[, format STRING]) STRING", "The time, in UTC, n seconds after 1970-01-01 00:00:00, by default as 'yyyy-MM-dd HH:mm:ss'.", batch.String, buildFromUnixTime, 1, whole, text).patterned(),
+		plain("UNIX_TIMESTAMP(s STRING[, format STRING]) BIGINT", "The seconds from 1970-01-01 00:00:00 to the time, in UTC, that s means; NULL if it means none.", batch.BigInt, buildUnixTimestamp, 1, text, text).patterned(),
 		special("TIMESTAMPADD(unit, n INT, ts TIMESTAMP) TIMESTAMP(3)", "The TIMESTAMP n units later."),
 		special("TIMESTAMPDIFF(unit, a TIMESTAMP, b TIMESTAMP) INT", "The number of whole units from a to b."),
 	}
@@ -177,16 +215,25 @@ func (f function) many() function {
 	return f
 }
 
+// unrepeatable are functions of Flink whose value is another one each time that a row is read. Output after a failure would
+// not be that without one (P4), so they stay out.
+var unrepeatable = wordSet(`NOW CURRENT_TIMESTAMP CURRENT_DATE CURRENT_TIME LOCALTIME LOCALTIMESTAMP CURRENT_ROW_TIMESTAMP PROCTIME RAND
+	RAND_INTEGER UUID`)
+
+// groupWindowParts are functions of windows in GROUP BY, which windowing table functions have replaced.
+var groupWindowParts = wordSet(`TUMBLE_START TUMBLE_END TUMBLE_ROWTIME TUMBLE_PROCTIME HOP_START HOP_END HOP_ROWTIME HOP_PROCTIME SESSION_START
+	SESSION_END SESSION_ROWTIME SESSION_PROCTIME`)
+
 // unsupported are functions of Flink that the engine does not have yet.
-var unsupported = func() map[string]bool {
+var unsupported = wordSet(`CONVERT_TZ JSON_VALUE JSON_QUERY JSON_EXISTS JSON_STRING JSON_OBJECT JSON_ARRAY JSON_QUOTE JSON_UNQUOTE ENCODE DECODE UNHEX
+	LISTAGG COLLECT FIRST_VALUE LAST_VALUE STDDEV_POP STDDEV_SAMP VAR_POP VAR_SAMP VARIANCE ROW_NUMBER RANK DENSE_RANK LAG LEAD NTILE CUME_DIST
+	PERCENT_RANK PERCENTILE APPROX_COUNT_DISTINCT ARRAY_AGG PARSE_URL STR_TO_MAP CARDINALITY ELEMENT TYPEOF IS_ALPHA IS_DECIMAL IS_DIGIT SPLIT
+	REGEXP_EXTRACT_ALL PRINTF GROUPING GROUPING_ID`)
+
+func wordSet(words string) map[string]bool {
 	m := map[string]bool{}
-	for _, n := range strings.Fields(`NOW CURRENT_TIMESTAMP CURRENT_DATE CURRENT_TIME LOCALTIME LOCALTIMESTAMP CURRENT_ROW_TIMESTAMP PROCTIME
-		UNIX_TIMESTAMP FROM_UNIXTIME TO_TIMESTAMP_LTZ CONVERT_TZ RAND RAND_INTEGER UUID REGEXP REGEXP_REPLACE REGEXP_EXTRACT MD5 SHA1 SHA2
-		SHA224 SHA256 SHA384 SHA512 JSON_VALUE JSON_QUERY JSON_EXISTS OVERLAY ASCII CHR ENCODE DECODE TO_BASE64 FROM_BASE64 TRUNCATE LOG LOG2 SIN COS
-		TAN ASIN ACOS ATAN ATAN2 DEGREES RADIANS PI E HEX BIN LISTAGG COLLECT FIRST_VALUE LAST_VALUE STDDEV_POP STDDEV_SAMP VAR_POP VAR_SAMP
-		VARIANCE ROW_NUMBER RANK DENSE_RANK LAG LEAD NTILE CUME_DIST PERCENT_RANK APPROX_COUNT_DISTINCT ARRAY_AGG COT SINH COSH TANH URL_ENCODE
-		URL_DECODE PARSE_URL STR_TO_MAP CARDINALITY ELEMENT TYPEOF IS_ALPHA IS_DECIMAL IS_DIGIT TRANSLATE SPLIT ELT PRINTF GROUPING GROUPING_ID`) {
-		m[n] = true
+	for _, w := range strings.Fields(words) {
+		m[w] = true
 	}
 	return m
-}()
+}

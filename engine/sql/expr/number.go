@@ -264,7 +264,46 @@ func buildRound(c *Call, args []Eval) Eval {
 	return rowFixed(args, func(_ *Run, a *row) (int64, bool) { return roundInteger(a.int(0), a.int(1)), true })
 }
 
+// buildTruncate makes TRUNCATE(x, digits), which drops the digits that ROUND rounds.
+func buildTruncate(c *Call, args []Eval) Eval {
+	switch c.T {
+	case batch.Double:
+		return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return cut(a.float(0), int(clampDigits(a.int(1))), false), true })
+	case batch.Int:
+		return rowFixed(args, func(_ *Run, a *row) (int32, bool) { return int32(cutInteger(a.int(0), a.int(1))), true })
+	}
+	return rowFixed(args, func(_ *Run, a *row) (int64, bool) { return cutInteger(a.int(0), a.int(1)), true })
+}
+
+// buildLog makes LOG(x) or LOG(base, x), with Flink's formula.
+func buildLog(_ *Call, args []Eval) Eval {
+	if len(args) == 1 {
+		return mapFixed(args[0], math.Log)
+	}
+	return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return math.Log(a.float(1)) / math.Log(a.float(0)), true })
+}
+
 func clampDigits(n int64) int64 { return max(-400, min(400, n)) }
+
+// cutInteger makes the last -digits digits zero.
+func cutInteger(v, digits int64) int64 {
+	if digits >= 0 {
+		return v
+	}
+	if digits < -18 {
+		return 0
+	}
+	return v - v%powerOfTen(-digits)
+}
+
+// powerOfTen returns 10^n for n from 0 to 18.
+func powerOfTen(n int64) int64 {
+	p := int64(1)
+	for range n {
+		p *= 10
+	}
+	return p
+}
 
 // roundInteger rounds to 10^-digits; digits at or above 0 change nothing.
 func roundInteger(v, digits int64) int64 {
@@ -274,10 +313,7 @@ func roundInteger(v, digits int64) int64 {
 	if digits < -18 {
 		return 0
 	}
-	unit := int64(1)
-	for range -digits {
-		unit *= 10
-	}
+	unit := powerOfTen(-digits)
 	rest := v % unit
 	v -= rest
 	switch {
@@ -293,6 +329,11 @@ func round(v float64, digits int) float64 {
 	if digits == 0 {
 		return math.Round(v)
 	}
+	return cut(v, digits, true)
+}
+
+// cut drops the decimal digits behind a place; half says to round half away from zero.
+func cut(v float64, digits int, half bool) float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return v
 	}
@@ -317,7 +358,7 @@ func round(v float64, digits int) float64 {
 	if keep < 0 {
 		return 0
 	}
-	up := digitsOf[keep] >= '5'
+	up := half && digitsOf[keep] >= '5'
 	mantissa, err := strconv.ParseUint("0"+string(digitsOf[:keep]), 10, 64)
 	if err != nil {
 		return v
@@ -375,44 +416,4 @@ func extremeInteger(a *row, greatest bool) int64 {
 		}
 	}
 	return best
-}
-
-// appendDouble writes a DOUBLE as Java's Double.toString does, which is what Flink's CAST to STRING shows.
-func appendDouble(dst []byte, v float64) []byte {
-	switch {
-	case math.IsNaN(v):
-		return append(dst, "NaN"...)
-	case math.IsInf(v, 0):
-		if v < 0 {
-			dst = append(dst, '-')
-		}
-		return append(dst, "Infinity"...)
-	case v == 0:
-		if math.Signbit(v) {
-			dst = append(dst, '-')
-		}
-		return append(dst, "0.0"...)
-	}
-	if abs := math.Abs(v); abs >= 1e-3 && abs < 1e7 {
-		start := len(dst)
-		dst = strconv.AppendFloat(dst, v, 'f', -1, 64)
-		if bytes.IndexByte(dst[start:], '.') < 0 {
-			dst = append(dst, ".0"...)
-		}
-		return dst
-	}
-	var buf [40]byte
-	text := strconv.AppendFloat(buf[:0], v, 'e', -1, 64)
-	e := bytes.IndexByte(text, 'e')
-	dst = append(dst, text[:e]...)
-	if bytes.IndexByte(text[:e], '.') < 0 {
-		dst = append(dst, ".0"...)
-	}
-	dst = append(dst, 'E')
-	exponent := text[e+1:]
-	if exponent[0] == '-' {
-		dst = append(dst, '-')
-	}
-	exponent = bytes.TrimLeft(exponent, "+-0")
-	return append(dst, exponent...)
 }

@@ -56,7 +56,7 @@ func buildConcatWS(_ *Call, args []Eval) Eval {
 }
 
 // mapRunes makes UPPER or LOWER.
-func mapRunes(ascii func(byte) byte, other func(rune) rune) builder {
+func mapRunes(ascii func(byte) byte, other func([]byte, rune) []byte) builder {
 	return perRow(func(_ *Run, a *row, dst []byte) ([]byte, bool) {
 		s := a.text(0)
 		for i := 0; i < len(s); {
@@ -66,12 +66,22 @@ func mapRunes(ascii func(byte) byte, other func(rune) rune) builder {
 				continue
 			}
 			r, n := utf8.DecodeRune(s[i:])
-			dst = utf8.AppendRune(dst, other(r))
+			dst = other(dst, r)
 			i += n
 		}
 		return dst, true
 	})
 }
+
+// appendUpper knows, of the characters that become several, the one that is common.
+func appendUpper(dst []byte, r rune) []byte {
+	if r == 'ß' {
+		return append(dst, "SS"...)
+	}
+	return utf8.AppendRune(dst, unicode.ToUpper(r))
+}
+
+func appendLower(dst []byte, r rune) []byte { return utf8.AppendRune(dst, unicode.ToLower(r)) }
 
 func upperASCII(c byte) byte {
 	if c >= 'a' && c <= 'z' {
@@ -233,10 +243,77 @@ func find(s, needle []byte) int32 {
 	return int32(utf8.RuneCount(s[:i])) + 1
 }
 
-// splitIndex makes SPLIT_INDEX(s, separator, n): part n from 0, or NULL.
+// locate makes LOCATE(needle, s[, start]).
+func locate(a *row) int32 {
+	needle, s, start := a.text(0), a.text(1), int64(1)
+	if len(a.v) > 2 {
+		start = a.int(2)
+	}
+	if start < 1 {
+		return 0
+	}
+	from := skip(s, start-1)
+	n := find(s[from:], needle)
+	if n == 0 {
+		return 0
+	}
+	return n + int32(utf8.RuneCount(s[:from]))
+}
+
+// overlay makes OVERLAY(s PLACING by FROM start [FOR length]). As in Flink, a start outside of s changes nothing, and a
+// length that is not positive drops what is behind.
+func overlay(_ *Run, a *row, dst []byte) ([]byte, bool) {
+	s, by, start := a.text(0), a.text(1), a.int(2)
+	length := int64(utf8.RuneCount(by))
+	if len(a.v) > 3 {
+		length = a.int(3)
+	}
+	if start < 1 || start > int64(utf8.RuneCount(s)) {
+		return append(dst, s...), true
+	}
+	from := skip(s, start-1)
+	dst = append(append(dst, s[:from]...), by...)
+	if length > 0 {
+		dst = append(dst, s[from+skip(s[from:], length):]...)
+	}
+	return dst, true
+}
+
+// translate makes TRANSLATE(s, from, to); of a character that is twice in from, the first counts.
+func translate(_ *Run, a *row, dst []byte) ([]byte, bool) {
+	s, from, to := a.text(0), a.text(1), a.text(2)
+	for len(s) > 0 {
+		_, n := utf8.DecodeRune(s)
+		at := bytes.Index(from, s[:n])
+		if at < 0 {
+			dst = append(dst, s[:n]...)
+		} else if rest := to[skip(to, int64(utf8.RuneCount(from[:at]))):]; len(rest) > 0 {
+			_, size := utf8.DecodeRune(rest)
+			dst = append(dst, rest[:size]...)
+		}
+		s = s[n:]
+	}
+	return dst, true
+}
+
+// buildElt makes ELT(n, s, ...): only the string that it gives may make it NULL.
+func buildElt(_ *Call, args []Eval) Eval {
+	return rowText(args, false, func(_ *Run, a *row, dst []byte) ([]byte, bool) {
+		if a.v[0].Null(a.i) {
+			return dst, false
+		}
+		n := a.int(0)
+		if n < 1 || n >= int64(len(a.v)) || a.v[n].Null(a.i) {
+			return dst, false
+		}
+		return append(dst, a.text(int(n))...), true
+	})
+}
+
+// splitIndex makes SPLIT_INDEX(s, separator, n): part n from 0, or NULL. The empty string has no parts.
 func splitIndex(_ *Run, a *row, dst []byte) ([]byte, bool) {
 	s, separator, n := a.text(0), a.text(1), a.int(2)
-	if n < 0 || len(separator) == 0 {
+	if n < 0 || len(separator) == 0 || len(s) == 0 {
 		return dst, false
 	}
 	for ; ; n-- {

@@ -3,7 +3,9 @@ package expr
 import (
 	"bytes"
 
+	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/datetime"
+	"github.com/weirstream/weir/engine/sql/parser"
 )
 
 // buildExtract makes EXTRACT of a unit from a TIMESTAMP.
@@ -60,6 +62,23 @@ func buildShiftDate(months, days int64) builder {
 	}
 }
 
+const patternRemedy = "use the letters y M d H h m s S a E D and '...' for text"
+
+// checkPattern refuses a constant date format, the second argument, that is none.
+func checkPattern(args []Expr) error {
+	if len(args) < 2 {
+		return nil
+	}
+	l, ok := args[1].(*Literal)
+	if !ok || l.T != batch.String {
+		return nil
+	}
+	if _, err := datetime.CompilePattern(l.Text); err != nil {
+		return parser.Errorf(l.Pos, patternRemedy, "the date format %s: %v", quote([]byte(l.Text)), err)
+	}
+	return nil
+}
+
 // patterns keeps the last date format compiled.
 type patterns struct {
 	text     []byte
@@ -73,7 +92,7 @@ func (p *patterns) of(r *Run, c *Call, text []byte) *datetime.Pattern {
 	}
 	compiled, err := datetime.CompilePattern(string(text))
 	if err != nil {
-		r.fail(c.Pos, "use the letters y M d H h m s S a E D and '...' for text", "the date format %s: %v", quote(text), err)
+		r.fail(c.Pos, patternRemedy, "the date format %s: %v", quote(text), err)
 		return nil
 	}
 	p.text, p.compiled = append(p.text[:0], text...), compiled
@@ -95,6 +114,47 @@ func buildDateFormat(c *Call, args []Eval) Eval {
 func buildToTimestamp(c *Call, args []Eval) Eval {
 	read := timestampReader(c)
 	return rowFixed(args, read)
+}
+
+// buildFromEpoch makes TO_TIMESTAMP_LTZ(n[, precision]).
+func buildFromEpoch(c *Call, args []Eval) Eval {
+	return rowFixed(args, func(r *Run, a *row) (int64, bool) {
+		n := a.int(0)
+		if len(a.v) == 1 || a.int(1) == 3 {
+			return n, true
+		}
+		if a.int(1) != 0 {
+			r.fail(c.Pos, "write 0 for seconds or 3 for milliseconds", "TO_TIMESTAMP_LTZ does not know the precision %d", a.int(1))
+			return 0, false
+		}
+		return n * 1000, true
+	})
+}
+
+// buildFromUnixTime makes FROM_UNIXTIME(n[, format]).
+func buildFromUnixTime(c *Call, args []Eval) Eval {
+	var p patterns
+	standard := []byte("yyyy-MM-dd HH:mm:ss")
+	return rowText(args, true, func(r *Run, a *row, dst []byte) ([]byte, bool) {
+		format := standard
+		if len(a.v) > 1 {
+			format = a.text(1)
+		}
+		pattern := p.of(r, c, format)
+		if pattern == nil {
+			return dst, false
+		}
+		return pattern.Append(dst, a.int(0)*1000), true
+	})
+}
+
+// buildUnixTimestamp makes UNIX_TIMESTAMP(s[, format]).
+func buildUnixTimestamp(c *Call, args []Eval) Eval {
+	read := timestampReader(c)
+	return rowFixed(args, func(r *Run, a *row) (int64, bool) {
+		ms, ok := read(r, a)
+		return datetime.Extract(datetime.Epoch, ms), ok
+	})
 }
 
 // buildToDate makes TO_DATE(s[, format]); what cannot be read is NULL.

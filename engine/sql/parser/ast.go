@@ -10,10 +10,11 @@ type (
 	// CreateTable declares a source or sink.
 	CreateTable struct {
 		Pos
-		Name      Name
-		Columns   []ColumnDef
-		Watermark *Watermark // nil: none
-		Options   []Option
+		Name        Name
+		IfNotExists bool // a name that is declared already stays as it is
+		Columns     []ColumnDef
+		Watermark   *Watermark // nil: none
+		Options     []Option
 	}
 	// ColumnDef is a physical column, or a computed one if Computed is set.
 	ColumnDef struct {
@@ -38,9 +39,10 @@ type (
 	// CreateView names a query.
 	CreateView struct {
 		Pos
-		Name    Name
-		Columns []Name // empty: those of the query
-		Query   Query
+		Name        Name
+		IfNotExists bool
+		Columns     []Name // empty: those of the query
+		Query       Query
 	}
 	// Insert writes the rows of a query into a table. The inserts of EXECUTE STATEMENT SET stand here one by one.
 	Insert struct {
@@ -173,11 +175,12 @@ type (
 		Kind LiteralKind
 		Text string
 	}
-	// Interval is INTERVAL '5' MINUTE.
+	// Interval is INTERVAL '5' MINUTE, or INTERVAL '1 12:00' DAY TO MINUTE.
 	Interval struct {
 		Pos
 		Text string
 		Unit string // singular, upper case
+		To   string // the last of several units; empty: there is one
 	}
 	// Unary is + - NOT.
 	Unary struct {
@@ -205,11 +208,12 @@ type (
 		What string
 		Not  bool
 	}
-	// Between is X [NOT] BETWEEN Low AND High.
+	// Between is X [NOT] BETWEEN [SYMMETRIC] Low AND High.
 	Between struct {
 		Pos
 		X, Low, High Expr
 		Not          bool
+		Symmetric    bool // the bounds may be in either order
 	}
 	// In is X [NOT] IN (list).
 	In struct {
@@ -231,8 +235,12 @@ type (
 		Whens   []When
 		Else    Expr
 	}
-	// When is one branch of a Case.
-	When struct{ Cond, Then Expr }
+	// When is one branch of a Case. CASE x WHEN a, b THEN ... has further values in Or.
+	When struct {
+		Cond Expr
+		Or   []Expr
+		Then Expr
+	}
 	// Cast is CAST or TRY_CAST.
 	Cast struct {
 		Pos

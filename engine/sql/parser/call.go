@@ -70,6 +70,8 @@ func (p *parser) separator(c *Call) bool {
 		return p.accept(",") || len(c.Args) == 1 && p.accept("FROM") || len(c.Args) == 2 && p.accept("FOR")
 	case "POSITION":
 		return p.accept(",") || len(c.Args) == 1 && p.accept("IN")
+	case "OVERLAY":
+		return p.accept(",") || len(c.Args) == 1 && p.accept("PLACING") || len(c.Args) == 2 && p.accept("FROM") || len(c.Args) == 3 && p.accept("FOR")
 	}
 	return p.accept(",")
 }

@@ -113,10 +113,10 @@ func (p *parser) is(x Expr, at Pos) (Expr, error) {
 }
 
 func (p *parser) between(x Expr, at Pos, not bool) (Expr, error) {
-	if p.at("SYMMETRIC") {
-		return nil, Unsupported(p.cur().pos, "BETWEEN SYMMETRIC", "")
+	symmetric := p.accept("SYMMETRIC")
+	if !symmetric {
+		p.accept("ASYMMETRIC")
 	}
-	p.accept("ASYMMETRIC")
 	low, err := p.sum()
 	if err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (p *parser) between(x Expr, at Pos, not bool) (Expr, error) {
 		return nil, err
 	}
 	high, err := p.sum()
-	return &Between{at, x, low, high, not}, err
+	return &Between{at, x, low, high, not, symmetric}, err
 }
 
 func (p *parser) in(x Expr, at Pos, not bool) (Expr, error) {
@@ -260,8 +260,13 @@ func (p *parser) word(t token) (Expr, error) {
 	case upper == "CAST" || upper == "TRY_CAST":
 		p.i++
 		return p.cast(t.pos, upper == "TRY_CAST")
+	case (upper == "ARRAY" || upper == "MAP") && p.peek(1).is("["), upper == "ROW" && p.peek(1).is("("):
+		return nil, Unsupported(t.pos, "arrays, maps and rows", "")
 	case upper == "EXISTS":
 		return nil, Unsupported(t.pos, "EXISTS", "")
+	case bareFunctions[upper] && !p.peek(1).is("(") && !p.peek(1).is("."):
+		p.i++
+		return &Call{Pos: t.pos, Name: upper}, nil
 	case p.peek(1).is("(") && (!reserved[upper] || upper == "LEFT" || upper == "RIGHT"):
 		p.i += 2
 		return p.call(t.pos, upper)
@@ -283,6 +288,9 @@ func (p *parser) column() (Expr, error) {
 	}
 	return &Column{n.Pos, n.Text, c.Text}, err
 }
+
+// bareFunctions are functions that are called without parentheses; Flink reserves their names.
+var bareFunctions = wordSet("CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_ROW_TIMESTAMP LOCALTIME LOCALTIMESTAMP")
 
 // units are the words of intervals and of EXTRACT, with their singular.
 var units = map[string]string{
@@ -323,10 +331,18 @@ func (p *parser) interval(at Pos) (Expr, error) {
 			return nil, err
 		}
 	}
-	if p.at("TO") {
-		return nil, Unsupported(p.cur().pos, "intervals of several units", "add two intervals")
+	to := ""
+	if p.accept("TO") {
+		if to, err = p.unit(); err != nil {
+			return nil, err
+		}
+		if p.at("(") {
+			if err := p.list(func() error { return p.typeArg(&TypeName{}) }); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return &Interval{at, t.text, unit}, nil
+	return &Interval{at, t.text, unit, to}, nil
 }
 
 func (p *parser) caseExpr(at Pos) (Expr, error) {
@@ -341,6 +357,13 @@ func (p *parser) caseExpr(at Pos) (Expr, error) {
 		var w When
 		if w.Cond, err = p.expr(); err != nil {
 			return nil, err
+		}
+		for c.Operand != nil && p.accept(",") {
+			value, err := p.expr()
+			if err != nil {
+				return nil, err
+			}
+			w.Or = append(w.Or, value)
 		}
 		if err := p.expect("THEN"); err != nil {
 			return nil, err

@@ -58,6 +58,7 @@ type lexer struct {
 	i    int // next byte
 	line int
 	col  int
+	left int // the column that lines begin with
 	out  []token
 }
 
@@ -67,7 +68,7 @@ func (l *lexer) advance(n int) {
 		r, size := utf8.DecodeRuneInString(l.src[l.i:])
 		l.i += size
 		if r == '\n' {
-			l.line, l.col = l.line+1, 1
+			l.line, l.col = l.line+1, l.left
 		} else {
 			l.col++
 		}
@@ -81,9 +82,9 @@ func (l *lexer) emit(kind tokenKind, n int) {
 	l.advance(n)
 }
 
-// lex splits the text into tokens, the last of which is tokenEnd. Hints /*+ ... */ stay as the symbols /*+ and */.
-func lex(src string) ([]token, error) {
-	l := &lexer{src: src, line: 1, col: 1}
+// lex splits the text, which begins at a place of its file, into tokens, the last of which is tokenEnd. Hints /*+ ... */ stay as the symbols /*+ and */.
+func lex(src string, from Pos) ([]token, error) {
+	l := &lexer{src: src, line: from.Line, col: from.Column, left: from.Column}
 	if len(src) > MaxBytes {
 		return nil, Errorf(l.pos(), "split it into several jobs", "the SQL text has %d bytes; the limit is %d (256 KiB)", len(src), MaxBytes)
 	}

@@ -5,8 +5,12 @@ import (
 )
 
 // Parse reads a script: statements separated by semicolons. The error is an *Error.
-func Parse(src string) ([]Statement, error) {
-	tokens, err := lex(src)
+func Parse(src string) ([]Statement, error) { return ParseFrom(src, Pos{1, 1}) }
+
+// ParseFrom reads a script that is a part of a file, such as a block of YAML: its first character stands at the place from,
+// and all its lines begin in the same column. Places in the tree and in errors are those of the file.
+func ParseFrom(src string, from Pos) ([]Statement, error) {
+	tokens, err := lex(src, from)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,9 @@ func (p *parser) query() (Query, error) {
 	}
 	for _, tail := range [...]string{"ORDER", "LIMIT", "FETCH", "OFFSET"} {
 		if p.at(tail) {
+			if tail == "ORDER" {
+				tail = "ORDER BY"
+			}
 			return nil, Unsupported(p.cur().pos, tail+" (a stream has no end to sort or count to)", "")
 		}
 	}
@@ -75,6 +78,9 @@ func (p *parser) selectBlock() (*Select, error) {
 		}
 	}
 	if !p.accept("FROM") {
+		if p.cur().kind == tokenEnd || p.at(";") || p.at(")") || p.at("UNION") {
+			return nil, Unsupported(p.cur().pos, "a query without FROM", "read from a table")
+		}
 		return nil, p.unexpected("FROM or a comma")
 	}
 	if s.From, err = p.from(); err != nil {

@@ -9,7 +9,7 @@ func (p *parser) statement() ([]Statement, error) {
 	at := p.cur().pos
 	one := func(s Statement, err error) ([]Statement, error) { return []Statement{s}, err }
 	switch {
-	case p.accept("CREATE", "TABLE"):
+	case p.accept("CREATE", "TABLE"), p.accept("CREATE", "TEMPORARY", "TABLE"):
 		return one(p.createTable(at))
 	case p.accept("CREATE", "VIEW"), p.accept("CREATE", "TEMPORARY", "VIEW"):
 		return one(p.createView(at))
@@ -71,18 +71,8 @@ func (p *parser) statementSet() ([]Statement, error) {
 	}
 }
 
-func (p *parser) ifNotExists() error {
-	if p.at("IF", "NOT", "EXISTS") {
-		return Errorf(p.cur().pos, "remove IF NOT EXISTS", "every name of a script is declared once")
-	}
-	return nil
-}
-
 func (p *parser) createTable(at Pos) (*CreateTable, error) {
-	if err := p.ifNotExists(); err != nil {
-		return nil, err
-	}
-	t := &CreateTable{Pos: at}
+	t := &CreateTable{Pos: at, IfNotExists: p.accept("IF", "NOT", "EXISTS")}
 	var err error
 	if t.Name, err = p.object("the name of the table"); err != nil {
 		return nil, err
@@ -179,6 +169,9 @@ func (p *parser) typeName() (TypeName, error) {
 	}
 	p.i++
 	out := TypeName{Pos: t.pos, Name: strings.ToUpper(t.text)}
+	if p.at("<") || out.Name == "ROW" {
+		return out, Unsupported(t.pos, "the type "+out.Name, "declare a STRING to read it as JSON text")
+	}
 	if out.Name == "DOUBLE" {
 		p.accept("PRECISION")
 	}
@@ -208,10 +201,7 @@ func (p *parser) typeArg(t *TypeName) error {
 }
 
 func (p *parser) createView(at Pos) (*CreateView, error) {
-	if err := p.ifNotExists(); err != nil {
-		return nil, err
-	}
-	v := &CreateView{Pos: at}
+	v := &CreateView{Pos: at, IfNotExists: p.accept("IF", "NOT", "EXISTS")}
 	var err error
 	if v.Name, err = p.object("the name of the view"); err != nil {
 		return nil, err

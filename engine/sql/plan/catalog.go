@@ -56,8 +56,12 @@ type catalog struct {
 	names   []string       // of tables and views, in the order of the text
 }
 
+func (c *catalog) declared(n parser.Name) bool {
+	return c.tables[n.Text] != nil || c.views[n.Text] != nil
+}
+
 func (c *catalog) declare(n parser.Name) error {
-	if c.tables[n.Text] != nil || c.views[n.Text] != nil {
+	if c.declared(n) {
 		return parser.Errorf(n.Pos, "give one of them another name", "the name %s is declared twice", n.Text)
 	}
 	c.names = append(c.names, n.Text)
@@ -114,6 +118,9 @@ func (t *Table) columns() []Column {
 }
 
 func (c *catalog) createTable(s *parser.CreateTable) error {
+	if s.IfNotExists && c.declared(s.Name) {
+		return nil
+	}
 	if err := c.declare(s.Name); err != nil {
 		return err
 	}
@@ -266,6 +273,9 @@ func (t *Table) checkOptions() error {
 }
 
 func (c *catalog) createView(s *parser.CreateView) error {
+	if s.IfNotExists && c.declared(s.Name) {
+		return nil
+	}
 	if err := c.declare(s.Name); err != nil {
 		return err
 	}

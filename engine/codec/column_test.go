@@ -1,0 +1,56 @@
+package codec
+
+import (
+	"math"
+	"testing"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/codec/sqltime"
+)
+
+func TestTextThatIsNoValueIsRefusedWithItsReason(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		typ  batch.Type
+		want string
+	}{
+		{"x", batch.Int, "it is not an INT"},
+		{"", batch.Int, "it is not an INT"},
+		{"1.5", batch.Int, "it is not an INT"},
+		{"2147483648", batch.Int, "the number does not fit INT"},
+		{"99999999999999999999", batch.Int, "the number does not fit INT"},
+		{"-9223372036854775809", batch.BigInt, "the number does not fit BIGINT"},
+		{"9223372036854775808x", batch.BigInt, "it is not a BIGINT"},
+		{"-", batch.BigInt, "it is not a BIGINT"},
+		{"0x1p4", batch.Double, "it is not a DOUBLE"},
+		{"maybe", batch.Boolean, "it is not a BOOLEAN"},
+		{"2001-02-30", batch.Date, "it is not a DATE, which is written yyyy-MM-dd"},
+		{"2001-02-03T04:05:06", batch.Timestamp, "it is not a TIMESTAMP(3) in the expected layout"},
+		{"a\xff", batch.String, "it is not UTF-8"},
+	} {
+		s := &batch.Schema{Fields: []batch.Field{{Name: "c", Type: c.typ}}}
+		into := batch.NewColumns(s)
+		col := &NewColumns(s)[0]
+		col.Bind(into.Cols[0])
+		if err := col.AppendText([]byte(c.text), sqltime.SQL); err == nil || err.Error() != c.want {
+			t.Errorf("%q as %v: %v, want %q", c.text, c.typ, err, c.want)
+		}
+		if n := into.Cols[0].Len(); n != 0 {
+			t.Errorf("%q as %v: %d values beside the error", c.text, c.typ, n)
+		}
+	}
+}
+
+func TestDoublesAreWrittenAsJavaDoes(t *testing.T) {
+	for v, want := range map[float64]string{
+		3: "3.0", -0.5: "-0.5", 0: "0.0", math.Copysign(0, -1): "-0.0", 9999999: "9999999.0", 1e7: "1.0E7", 1.25e-3: "0.00125", 1e-4: "1.0E-4",
+		1.5e300: "1.5E300", math.Inf(1): "Infinity", math.Inf(-1): "-Infinity",
+	} {
+		if got := string(AppendJavaDouble(nil, v)); got != want {
+			t.Errorf("%g is written %s, want %s", v, got, want)
+		}
+	}
+	if got := string(AppendJavaDouble(nil, math.NaN())); got != "NaN" {
+		t.Errorf("NaN is written %s", got)
+	}
+}
