@@ -68,8 +68,11 @@ func classify(err error) error {
 	if errors.As(err, &unsigned) {
 		return ErrPermission
 	}
-	if strings.Contains(err.Error(), endpointRule) {
+	switch text := err.Error(); {
+	case strings.Contains(text, endpointRule):
 		return ErrInvalid
+	case strings.Contains(text, noCredentials):
+		return ErrPermission
 	}
 	return classOfCode(gcerrors.Code(err), err)
 }
@@ -77,6 +80,9 @@ func classify(err error) error {
 // endpointRule is how the S3 client says, before it sends anything, that it cannot tell where to: for want of a region, say.
 // The error has no type of its own.
 const endpointRule = "endpoint rule error"
+
+// noCredentials is how the S3 client says that it found none, and that it must not ask the machine for some.
+const noCredentials = "access disabled to EC2 IMDS"
 
 // classOfCode returns the class of an error that a driver gave a code.
 func classOfCode(code gcerrors.ErrorCode, err error) error {

@@ -42,15 +42,16 @@ func Lock(b Bucket) (io.Closer, error) {
 }
 
 // LockFolder takes a folder for this process, makes it if need be, and fails with a *LockedError at once if another
-// process has it. The kernel frees the lock when the process ends, however it ends.
+// process has it. Probes and empty folders that killed holders left in it are removed. The kernel frees the lock when
+// the process ends, however it ends.
 func LockFolder(path string) (io.Closer, error) {
 	if err := os.MkdirAll(path, 0o777); err != nil {
-		return nil, fmt.Errorf("lock folder: %w", err)
+		return nil, fmt.Errorf("take the folder %s: %w", path, err)
 	}
 	name := filepath.Join(path, filedriver.OwnPrefix+"lock")
 	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
-		return nil, fmt.Errorf("lock folder: %w", err)
+		return nil, fmt.Errorf("take the folder %s: %w", path, err)
 	}
 	switch err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
 	case errors.Is(err, unix.EWOULDBLOCK):
@@ -64,10 +65,32 @@ func LockFolder(path string) (io.Closer, error) {
 	if err == nil {
 		_, err = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
+	if err == nil {
+		err = removeLeft(path)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), file.Close())
 	}
 	return file, nil
+}
+
+// removeLeft removes what a process leaves in a folder if it is killed while it probes, or between the last object of a
+// folder below and that folder. Whoever holds the lock is the only one who writes there.
+func removeLeft(path string) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() && !strings.HasPrefix(e.Name(), ProbePrefix) {
+			continue
+		}
+		err := os.Remove(filepath.Join(path, e.Name()))
+		if err != nil && !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EEXIST) && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // lockHolder reads the process id that the holder wrote, or returns 0.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/weirstream/weir/engine/storage"
@@ -94,5 +96,36 @@ func TestTheLockIsNotListedAndObjectStoresHaveNone(t *testing.T) {
 		if _, err := storage.Lock(openAt(t, "mem://"+uniqueName())); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestTheHolderRemovesWhatAKilledOneLeft(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"chk-1/_metadata", storage.ProbePrefix + "X", "probe"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(folder, "chk-0"), 0o700); err != nil { // its objects are deleted already
+		t.Fatal(err)
+	}
+	lock, err := storage.LockFolder(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	var left []string
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if want := []string{".weir-lock", "chk-1", "probe"}; !slices.Equal(left, want) {
+		t.Errorf("left are %v, want %v", left, want)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/azureblob"
 	"gocloud.dev/blob/gcsblob"
@@ -65,7 +67,7 @@ func openBlob(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 	case "mem":
 		return memory.open(u.Host), nil
 	case "s3":
-		return new(s3blob.URLOpener).OpenBucketURL(ctx, u)
+		return openS3(ctx, u)
 	case "gs":
 		return openGoogle(ctx, u)
 	case "azblob":
@@ -76,6 +78,24 @@ func openBlob(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 		return opener.OpenBucketURL(ctx, u)
 	}
 	return nil, fmt.Errorf("unknown scheme %q", u.Scheme)
+}
+
+// openS3 opens a bucket whose client logs nothing: by default it writes lines of its own to standard error.
+func openS3(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
+	opener := new(s3blob.URLOpener)
+	b, err := opener.OpenBucketURL(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	var client *s3.Client
+	if !b.As(&client) {
+		return b, nil
+	}
+	quiet := s3.New(client.Options(), func(o *s3.Options) { o.Logger = logging.Nop{} })
+	if err := b.Close(); err != nil {
+		return nil, err
+	}
+	return s3blob.OpenBucket(ctx, quiet, u.Host, &opener.Options)
 }
 
 func openGoogle(ctx context.Context, u *url.URL) (*blob.Bucket, error) {

@@ -48,6 +48,19 @@ func TestWrongCredentialsArePermanentAndNamed(t *testing.T) {
 	}
 }
 
+func TestNoCredentialsArePermanent(t *testing.T) {
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere", "AWS_CONFIG_FILE": "/nowhere",
+		"AWS_PROFILE": "", "AWS_EC2_METADATA_DISABLED": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	_, err := openAt(t, "s3://bucket?region=us-east-1&endpoint=http://127.0.0.1:1").Read(t.Context(), "x")
+	if !errors.Is(err, storage.ErrPermission) || !strings.Contains(err.Error(), "check the credentials") {
+		t.Errorf("got %v, want ErrPermission with the remedy", err)
+	}
+}
+
 func TestAMissingBucketIsNotAnEmptyOne(t *testing.T) {
 	server := storagetest.StartS3(t)
 	_, err := openAt(t, server.BucketURL("nowhere")).List(t.Context(), "")

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // ParseURL reads the name of a place: a URL, or a local path, absolute or relative to the working directory. The result
@@ -16,7 +17,13 @@ func ParseURL(name string) (*url.URL, error) {
 	if name == "" {
 		return nil, fmt.Errorf("no storage named: give a path or a URL such as file:///data, s3://bucket/prefix or mem://name")
 	}
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return nil, fmt.Errorf("storage %q has a control character in it: remove it", redactText(name))
+	}
 	if !strings.Contains(name, "://") {
+		if err := checkPath(name); err != nil {
+			return nil, err
+		}
 		abs, err := filepath.Abs(name)
 		if err != nil {
 			return nil, fmt.Errorf("path %q: %w", name, err)
@@ -27,6 +34,9 @@ func ParseURL(name string) (*url.URL, error) {
 	var parse *url.Error
 	if errors.As(err, &parse) {
 		return nil, fmt.Errorf("storage %q is not a URL: %w", redactText(name), parse.Err) // without the text that was parsed
+	}
+	if holdsCredentials(u) {
+		return nil, fmt.Errorf("storage %q has credentials in it: take them out, and put them into the environment", redact(u))
 	}
 	switch u.Scheme {
 	case "file":
@@ -56,6 +66,38 @@ func ParseURL(name string) (*url.URL, error) {
 	}
 	u.RawPath = ""
 	return u, nil
+}
+
+// halfURL is the beginning of a URL in which a slash is missing.
+var halfURL = regexp.MustCompile(`^(file|mem|s3|gs|azblob):/?`)
+
+// checkPath refuses paths that are probably not meant as such: they would be made as folders of the working directory.
+func checkPath(name string) error {
+	if half := halfURL.FindStringSubmatch(name); half != nil {
+		rest := name[len(half[0]):]
+		if half[1] == "file" {
+			rest = "/" + rest
+		}
+		return fmt.Errorf("storage %q: a URL has two slashes after its scheme: write %s://%s, or ./%s for a folder of that name",
+			name, half[1], rest, name)
+	}
+	if name == "~" || strings.HasPrefix(name, "~/") {
+		return fmt.Errorf("path %q: no shell has replaced the ~: write the home folder out, or ./%s for a folder of that name", name, name)
+	}
+	return nil
+}
+
+// holdsCredentials tells whether somebody who reads the URL learns a secret (P11).
+func holdsCredentials(u *url.URL) bool {
+	if u.User != nil {
+		return true
+	}
+	for key := range u.Query() {
+		if secretKey.MatchString(key) {
+			return true
+		}
+	}
+	return false
 }
 
 // JoinURL appends a folder or key to the path of a place.

@@ -173,6 +173,8 @@ func (l *location) checkLocal() (folder bool, err error) {
 		return false, fault.Permanentf(name, "allow this user to read it", "permission denied")
 	case err != nil:
 		return false, fmt.Errorf("look at %s: %w", name, err)
+	case !info.IsDir() && !info.Mode().IsRegular():
+		return false, fault.Permanentf(name, "write into a file first, and name that in the option 'path'", "it is a device or a pipe")
 	}
 	return info.IsDir() && (l.literal || len(l.pattern) == 0), nil
 }

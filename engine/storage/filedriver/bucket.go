@@ -120,7 +120,7 @@ func (a attributes) empty() bool {
 		a.ContentType == "" && len(a.Metadata) == 0
 }
 
-// stat returns the file of a key; a folder is not an object.
+// stat returns the file of a key. A folder is not an object, nor is a device or a pipe: opening one could wait for ever.
 func (b *Bucket) stat(key string) (string, os.FileInfo, error) {
 	path, err := b.path(key)
 	if err != nil {
@@ -130,7 +130,7 @@ func (b *Bucket) stat(key string) (string, os.FileInfo, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if info.IsDir() {
+	if !info.Mode().IsRegular() {
 		return "", nil, &fs.PathError{Op: "stat", Path: path, Err: fs.ErrNotExist}
 	}
 	return path, info, nil

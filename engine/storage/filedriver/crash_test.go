@@ -12,6 +12,7 @@ import (
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
+	"golang.org/x/sys/unix"
 )
 
 // writerVariable makes the test binary start an object in a folder and never finish it.
@@ -183,6 +184,20 @@ func TestNamesOfTheStorageLayerAreRefusedAndHidden(t *testing.T) {
 	}
 	if err := os.WriteFile(filepath.Join(root, OwnPrefix+"lock"), nil, 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if list, _, err := b.ListPage(t.Context(), blob.FirstPageToken, 10, nil); err != nil || len(list) != 0 {
+		t.Errorf("listed %v, %v", list, err)
+	}
+}
+
+func TestAPipeIsNoObject(t *testing.T) {
+	root := t.TempDir()
+	if err := unix.Mkfifo(filepath.Join(root, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, root)
+	if _, err := b.ReadAll(t.Context(), "pipe"); gcerrors.Code(err) != gcerrors.NotFound { // nobody writes: it would wait
+		t.Errorf("read: %v, want NotFound", err)
 	}
 	if list, _, err := b.ListPage(t.Context(), blob.FirstPageToken, 10, nil); err != nil || len(list) != 0 {
 		t.Errorf("listed %v, %v", list, err)

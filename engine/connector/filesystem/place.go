@@ -1,0 +1,64 @@
+package filesystem
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/storage"
+)
+
+// Reads tells whether the source would read a file (connector.PlaceReader).
+func (s *Source) Reads(file string) bool {
+	root, err := storage.ParseURL(s.location.root)
+	if err != nil {
+		return false // NewSource has parsed it
+	}
+	u, err := storage.ParseURL(file)
+	if err != nil || u.Scheme != root.Scheme || u.Host != root.Host {
+		return false
+	}
+	folder, name, depth := root.Path, u.Path, 0
+	if s.location.literal { // found by its name, whatever that begins with
+		folder, depth = strings.TrimSuffix(folder, "/")+"/"+s.location.pattern[0], 1
+	}
+	if s.location.local != "" {
+		folder, name = resolved(filepath.FromSlash(folder)), resolved(filepath.FromSlash(name))
+	}
+	if name == folder {
+		return true
+	}
+	below, ok := strings.CutPrefix(name, strings.TrimSuffix(folder, "/")+"/")
+	if !ok {
+		return false
+	}
+	for part := range strings.SplitSeq(below, "/") {
+		if !s.location.selects(part, depth) {
+			return false
+		}
+		depth++
+	}
+	return depth >= len(s.location.pattern)
+}
+
+// resolved follows the symbolic links in a local path, as far as it exists.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return filepath.ToSlash(real)
+	}
+	parent := filepath.Dir(path)
+	if parent == path {
+		return filepath.ToSlash(path)
+	}
+	return strings.TrimSuffix(resolved(parent), "/") + "/" + filepath.Base(path)
+}
+
+// Writes names the first file of the sink's first checkpoint (connector.PlaceWriter).
+func (s *Sink) Writes(job, uid string) string {
+	file, err := storage.JoinURL(s.config.Path, fmt.Sprintf("part-%s-%s-1-0-0", job, snapshot.ShortUID(uid)))
+	if err != nil {
+		return "" // NewSink has parsed the path
+	}
+	return file
+}
