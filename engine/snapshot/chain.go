@@ -111,14 +111,15 @@ func (c *Chain) Claim(ctx context.Context, after int64, who Claimant) (Attempt, 
 	return a, nil
 }
 
-// Check returns a *FencedError if a later attempt than a has claimed the job.
+// Check returns a *FencedError if a later attempt than a has claimed the job, and also if a's own claim is gone: then
+// somebody has removed the folder, and another may have claimed it anew.
 func (c *Chain) Check(ctx context.Context, a Attempt) error {
 	newest, err := c.Newest(ctx)
 	if err != nil {
 		return err
 	}
-	if newest.N > a.N {
-		return &FencedError{Attempt: newest.N, Owner: newest.Owner}
+	if newest.N != a.N {
+		return &FencedError{Attempt: newest.N, Owner: newest.Owner, Gone: newest.N < a.N}
 	}
 	return nil
 }

@@ -41,9 +41,14 @@ func (e *LostError) Error() string {
 type FencedError struct {
 	Attempt int64 // the later one
 	Owner   string
+	// Gone says that there is no later attempt, but the own claim is gone: the job's folder was removed.
+	Gone bool
 }
 
 func (e *FencedError) Error() string {
+	if e.Gone {
+		return "the claim of this attempt is gone: somebody has removed the job's folder while it ran"
+	}
 	return fmt.Sprintf("superseded by attempt %d of %s", e.Attempt, e.Owner)
 }
 

@@ -37,7 +37,10 @@ type source struct {
 	// split of the chain that has not, it is the predecessor's watermark plus the delay (P4). It only rises.
 	bounds map[string]int64
 
-	seen       []byte
+	seen []byte
+	// freshFrom is the place from which on no split that waits has been read in part.
+	freshFrom uint64
+
 	done       bool // nothing more will be discovered
 	discovered bool // a discovery has finished in this execution, or none is needed
 	underWay   bool // a Discover is not answered
@@ -108,6 +111,12 @@ func (s *source) restore(state *snapshot.OperatorState) error {
 		return err
 	}
 	slices.SortStableFunc(s.queue, func(a, b split) int { return cmp.Compare(a.seq, b.seq) })
+	s.freshFrom = 0
+	for _, p := range s.queue {
+		if p.begun() {
+			s.freshFrom = p.seq + 1
+		}
+	}
 	return nil
 }
 
@@ -370,6 +379,9 @@ func (s *source) holdNow() (hold int64, ok bool) {
 			return hold, true
 		}
 		last[chain] = max(before, own)
+		if s.cfg.Order == connector.OrderPath && !p.begun() && p.seq >= s.freshFrom {
+			break // those after it hold at what it holds at, or above
+		}
 	}
 	if s.cfg.Bounded && !s.done { // there is more that is not known yet
 		if s.cfg.Order == connector.OrderNone {
