@@ -8,7 +8,10 @@
 // begins. The package knows nothing of operators, state or connectors.
 package batch
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // TargetRows is the number of rows that producers aim for in one batch. Measured: beyond 64 to 256 rows moving a
 // record between goroutines gets no cheaper, and larger batches only add latency and cache misses.
@@ -95,12 +98,16 @@ func (b *Batch) SizeBytes() int {
 	return b.Data.SizeBytes() + 8*(len(b.Time)+len(b.Mark)+len(b.Window)+len(b.Hash)) + len(b.Kind) + len(b.Keys.Buf) + 4*len(b.Keys.Off)
 }
 
+// appendSelected appends the values sel of src, or nothing if src is empty.
 func appendSelected[T any](dst, src []T, sel []int32) []T {
 	if len(src) == 0 {
 		return dst
 	}
-	for _, i := range sel {
-		dst = append(dst, src[i])
+	start := len(dst)
+	dst = slices.Grow(dst, len(sel))[:start+len(sel)]
+	added := dst[start:]
+	for k, i := range sel {
+		added[k] = src[i]
 	}
 	return dst
 }
@@ -153,15 +160,17 @@ func (s *Bytes) AppendSelected(src *Bytes, sel []int32) {
 	if len(s.Off) == 0 {
 		s.Off = append(s.Off, 0)
 	}
-	buf, off := s.Buf, s.Off
-	for _, i := range sel {
-		v := src.Buf[src.Off[i]:src.Off[i+1]]
+	start := len(s.Off)
+	buf, off := slices.Grow(s.Buf, len(src.Buf)/src.Len()*len(sel)), slices.Grow(s.Off, len(sel))[:start+len(sel)]
+	all, offsets, ends := src.Buf, src.Off, off[start:]
+	for k, i := range sel {
+		v := all[offsets[i]:offsets[i+1]]
 		if len(v) == 8 { // an integer: a move of eight bytes is cheaper than a call of one of any size
 			buf = binary.LittleEndian.AppendUint64(buf, binary.LittleEndian.Uint64(v))
 		} else {
 			buf = append(buf, v...)
 		}
-		off = append(off, uint32(len(buf)))
+		ends[k] = uint32(len(buf))
 	}
 	s.Buf, s.Off = buf, off
 }

@@ -156,9 +156,7 @@ func (f *Fixed[T]) AppendNull() {
 func (f *Fixed[T]) AppendSelected(src Vector, sel []int32) {
 	s := src.(*Fixed[T])
 	f.Nulls = appendMask(f.Nulls, len(f.V), s.Nulls, sel)
-	for _, i := range sel {
-		f.V = append(f.V, s.V[i])
-	}
+	f.V = appendSelected(f.V, s.V, sel)
 }
 
 // SizeBytes estimates the memory that the values hold.

@@ -16,10 +16,7 @@ func (r *Rows[T]) New() Payload { return &Rows[T]{} }
 
 // AppendSelected copies the rows sel of src, a *Rows[T].
 func (r *Rows[T]) AppendSelected(src Payload, sel []int32) {
-	s := src.(*Rows[T]).V
-	for _, i := range sel {
-		r.V = append(r.V, s[i])
-	}
+	r.V = appendSelected(r.V, src.(*Rows[T]).V, sel)
 }
 
 // SizeBytes counts the values themselves, not what they point to.

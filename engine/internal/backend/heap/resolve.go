@@ -39,7 +39,7 @@ func (t *table) Resolve(b *batch.Batch, from int, cells [][]byte) int {
 }
 
 // resolve finds or inserts the cells of the rows begin to end, at most ahead of them, and moves none. It returns the index
-// of the first that it did not, or end. Nothing that moves cells means that places stay valid.
+// of the first that it did not, or end. As no cell moves, a place stays valid while other rows are inserted.
 func (t *table) resolve(b *batch.Batch, begin, end int, cells [][]byte) int {
 	var places [ahead]place
 	current, first, groups := t.current, t.first, t.maxParallelism

@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"github.com/zeebo/xxh3"
+
+	"github.com/weirstream/weir/engine/state"
 )
 
 // A slot is the words that hold the key, then those of the cell. A table is narrow as long as all of its keys have eight
@@ -183,11 +185,13 @@ func (s *slots) key(at int, buffer *[8]byte) []byte {
 }
 
 func (s *slots) hash(at int) uint64 {
-	if s.long(at) {
+	switch {
+	case s.keyWords == narrowWords:
+		return state.HashWord(^s.words[at])
+	case s.long(at):
 		return s.words[at]
 	}
-	var buffer [8]byte
-	return xxh3.Hash(s.key(at, &buffer))
+	return xxh3.Hash(s.key(at, nil))
 }
 
 // cell returns the cell of a slot. It is aligned to eight bytes.

@@ -16,7 +16,6 @@ type table struct {
 	keyWords   int // of new slots: what the last key that was inserted needed
 	epoch      int64
 	n          int
-	touched    uint64  // keeps touch from being optimised away
 	keyBuffer  [8]byte // of a key that is handed out
 
 	first, maxParallelism int // first key group of the scope; number of all
