@@ -2,8 +2,11 @@ package job
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 	"github.com/weirstream/weir/engine/internal/task"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/storage"
 )
 
 // Job is a running job, as it is watched and asked from other goroutines. It is what package web serves.
@@ -197,6 +201,8 @@ func (j *Job) Savepoint(_ context.Context, id, target string) (rest.Operation, e
 func (j *Job) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
 	if target == "" {
 		target = j.d.cfg.SavepointStorage // a stop without a savepoint is one from its last checkpoint
+	} else if err := checkTarget(target); err != nil {
+		return rest.Operation{}, err
 	}
 	request := target
 	if drain {
@@ -224,9 +230,23 @@ func (j *Job) Operation(ctx context.Context, id string) (rest.Operation, error) 
 // somebody without an answer.
 func (j *Job) Answered() bool { return !j.d.operations.unfetched() }
 
+// checkTarget refuses what is no place. A relative path is one only to the sender, whose working directory is another.
+func checkTarget(target string) error {
+	_, err := storage.ParseURL(target)
+	if err == nil && !strings.Contains(target, "://") && !filepath.IsAbs(target) {
+		err = fmt.Errorf("path %q is relative", target)
+	}
+	if err != nil {
+		return &rest.Error{Code: rest.BadRequest, Message: "target: " + err.Error(), Remedy: "name a URL or an absolute path"}
+	}
+	return nil
+}
+
 func (j *Job) target(target string) (string, error) {
 	if target == "" {
 		target = j.d.cfg.SavepointStorage
+	} else if err := checkTarget(target); err != nil {
+		return "", err
 	}
 	if target == "" {
 		return "", &rest.Error{Code: rest.BadRequest, Message: "there is no place for the savepoint",

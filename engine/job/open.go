@@ -30,7 +30,7 @@ func openPlace(ctx context.Context, cfg Config, random io.Reader) (*place, error
 	}
 	p := &place{storage: b, folder: b.Sub(cfg.Job)}
 	if p.lock, err = storage.Lock(p.folder); err != nil {
-		return nil, errors.Join(classified(err), b.Close())
+		return nil, errors.Join(fmt.Errorf("checkpoint.storage: %w", classified(err)), b.Close())
 	}
 	if err := storage.Probe(ctx, p.folder); err != nil {
 		return nil, errors.Join(fmt.Errorf("checkpoint.storage: %w", classified(err)), p.close())

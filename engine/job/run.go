@@ -32,6 +32,9 @@ func Run(ctx context.Context, cfg Config, g *Graph, opt Options) (result Result,
 	if err := g.Check(); err != nil {
 		return Result{}, &fault.Error{Class: fault.Permanent, Err: err}
 	}
+	if err := refuseCircles(cfg, g); err != nil {
+		return Result{}, err
+	}
 	opt.setDefaults()
 	beginning, interrupted, cancel := untilInterrupt(ctx, opt.Interrupt)
 	defer cancel()
