@@ -199,7 +199,9 @@ func (d *decoder) scalar(n *yaml.Node, path string, into reflect.Value) error {
 		if errors.Is(err, strconv.ErrRange) {
 			return bad(fmt.Sprintf("a number of %d bits", bits), "write a smaller one")
 		}
-		if n.Kind != yaml.ScalarNode || tag != "!!int" || err != nil {
+		// YAML 1.1 reads 010 as eight, YAML 1.2 as ten: it is refused.
+		octal := len(n.Value) > 1 && strings.HasPrefix(strings.TrimLeft(n.Value, "+-"), "0")
+		if n.Kind != yaml.ScalarNode || tag != "!!int" || err != nil || octal {
 			return bad("a whole number", "write digits, without quotes or unit")
 		}
 		into.SetInt(v)

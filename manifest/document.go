@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -28,6 +29,9 @@ func documents(f File) ([]*yaml.Node, error) {
 	if len(f.Text) > MaxFile {
 		return nil, &Error{Place: Place{Source: f.Name}, Msg: fmt.Sprintf("the file has more than %d bytes", MaxFile), Remedy: "split it"}
 	}
+	if err := checkText(f); err != nil {
+		return nil, err
+	}
 	var docs []*yaml.Node
 	for d := yaml.NewDecoder(bytes.NewReader(f.Text)); ; {
 		var n yaml.Node
@@ -42,6 +46,30 @@ func documents(f File) ([]*yaml.Node, error) {
 			docs = append(docs, n.Content[0])
 		}
 	}
+}
+
+// checkText names the place of what is no text: the YAML parser refuses it too, but does not say where. UTF-16, which begins
+// with a mark that UTF-8 never has, is the parser's.
+func checkText(f File) error {
+	if bytes.HasPrefix(f.Text, []byte("\xff\xfe")) || bytes.HasPrefix(f.Text, []byte("\xfe\xff")) {
+		return nil
+	}
+	at := Place{Source: f.Name, Line: 1, Column: 1}
+	for rest := f.Text; len(rest) > 0; {
+		c, size := utf8.DecodeRune(rest)
+		switch {
+		case c == utf8.RuneError && size == 1:
+			return &Error{Place: at, Msg: "this is not YAML: the text is not UTF-8", Remedy: "save the file as UTF-8"}
+		case c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f:
+			return &Error{Place: at, Msg: "this is not YAML: there is a control character", Remedy: "remove it"}
+		case c == '\n':
+			at.Line, at.Column = at.Line+1, 1
+		default:
+			at.Column++
+		}
+		rest = rest[size:]
+	}
+	return nil
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(?:column \d+: )?`)

@@ -45,7 +45,7 @@ type Job struct {
 	Config job.Config
 	// SQL is what the job does.
 	SQL Text
-	// Notes are for the user to see: what was read and has no effect.
+	// Notes are for the user to see: what was read and has no effect, or not the one that one might hope for.
 	Notes []string
 }
 
@@ -199,6 +199,9 @@ func (l *loader) finish() (*Job, error) {
 	r.spec(spec, !l.in.Cluster)
 	if r.err != nil {
 		return nil, r.err
+	}
+	if strings.HasPrefix(*spec.Checkpoint.Storage, "mem:") {
+		l.notes = append(l.notes, "spec.checkpoint.storage is in memory: the checkpoints are gone when this process ends, and the job then starts anew")
 	}
 	return &Job{Name: l.object.Name, Spec: *spec, Config: config(spec), SQL: l.sql, Notes: l.notes}, nil
 }

@@ -224,6 +224,16 @@ func TestOtherDocumentsAreLeftOutWithANote(t *testing.T) {
 	}
 }
 
+func TestCheckpointsInMemoryAreNoted(t *testing.T) {
+	j, err := load(minimal, "spec.checkpoint.storage=mem://x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(j.Notes) != 1 || !strings.Contains(j.Notes[0], "gone when this process ends") {
+		t.Errorf("notes: %q", j.Notes)
+	}
+}
+
 func TestPlacesInTheText(t *testing.T) {
 	head := "apiVersion: weir.stream/v1alpha1\nkind: StreamJob\nmetadata: {name: a}\nspec:\n"
 	for _, c := range []struct{ name, spec, want string }{

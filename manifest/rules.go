@@ -19,6 +19,10 @@ const maxName = 40
 // mostKeyGroups bounds maxParallelism, as in Flink.
 const mostKeyGroups = 32768
 
+// mostLocalSubtasks bounds the parallelism of a job in one process: each pair of subtasks on a keyed edge has a channel of
+// its own, so that memory grows with the square; at this bound it is about 1 GB.
+const mostLocalSubtasks = 512
+
 var (
 	namePattern  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 	jobIDPattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,118}[a-z0-9])?$`)
@@ -68,6 +72,9 @@ func (r *rules) spec(s *v1alpha1.StreamJobSpec, local bool) {
 	if *s.Parallelism > *s.MaxParallelism {
 		r.refuse("spec.parallelism", "a key group is never divided: lower it, or raise maxParallelism before the job's first run",
 			"%d is more than spec.maxParallelism, which is %d", *s.Parallelism, *s.MaxParallelism)
+	}
+	if local && *s.Parallelism > mostLocalSubtasks {
+		r.refuse("spec.parallelism", fmt.Sprintf("use at most %d", mostLocalSubtasks), "%d is more than one process carries", *s.Parallelism)
 	}
 	r.checkpoint(&s.Checkpoint, local)
 	choice(r, "spec.state.backend", *s.State.Backend, v1alpha1.Heap)

@@ -25,9 +25,6 @@ func (t Text) Place(line, column int) Place {
 	return Place{Source: t.source, Line: t.line + line, Column: t.indent + column}
 }
 
-// Source is the name of the file, or of the place in it that the text's own lines are counted from.
-func (t Text) Source() string { return t.source }
-
 // textOf finds out where the value of a node is written.
 func textOf(f File, n *yaml.Node) Text {
 	t := Text{Text: n.Value, source: Place{f.Name, n.Line, n.Column}.String() + ": spec.sql"}

@@ -45,7 +45,8 @@ type StreamJobSpec struct {
 	// +kubebuilder:validation:MaxLength=262144
 	SQL *string `json:"sql,omitempty"`
 
-	// parallelism is the number of subtasks of each operator, from 1 to maxParallelism. Default: 1.
+	// parallelism is the number of subtasks of each operator, from 1 to maxParallelism; for `weir run` at most 512.
+	// Default: 1.
 	//
 	// +optional
 	// +kubebuilder:default=1

@@ -82,9 +82,6 @@ func first(args []string) string {
 
 // place makes what the user names a URL: the job has a working directory of its own.
 func place(flag, name string) (string, error) {
-	if name == "" {
-		return "", nil
-	}
 	u, err := storage.ParseURL(name)
 	if err != nil {
 		return "", usagef("%s: %w", flag, err)

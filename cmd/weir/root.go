@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,10 +27,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`,
 			if len(args) == 0 {
 				return usagef("no command is given; `weir --help` lists them")
 			}
-			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-				return usagef("there is no command %q; did you mean %s?", args[0], strings.Join(near, " or "))
-			}
-			return usagef("there is no command %q; `weir --help` lists them", args[0])
+			return unknownVerb(c, args[0])
 		},
 	}
 	root.SuggestionsMinimumDistance = 2
@@ -40,9 +38,39 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w; see `%s --help`", err, c.CommandPath())
 	})
+	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(a.runCommand(), a.savepointCommand(), a.stopCommand(), a.checkpointCommand(), a.cancelCommand(),
 		a.listCommand(), a.snapshotCommand(), a.versionCommand())
 	return root
+}
+
+// helpCommand shows the help of a verb; unlike cobra's own it fails if there is no such verb.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			verb, _, err := root.Find(args)
+			if len(args) > 0 && (err != nil || verb == root) {
+				return unknownVerb(root, args[0])
+			}
+			return verb.Help()
+		},
+	}
+}
+
+// plannedVerbs are what the pods will run.
+var plannedVerbs = []string{"operator", "coordinator", "worker"}
+
+// unknownVerb refuses a verb, and says what was perhaps meant.
+func unknownVerb(root *cobra.Command, verb string) error {
+	if slices.Contains(plannedVerbs, verb) {
+		return usagef("not supported yet: weir %s; `weir --help` lists what is there", verb)
+	}
+	if near := root.SuggestionsFor(verb); len(near) > 0 {
+		return usagef("there is no command %q; did you mean %s?", verb, strings.Join(near, " or "))
+	}
+	return usagef("there is no command %q; `weir --help` lists them", verb)
 }
 
 // between refuses more arguments than a command takes, and fewer than it needs.

@@ -29,7 +29,7 @@ type runFlags struct {
 	file, from, config, web                   string
 	set                                       []string
 	allowNonRestored, allowRepeated, takeOver bool
-	log                                       bool
+	restores, log                             bool
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -48,7 +48,10 @@ Without spec.checkpoint.storage, checkpoints go to ` + manifest.LocalCheckpoints
 Bounded input is read to its end. SIGINT and SIGTERM take a last checkpoint and end; a second one ends at once. The
 same command goes on from the newest checkpoint.`,
 		Args: between(0, 1),
-		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), f, args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			f.restores = c.Flags().Changed("from") // an empty one is not the same as none: it may come from an unset variable
+			return a.run(c.Context(), f, args)
+		},
 	}
 	flags := c.Flags()
 	flags.StringVarP(&f.file, "file", "f", "", "manifest with one StreamJob; - is standard input")
@@ -124,7 +127,7 @@ func (a *app) loadJob(f runFlags, args []string) (*manifest.Job, error) {
 		given bool
 		manifest.Setting
 	}{
-		{f.from != "", manifest.Setting{Flag: "-s", Path: "spec.restore.path", Value: f.from}},
+		{f.restores, manifest.Setting{Flag: "-s", Path: "spec.restore.path", Value: f.from}},
 		{f.allowNonRestored, manifest.Setting{Flag: "-n", Path: "spec.upgrade.allowNonRestoredState", Value: "true"}},
 		{f.allowRepeated, manifest.Setting{Flag: "--allow-repeated-output", Path: "spec.restore.allowRepeatedOutput", Value: "true"}},
 		{f.takeOver, manifest.Setting{Flag: "--take-over", Path: "spec.restore.takeOver", Value: "true"}},
@@ -149,7 +152,7 @@ func (a *app) jobFile(file string, args []string) (in manifest.Input, err error)
 		return in, usagef("-f takes a manifest, and %s is SQL; run `weir run %s`", file, file)
 	case file != "":
 		in.Manifest, err = a.readFile(file)
-	case len(args) == 0:
+	case len(args) == 0 || args[0] == "":
 		return in, usagef("no job is named; run `weir run -f streamjob.yaml` or `weir run job.sql`")
 	case isYAML(args[0]):
 		in.Manifest, err = a.readFile(args[0])

@@ -19,6 +19,9 @@ func (a *app) snapshotCommand() *cobra.Command {
 			if len(args) == 0 {
 				return usagef("say what to do with the snapshot: inspect or verify")
 			}
+			if args[0] == "export" {
+				return usagef("not supported yet: weir snapshot export; use inspect or verify")
+			}
 			return usagef("there is no command \"snapshot %s\"; there are inspect and verify", args[0])
 		},
 	}
@@ -39,9 +42,13 @@ func (a *app) inspectCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		path, err := place("PATH", args[0])
+		if err != nil {
+			return err
+		}
 		ctx, stop := a.untilSignal(c.Context())
 		defer stop()
-		s, err := snapshot.OpenSnapshot(ctx, args[0])
+		s, err := snapshot.OpenSnapshot(ctx, path)
 		if err != nil {
 			return err
 		}
@@ -85,9 +92,13 @@ PATH is the folder of a checkpoint (chk-<n>) or savepoint, as a path or URL.`,
 		if err != nil {
 			return err
 		}
+		path, err := place("PATH", args[0])
+		if err != nil {
+			return err
+		}
 		ctx, stop := a.untilSignal(c.Context())
 		defer stop()
-		report, err := snapshot.Verify(ctx, args[0])
+		report, err := snapshot.Verify(ctx, path)
 		if err != nil {
 			return err
 		}

@@ -24,9 +24,12 @@ If the savepoint cannot be made, the job runs on. The same ` + "`weir run`" + ` 
 address (see weir --help).`,
 		Args: between(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			to, err := place("--savepoint-path", target)
-			if err != nil {
-				return err
+			to := ""
+			if c.Flags().Changed("savepoint-path") {
+				var err error
+				if to, err = place("--savepoint-path", target); err != nil {
+					return err
+				}
 			}
 			op, err := a.ask(c.Context(), f, first(args), func(ctx context.Context, client *rest.Client, id string) (rest.Operation, error) {
 				return client.Stop(ctx, rest.StopRequest{ID: id, Target: to, Drain: drain})

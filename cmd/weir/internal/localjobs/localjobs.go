@@ -84,12 +84,16 @@ func (f *Folder) Add(j Job) (remove func() error, err error) {
 
 // Live returns the jobs that run, by name and start, and removes the files of those that do not.
 func (f *Folder) Live(ctx context.Context) ([]Job, error) {
-	names, err := filepath.Glob(filepath.Join(f.path, "*"+suffix))
+	entries, err := os.ReadDir(f.path)
 	if err != nil {
 		return nil, fmt.Errorf("list running jobs: %w", err)
 	}
 	var live []Job
-	for _, name := range names {
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != suffix {
+			continue
+		}
+		name := filepath.Join(f.path, e.Name())
 		text, err := os.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // it ended just now
