@@ -221,32 +221,47 @@ func (b *bucket) list(ctx context.Context, prefix, delimiter string) ([]Object, 
 }
 
 func (b *bucket) Publish(ctx context.Context, staged, final string, want Content) error {
-	switch is, err := b.has(ctx, final, want); {
-	case err == nil && is:
-		return nil
-	case err == nil:
-		return &Error{Op: "publish", Object: b.object(final), Class: ErrExists,
-			Cause: fmt.Errorf("its content is not that of %s", b.object(staged))}
-	case !errors.Is(err, ErrNotFound):
+	if done, err := b.published(ctx, staged, final, want); done || err != nil {
 		return err
 	}
+	err := b.makeVisible(ctx, staged, final)
+	if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrExists) {
+		return err
+	}
+	// Another committer was first, and may have removed the staged object since: what is visible decides.
+	if done, err := b.published(ctx, staged, final, want); done || err != nil {
+		return err
+	}
+	return &Error{Op: "publish", Object: b.object(final), Class: ErrNotFound,
+		Cause: fmt.Errorf("neither it nor the staged %s is there", b.object(staged))}
+}
+
+// published tells whether final is there; with other content than want it is ErrExists.
+func (b *bucket) published(ctx context.Context, staged, final string, want Content) (done bool, err error) {
+	is, err := b.has(ctx, final, want)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	case err == nil && !is:
+		err = &Error{Op: "publish", Object: b.object(final), Class: ErrExists,
+			Cause: fmt.Errorf("its content is not that of %s", b.object(staged))}
+	}
+	return is, err
+}
+
+// makeVisible links or copies a staged object.
+func (b *bucket) makeVisible(ctx context.Context, staged, final string) error {
 	var files *filedriver.Bucket
-	var err error
-	if b.blob.As(&files) {
-		if err = files.Link(b.key(staged), b.key(final)); errors.Is(err, filedriver.ErrExists) {
-			return b.Publish(ctx, staged, final, want) // another committer was first: compare
-		}
-		if err != nil {
-			err = fmt.Errorf("%w: %w", classOfCode(files.ErrorCode(err), err), err)
-		}
-	} else {
-		err = b.blob.Copy(ctx, b.key(final), b.key(staged), nil)
+	if !b.blob.As(&files) {
+		return b.fail(ctx, "publish", final, b.blob.Copy(ctx, b.key(final), b.key(staged), nil))
 	}
-	if err = b.fail(ctx, "publish", final, err); errors.Is(err, ErrNotFound) {
-		return &Error{Op: "publish", Object: b.object(final), Class: ErrNotFound,
-			Cause: fmt.Errorf("neither it nor the staged %s is there", b.object(staged))}
+	err := files.Link(b.key(staged), b.key(final))
+	if err != nil && !errors.Is(err, filedriver.ErrExists) {
+		err = fmt.Errorf("%w: %w", classOfCode(files.ErrorCode(err), err), err)
+	} else if err != nil {
+		err = fmt.Errorf("%w: %w", ErrExists, err)
 	}
-	return err
+	return b.fail(ctx, "publish", final, err)
 }
 
 // has tells whether an object has the given content. It reads the object only if the size is right.

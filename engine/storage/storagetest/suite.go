@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Bucket) {
 		{"a listing has all keys with the prefix in order, with sizes and stable versions", list},
 		{"a folder listing has objects and folders of one level", listFolder},
 		{"publishing makes the staged content visible and may be repeated", publish},
+		{"of publishers of one object all succeed, though the first to finish deletes what was staged", publishRace},
 		{"publishing never replaces other content", publishOther},
 		{"publishing without staged and final objects names both", publishNothing},
 		{"deleting is repeatable and leaves no empty folder behind", deleteObject},
@@ -289,6 +290,30 @@ func publish(t *testing.T, b storage.Bucket) {
 	wantBody(t, b, "out/part-1", body)
 	must(t, b.Publish(t.Context(), "_staging/1.0/x", "out/part-1", contentOf(body)))
 	wantKeys(t, b, "out/part-1")
+}
+
+// publishRace is a committer that was paused between its look at the final object and the publishing, while its heir
+// published the same and forgot what was staged.
+func publishRace(t *testing.T, b storage.Bucket) {
+	const rounds, publishers, body = 8, 4, "one committed file"
+	for round := range rounds {
+		staged, final := fmt.Sprintf("_staging/1.0/%d", round), fmt.Sprintf("out/part-%d", round)
+		write(t, b, staged, body)
+		errs := make(chan error, publishers)
+		for range publishers {
+			go func() {
+				err := b.Publish(t.Context(), staged, final, contentOf(body))
+				if err == nil {
+					err = b.Delete(t.Context(), staged)
+				}
+				errs <- err
+			}()
+		}
+		for range publishers {
+			must(t, <-errs)
+		}
+		wantBody(t, b, final, body)
+	}
 }
 
 func publishOther(t *testing.T, b storage.Bucket) {
