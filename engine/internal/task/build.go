@@ -24,8 +24,12 @@ func newBuilder(ctx context.Context, e *Execution) *builder {
 
 func (b *builder) build() {
 	for _, task := range Plan(b.graph, b.exec.spec.Parallelism) {
+		var limit *pace
+		if task.Source {
+			limit = newPace(b.graph.Nodes[task.Nodes[0]].Source.RowsPerSecond())
+		}
 		for i := range b.exec.spec.Parallelism {
-			b.exec.subtasks = append(b.exec.subtasks, b.subtask(task, i))
+			b.exec.subtasks = append(b.exec.subtasks, b.subtask(task, i, limit))
 		}
 	}
 	for to := range b.graph.Nodes {
@@ -33,7 +37,7 @@ func (b *builder) build() {
 	}
 }
 
-func (b *builder) subtask(task Task, index int) *subtask {
+func (b *builder) subtask(task Task, index int, limit *pace) *subtask {
 	t := &subtask{id: message.Subtask{Task: task.Name, Index: index}, index: index, exec: b.exec, parts: newParts()}
 	t.ctx, t.cancel = context.WithCancel(b.ctx)
 	for _, n := range task.Nodes {
@@ -44,7 +48,7 @@ func (b *builder) subtask(task Task, index int) *subtask {
 	t.current = t.stages[0]
 	root := task.Nodes[0]
 	if task.Source {
-		t.source = newSource(t, &b.graph.Nodes[root], b.exec.spec.Parallelism)
+		t.source = newSource(t, &b.graph.Nodes[root], limit)
 		b.exec.sources[t.id] = t.source
 		return t
 	}

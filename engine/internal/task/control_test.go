@@ -174,8 +174,14 @@ func TestASinkThatCannotPrepareFailsTheSubtask(t *testing.T) {
 }
 
 func TestTheRateIsThatOfTheWholeJob(t *testing.T) {
+	for splits, rows := range map[int]int{2: 500, 1: 1000} { // also if a subtask has nothing to read
+		t.Run(fmt.Sprintf("%d splits for 2 subtasks", splits), func(t *testing.T) { testRate(t, splits, rows) })
+	}
+}
+
+func testRate(t *testing.T, splits, rows int) {
 	synctest.Test(t, func(t *testing.T) {
-		src := &numbers{splits: 2, rows: 500, keys: 10, rate: 100, batchRows: func() int { return 5 }}
+		src := &numbers{splits: splits, rows: rows, keys: 10, rate: 100, batchRows: func() int { return 5 }}
 		d := newDriver(t, backendtest.NewStore(t, nil), countGraph(src, newCollected()), src.names())
 		begin := time.Now()
 		d.start(2)

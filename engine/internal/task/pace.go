@@ -1,21 +1,26 @@
 package task
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // catchUp is for how long a pace that was not kept up is made good for.
 const catchUp = 100 * time.Millisecond
 
-// pace limits the rate of a source subtask.
+// pace limits the rate of a source over all its subtasks in this process: those that have something to read share it,
+// whichever they are. They meet here once for each batch, and only if there is a limit.
 type pace struct {
 	perRow float64 // seconds; 0: no limit
-	next   time.Time
+	mu     sync.Mutex
+	next   time.Time // guarded by mu
 }
 
-func newPace(rowsPerSecond float64, parallelism int) pace {
+func newPace(rowsPerSecond float64) *pace {
 	if rowsPerSecond <= 0 {
-		return pace{}
+		return &pace{}
 	}
-	return pace{perRow: float64(parallelism) / rowsPerSecond}
+	return &pace{perRow: 1 / rowsPerSecond}
 }
 
 // wait is how long to wait before the next rows.
@@ -23,6 +28,8 @@ func (p *pace) wait(clock Clock) time.Duration {
 	if p.perRow == 0 {
 		return 0
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return p.next.Sub(clock.Now())
 }
 
@@ -31,6 +38,8 @@ func (p *pace) spent(clock Clock, rows int) {
 	if p.perRow == 0 || rows == 0 {
 		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if earliest := clock.Now().Add(-catchUp); p.next.Before(earliest) {
 		p.next = earliest
 	}

@@ -28,7 +28,7 @@ type source struct {
 
 	commands *commandQueue
 	splits   *splits
-	pace     pace
+	pace     *pace // shared by the source's subtasks
 	into     *batch.Batch
 	timed    batch.Batch // what is emitted: the rows with their marks
 	marks    []int64
@@ -43,15 +43,14 @@ type source struct {
 	quiet   quiet
 }
 
-func newSource(t *subtask, n *graph.Node, parallelism int) *source {
-	s := &source{task: t, root: t.stages[0], event: n.Source.Event, commands: newCommandQueue()}
+func newSource(t *subtask, n *graph.Node, p *pace) *source {
+	s := &source{task: t, root: t.stages[0], event: n.Source.Event, commands: newCommandQueue(), pace: p}
 	delay := int64(0)
 	if s.event != nil {
 		delay = s.event.DelayMS
 		s.quiet.timeout = s.event.Idle
 	}
 	s.splits = newSplits(delay)
-	s.pace = newPace(n.Source.RowsPerSecond(), parallelism)
 	return s
 }
 
