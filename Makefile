@@ -14,7 +14,7 @@ export GOFLAGS := -buildvcs=false $(GOFLAGS)
 
 # The engine's packages and their tests; e2e runs by itself, because its tests kill, stop and starve whole processes.
 UNIT := $$(go list ./... | grep -v '/e2e$$')
-FUZZTIME ?= 10s
+FUZZTIME ?= 20000x
 COUNT    ?= 6
 
 ##@ Use
@@ -54,7 +54,7 @@ test-race: .bin/versitygw ## Run the tests of the packages under the race detect
 	@go run ./hack/testsum -race -shuffle=on -timeout=30m $(UNIT)
 
 .PHONY: fuzz-short
-fuzz-short: ## Fuzz every target for FUZZTIME (10s).
+fuzz-short: ## Fuzz every target for FUZZTIME (20000x: so many executions).
 	@hack/fuzz.sh $(FUZZTIME)
 
 .PHONY: lint
