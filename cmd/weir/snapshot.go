@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,22 @@ func (a *app) inspectCommand() *cobra.Command {
 		Long:  "Show what is in a snapshot. PATH is the folder of a checkpoint (chk-<n>) or savepoint, as a path or URL.",
 		Args:  between(1, 1),
 	}
+	a.onSnapshot(c, func(ctx context.Context, path string, json bool) error {
+		s, err := snapshot.OpenSnapshot(ctx, path)
+		if err != nil {
+			return err
+		}
+		write := s.Inspect().WriteText
+		if json {
+			write = s.Inspect().WriteJSON
+		}
+		return errors.Join(write(a.stdout), s.Close())
+	})
+	return c
+}
+
+// onSnapshot lets a command with the one argument PATH, and -o, do something with the snapshot there until a signal comes.
+func (a *app) onSnapshot(c *cobra.Command, do func(ctx context.Context, path string, json bool) error) {
 	output := outputFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		json, err := asJSON(*output)
@@ -48,17 +65,8 @@ func (a *app) inspectCommand() *cobra.Command {
 		}
 		ctx, stop := a.untilSignal(c.Context())
 		defer stop()
-		s, err := snapshot.OpenSnapshot(ctx, path)
-		if err != nil {
-			return err
-		}
-		write := s.Inspect().WriteText
-		if json {
-			write = s.Inspect().WriteJSON
-		}
-		return errors.Join(write(a.stdout), s.Close())
+		return do(ctx, path, json)
 	}
-	return c
 }
 
 // verified is a report as `weir snapshot verify -o json` shows it.
@@ -86,18 +94,7 @@ func (a *app) verifyCommand() *cobra.Command {
 PATH is the folder of a checkpoint (chk-<n>) or savepoint, as a path or URL.`,
 		Args: between(1, 1),
 	}
-	output := outputFlag(c)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		json, err := asJSON(*output)
-		if err != nil {
-			return err
-		}
-		path, err := place("PATH", args[0])
-		if err != nil {
-			return err
-		}
-		ctx, stop := a.untilSignal(c.Context())
-		defer stop()
+	a.onSnapshot(c, func(ctx context.Context, path string, json bool) error {
 		report, err := snapshot.Verify(ctx, path)
 		if err != nil {
 			return err
@@ -109,7 +106,7 @@ PATH is the folder of a checkpoint (chk-<n>) or savepoint, as a path or URL.`,
 			return fmt.Errorf("%s cannot be restored: %w", report.Path, report.Problems[0])
 		}
 		return nil
-	}
+	})
 	return c
 }
 

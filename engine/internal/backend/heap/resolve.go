@@ -163,7 +163,7 @@ func (t *table) insert(g int, hash uint64, key []byte, held bool) unsafe.Pointer
 			}
 			s.rebuild(key)
 			t.remember(g, s)
-			at, _ = s.find(hash, key)
+			at, _ = s.find(hash, key) // it is still not there: this is where it goes
 		}
 		s.insert(at, hash, key)
 		t.keyWords = s.keyWords
