@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/weirstream/weir/engine/connector/table"
@@ -30,7 +31,10 @@ type decoder struct {
 	raw bool
 }
 
-var durationType = reflect.TypeFor[metav1.Duration]()
+var (
+	durationType = reflect.TypeFor[metav1.Duration]()
+	quantityType = reflect.TypeFor[resource.Quantity]()
+)
 
 // at is the place of a node.
 func (d *decoder) at(n *yaml.Node) Place {
@@ -62,8 +66,11 @@ func (d *decoder) value(n *yaml.Node, path string, into reflect.Value) error {
 		into.Set(fresh)
 		return nil
 	}
-	if into.Type() == durationType {
+	switch into.Type() {
+	case durationType:
 		return d.duration(n, path, into)
+	case quantityType:
+		return d.quantity(n, path, into)
 	}
 	if _, ok := into.Addr().Interface().(json.Unmarshaler); ok {
 		return d.throughJSON(n, path, into)
@@ -150,6 +157,9 @@ func (d *decoder) dictionary(n *yaml.Node, path string, into reflect.Value) erro
 		if err := d.once(seen, key, path); err != nil {
 			return err
 		}
+		if n.Content[i+1].ShortTag() == "!!null" {
+			continue
+		}
 		v := reflect.New(into.Type().Elem()).Elem()
 		if err := d.value(n.Content[i+1], join(path, key.Value), v); err != nil {
 			return err
@@ -199,9 +209,7 @@ func (d *decoder) scalar(n *yaml.Node, path string, into reflect.Value) error {
 		if errors.Is(err, strconv.ErrRange) {
 			return bad(fmt.Sprintf("a number of %d bits", bits), "write a smaller one")
 		}
-		// YAML 1.1 reads 010 as eight, YAML 1.2 as ten: it is refused.
-		octal := len(n.Value) > 1 && strings.HasPrefix(strings.TrimLeft(n.Value, "+-"), "0")
-		if n.Kind != yaml.ScalarNode || tag != "!!int" || err != nil || octal {
+		if n.Kind != yaml.ScalarNode || tag != "!!int" || err != nil || octal(n) {
 			return bad("a whole number", "write digits, without quotes or unit")
 		}
 		into.SetInt(v)
@@ -216,6 +224,22 @@ func (d *decoder) duration(n *yaml.Node, path string, into reflect.Value) error 
 	}
 	into.Set(reflect.ValueOf(metav1.Duration{Duration: v}))
 	return nil
+}
+
+// quantity reads an amount as Kubernetes writes it.
+func (d *decoder) quantity(n *yaml.Node, path string, into reflect.Value) error {
+	v, err := resource.ParseQuantity(n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil || octal(n) {
+		return d.errorf(n, path, "write a number with or without a unit, such as 500m, 2 or 1Gi", "%s is not a quantity", shown(n))
+	}
+	into.Set(reflect.ValueOf(v))
+	return nil
+}
+
+// octal tells of a number that YAML 1.1 reads as one: 010 is eight there, ten in YAML 1.2.
+func octal(n *yaml.Node) bool {
+	digits := strings.TrimLeft(n.Value, "+-")
+	return n.ShortTag() == "!!int" && len(n.Value) > 1 && strings.HasPrefix(digits, "0")
 }
 
 // throughJSON reads what has a JSON form of its own, such as the times in metadata.

@@ -17,6 +17,7 @@ const (
 // complete resolves every field that nobody wrote to its default, so that a revision says all (P8).
 func complete(spec *v1alpha1.StreamJobSpec, name string, local bool) {
 	or(&spec.JobID, name)
+	or(&spec.DesiredState, v1alpha1.Running)
 	or(&spec.Parallelism, 1)
 	or(&spec.MaxParallelism, 1024)
 
@@ -31,6 +32,7 @@ func complete(spec *v1alpha1.StreamJobSpec, name string, local bool) {
 	or(&c.Mode, v1alpha1.ExactlyOnce)
 	or(&c.TolerableFailures, 3)
 	or(&c.Retained, 3)
+	or(&c.OnDelete, v1alpha1.Retain)
 
 	or(&spec.State.Backend, v1alpha1.Heap)
 	or(&spec.Upgrade.AllowNonRestoredState, false)
@@ -40,6 +42,30 @@ func complete(spec *v1alpha1.StreamJobSpec, name string, local bool) {
 	orLasting(&spec.Restart.InitialDelay, time.Second)
 	orLasting(&spec.Restart.MaxDelay, time.Minute)
 	orLasting(&spec.Restart.ResetAfter, time.Hour)
+	withoutEmpty(&spec.Worker)
+}
+
+// withoutEmpty makes empty lists and mappings none: an empty one says that the layer below does not count, and after the
+// last layer that is the same as nothing.
+func withoutEmpty(pod *v1alpha1.PodSpec) {
+	orNone(&pod.Resources.Limits)
+	orNone(&pod.Resources.Requests)
+	t := &pod.PodTemplate
+	orNone(&t.Labels)
+	orNone(&t.Annotations)
+	orNone(&t.NodeSelector)
+	if len(t.ImagePullSecrets) == 0 {
+		t.ImagePullSecrets = nil
+	}
+	if len(t.Tolerations) == 0 {
+		t.Tolerations = nil
+	}
+}
+
+func orNone[M ~map[K]V, K comparable, V any](m *M) {
+	if len(*m) == 0 {
+		*m = nil
+	}
 }
 
 // or gives a field that is not written a value.

@@ -15,5 +15,7 @@
 // twice and values of another type are refused, and so are the fields that are planned but do nothing yet. Every
 // refusal is an *Error, which names the file, the place, the field and what to do.
 //
+// [Marshal] writes a job down with all of that resolved, for its pods; read again, it is the same.
+//
 // The package reads no files and knows no flags, environment or cluster: whoever calls it passes texts in.
 package manifest

@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -177,7 +178,11 @@ func isStreamJob(file string, n *yaml.Node, h header) (bool, error) {
 		return true, nil
 	case h.Kind == v1alpha1.StreamJobKind:
 		return refuse("apiVersion", "write apiVersion: "+want, "%q has no StreamJob", h.APIVersion)
-	case group != v1alpha1.GroupVersion.Group || h.Kind == "Savepoint":
+	case h.Kind == v1alpha1.SavepointKind && h.APIVersion == want:
+		return false, nil
+	case h.Kind == v1alpha1.SavepointKind && group == v1alpha1.GroupVersion.Group:
+		return refuse("apiVersion", "write apiVersion: "+want, "%q has no Savepoint", h.APIVersion)
+	case group != v1alpha1.GroupVersion.Group:
 		if table.Nearest(h.Kind, []string{v1alpha1.StreamJobKind}) != "" {
 			return refuse("kind", "did you mean StreamJob?", "%q is not known", h.Kind)
 		}
@@ -189,6 +194,21 @@ func isStreamJob(file string, n *yaml.Node, h header) (bool, error) {
 // readStreamJob reads a StreamJob's document over job.
 func (d *decoder) readStreamJob(n *yaml.Node, job *v1alpha1.StreamJob) error {
 	return d.value(n, "", reflect.ValueOf(job).Elem())
+}
+
+// status takes the status out of a StreamJob's document: it is the operator's, and says nothing about what the job is to be.
+func (d *decoder) status(n *yaml.Node, passOver bool) error {
+	for i := 0; i+1 < len(n.Content); {
+		if n.Content[i].Value != "status" {
+			i += 2
+			continue
+		}
+		if !passOver {
+			return d.errorf(n.Content[i], "status", "remove it", "it is written by the operator, never by hand")
+		}
+		n.Content = slices.Delete(n.Content, i, i+2)
+	}
+	return nil
 }
 
 // notGlobal lists what is a job's own: all jobs that have it in common would share one folder, or one past.

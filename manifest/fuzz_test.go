@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // FuzzLoad holds for any text: the reader ends, and either gives a job that holds to its rules or one line that says why not.
@@ -16,6 +18,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add(string(example), "", "spec.parallelism=4")
 	f.Add(minimal, "checkpoint: {interval: 3s}", "spec.sql=x")
 	f.Add(minimal+"  restart: {maxDelay: 1s}\n---\na: &a [*a]\n", "spec:\n  state: {backend: Heap}", "spec")
+	f.Add(inPod+"  worker: {resources: {limits: {cpu: 010, memory: 1.5Gi}}, podTemplate: {tolerations: [{key: a, operator: Exists}]}}\n",
+		"worker: {podTemplate: {labels: {a: 'yes'}}}", "spec.restore.savepointRef.name=b")
 	f.Add("a: &a {b: *a}\n", "- 1\n", "=")
 	f.Fuzz(func(t *testing.T, manifest, global, setting string) {
 		s, err := ParseSetting(setting)
@@ -23,6 +27,7 @@ func FuzzLoad(f *testing.F) {
 		if err == nil {
 			in.Settings = []Setting{s}
 		}
+		writtenDownIsReadAgain(t, in)
 		j, err := Load(in)
 		if err != nil {
 			var e *Error
@@ -37,4 +42,24 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("it breaks the rules: %+v", c)
 		}
 	})
+}
+
+// writtenDownIsReadAgain: what a pod is given is what the operator resolved.
+func writtenDownIsReadAgain(t *testing.T, in Input) {
+	in.Cluster = true
+	j, err := Load(in)
+	if err != nil {
+		return
+	}
+	text, err := Marshal(j.Name, "", j.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := loadInPod(string(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if diff := cmp.Diff(j.Spec, again.Spec); diff != "" {
+		t.Errorf("(-resolved +read):\n%s\n%s", diff, text)
+	}
 }

@@ -31,7 +31,8 @@ type Input struct {
 	Global *File
 	// Settings are applied in their order.
 	Settings []Setting
-	// Cluster is for jobs in pods: the job id defaults to namespace.name, and storage must be said, by a URL.
+	// Cluster is for jobs in pods: the job id defaults to namespace.name, storage must be said, by a URL, and a status is
+	// passed over: the manifest may be what the API server has.
 	Cluster bool
 }
 
@@ -114,6 +115,9 @@ func (l *loader) manifest(f File) error {
 		return err
 	}
 	d := &decoder{source: f.Name, places: l.places}
+	if err := d.status(doc, l.in.Cluster); err != nil {
+		return err
+	}
 	if err := d.readStreamJob(doc, &l.object); err != nil {
 		return err
 	}
@@ -194,14 +198,38 @@ func (l *loader) set(path string) bool {
 
 func (l *loader) finish() (*Job, error) {
 	spec := &l.object.Spec
-	complete(spec, l.name, !l.in.Cluster)
+	local := !l.in.Cluster
+	complete(spec, l.name, local)
 	r := rules{places: l.places, fallback: l.origin}
-	r.spec(spec, !l.in.Cluster)
+	r.spec(spec, local)
 	if r.err != nil {
 		return nil, r.err
 	}
 	if strings.HasPrefix(*spec.Checkpoint.Storage, "mem:") {
-		l.notes = append(l.notes, "spec.checkpoint.storage is in memory: the checkpoints are gone when this process ends, and the job then starts anew")
+		process := "this process"
+		if !local {
+			process = "the job's pod"
+		}
+		l.notes = append(l.notes, "spec.checkpoint.storage is in memory: the checkpoints are gone when "+process+" ends, and the job then starts anew")
+	}
+	if local {
+		l.noteWithoutEffect()
 	}
 	return &Job{Name: l.object.Name, Spec: *spec, Config: config(spec), SQL: l.sql, Notes: l.notes}, nil
+}
+
+// onlyInPods lists what says something about pods alone.
+var onlyInPods = []string{"spec.image", "spec.checkpoint.credentialsSecret", "spec.checkpoint.onDelete", "spec.worker"}
+
+// noteWithoutEffect names what is written and means nothing to a job in this process.
+func (l *loader) noteWithoutEffect() {
+	var written []string
+	for _, path := range onlyInPods {
+		if _, ok := l.places[path]; ok {
+			written = append(written, path)
+		}
+	}
+	if len(written) > 0 {
+		l.notes = append(l.notes, "without effect here, because it is for a job's pods: "+strings.Join(written, ", "))
+	}
 }

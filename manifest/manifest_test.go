@@ -201,7 +201,7 @@ func TestARevisionIsOfWhatTheJobIsNotOfHowMuchOfIt(t *testing.T) {
 		t.Errorf("revision %s: it is stored with attempts and names pods, so it must never change", base)
 	}
 	for _, same := range []string{"spec.parallelism=9", "spec.checkpoint.interval=1s", "spec.checkpoint.retained=7", "spec.jobID=other",
-		"spec.restart.maxDelay=2m", "spec.upgrade.allowNonRestoredState=true"} {
+		"spec.restart.maxDelay=2m", "spec.image=weir:2", "spec.checkpoint.onDelete=Delete", "spec.upgrade.allowNonRestoredState=true"} {
 		if got := of(same); got != base {
 			t.Errorf("%s makes another revision", same)
 		}
@@ -225,12 +225,47 @@ func TestOtherDocumentsAreLeftOutWithANote(t *testing.T) {
 }
 
 func TestCheckpointsInMemoryAreNoted(t *testing.T) {
-	j, err := load(minimal, "spec.checkpoint.storage=mem://x")
+	for name, c := range map[string]struct {
+		cluster bool
+		want    string
+	}{"in this process": {false, "gone when this process ends"}, "in a pod": {true, "gone when the job's pod ends"}} {
+		t.Run(name, func(t *testing.T) {
+			j, err := Load(Input{Manifest: &File{"job.yaml", []byte(minimal + "  checkpoint: {storage: \"mem://x\"}\n")}, Cluster: c.cluster})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(j.Notes) != 1 || !strings.Contains(j.Notes[0], c.want) {
+				t.Errorf("notes: %q", j.Notes)
+			}
+		})
+	}
+}
+
+func TestWhatIsForPodsHasNoEffectHereAndIsNoted(t *testing.T) {
+	text := minimal + "  image: weir:1\n  worker: {resources: {limits: {cpu: 1}}}\n  checkpoint: {storage: s3://a/b, credentialsSecret: login, onDelete: Delete}\n"
+	in := Input{Manifest: &File{"job.yaml", []byte(text)}}
+	j, err := Load(in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(j.Notes) != 1 || !strings.Contains(j.Notes[0], "gone when this process ends") {
-		t.Errorf("notes: %q", j.Notes)
+	want := []string{"without effect here, because it is for a job's pods: spec.image, spec.checkpoint.credentialsSecret, spec.checkpoint.onDelete, spec.worker"}
+	if diff := cmp.Diff(want, j.Notes); diff != "" {
+		t.Errorf("notes (-want +got):\n%s", diff)
+	}
+	in.Cluster = true
+	if j, err = Load(in); err != nil || len(j.Notes) != 0 {
+		t.Errorf("for a pod: %v, notes %q", err, j.Notes)
+	}
+}
+
+func TestAStatusSaysNothingOfWhatTheJobIsToBe(t *testing.T) {
+	text := minimal + "  checkpoint: {storage: s3://a/b}\nstatus: {phase: Running, unheardOf: [1]}\n"
+	j, err := Load(Input{Manifest: &File{"job.yaml", []byte(text)}, Cluster: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *j.Spec.Checkpoint.Storage != "s3://a/b" {
+		t.Errorf("spec %+v", j.Spec)
 	}
 }
 

@@ -4,15 +4,10 @@ package manifest
 // enters the API types together with its behaviour.
 var notYet = map[string]string{
 	"spec.program":                      "write the job as SQL, in spec.sql",
-	"spec.image":                        leaveOut,
 	"spec.secrets":                      leaveOut,
-	"spec.desiredState":                 leaveOut,
 	"spec.slotsPerWorker":               leaveOut,
 	"spec.coordinator":                  leaveOut,
-	"spec.worker":                       leaveOut,
 	"spec.checkpoint.alignmentTimeout":  "leave it out: checkpoints are always aligned",
-	"spec.checkpoint.credentialsSecret": "leave it out: credentials are taken from the environment",
-	"spec.checkpoint.onDelete":          "leave it out: checkpoints are kept",
 	"spec.savepoint.schedule":           "leave it out, and run `weir savepoint` when one is needed",
 	"spec.savepoint.history":            "leave it out: savepoints are kept until you delete them",
 	"spec.upgrade.strategy":             leaveOut,
@@ -21,9 +16,7 @@ var notYet = map[string]string{
 	"spec.upgrade.initEmpty":            leaveOut,
 	"spec.upgrade.verify":               leaveOut,
 	"spec.upgrade.rollback":             leaveOut,
-	"spec.restore.savepointRef":         "name the savepoint in spec.restore.path",
 	"spec.restore.claimMode":            "leave it out: snapshots that are restored are never claimed (NoClaim)",
-	"status":                            "remove it: a status is written by the operator, never by hand",
 	"spec.checkpoint.mode: AtLeastOnce": "leave it out: checkpoints are ExactlyOnce",
 	"spec.state.backend: Pebble":        "leave it out: state is kept on the Heap",
 }

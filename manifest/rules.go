@@ -19,9 +19,9 @@ const maxName = 40
 // mostKeyGroups bounds maxParallelism, as in Flink.
 const mostKeyGroups = 32768
 
-// mostLocalSubtasks bounds the parallelism of a job in one process: each pair of subtasks on a keyed edge has a channel of
-// its own, so that memory grows with the square; at this bound it is about 1 GB.
-const mostLocalSubtasks = 512
+// mostSubtasks bounds the parallelism of a job in one process, which every job is for now, in a pod too: each pair of
+// subtasks on a keyed edge has a channel of its own, so that memory grows with the square; at this bound it is about 1 GB.
+const mostSubtasks = 512
 
 var (
 	namePattern  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
@@ -73,20 +73,44 @@ func (r *rules) spec(s *v1alpha1.StreamJobSpec, local bool) {
 		r.refuse("spec.parallelism", "a key group is never divided: lower it, or raise maxParallelism before the job's first run",
 			"%d is more than spec.maxParallelism, which is %d", *s.Parallelism, *s.MaxParallelism)
 	}
-	if local && *s.Parallelism > mostLocalSubtasks {
-		r.refuse("spec.parallelism", fmt.Sprintf("use at most %d", mostLocalSubtasks), "%d is more than one process carries", *s.Parallelism)
+	if *s.Parallelism > mostSubtasks {
+		r.refuse("spec.parallelism", fmt.Sprintf("use at most %d", mostSubtasks), "%d is more than one process carries", *s.Parallelism)
 	}
+	r.desiredState(*s.DesiredState, local)
+	r.image(s.Image)
 	r.checkpoint(&s.Checkpoint, local)
 	choice(r, "spec.state.backend", *s.State.Backend, v1alpha1.Heap)
 	r.storage("spec.savepoint.storage", s.Savepoint.Storage, local)
-	r.storage("spec.restore.path", s.Restore.Path, local)
-	if *s.Restore.Nonce < 0 {
-		r.refuse("spec.restore.nonce", "use a number from 0", "%d is negative", *s.Restore.Nonce)
+	r.restore(&s.Restore, local)
+	r.restart(&s.Restart)
+	r.worker(&s.Worker)
+}
+
+func (r *rules) desiredState(state v1alpha1.DesiredState, local bool) {
+	choice(r, "spec.desiredState", state, v1alpha1.Running, v1alpha1.Suspended)
+	if local && state == v1alpha1.Suspended {
+		r.refuse("spec.desiredState", "leave it out, or do not run the job", "a suspended job does not run")
 	}
-	if *s.Restore.Nonce != 0 && s.Restore.Path == nil {
+}
+
+func (r *rules) restore(s *v1alpha1.RestoreSpec, local bool) {
+	r.storage("spec.restore.path", s.Path, local)
+	if ref := s.SavepointRef; ref != nil {
+		const field = "spec.restore.savepointRef"
+		r.object(field+".name", ref.Name)
+		switch {
+		case local:
+			r.refuse(field, "name the savepoint's folder in spec.restore.path", "Savepoints are objects of Kubernetes, and this is none")
+		case s.Path != nil:
+			r.refuse(field, "remove one of the two", "spec.restore.path is set too")
+		}
+	}
+	if *s.Nonce < 0 {
+		r.refuse("spec.restore.nonce", "use a number from 0", "%d is negative", *s.Nonce)
+	}
+	if *s.Nonce != 0 && s.Path == nil && s.SavepointRef == nil {
 		r.refuse("spec.restore.nonce", "name a snapshot in spec.restore.path, or remove the nonce", "there is nothing to restore")
 	}
-	r.restart(&s.Restart)
 }
 
 func (r *rules) sql(s *v1alpha1.StreamJobSpec) {
@@ -111,6 +135,10 @@ func (r *rules) checkpoint(c *v1alpha1.CheckpointSpec, local bool) {
 	choice(r, "spec.checkpoint.mode", *c.Mode, v1alpha1.ExactlyOnce)
 	within(r, "spec.checkpoint.tolerableFailures", *c.TolerableFailures, 0, 1_000_000)
 	within(r, "spec.checkpoint.retained", *c.Retained, 1, 1000)
+	if c.CredentialsSecret != nil {
+		r.object("spec.checkpoint.credentialsSecret", *c.CredentialsSecret)
+	}
+	choice(r, "spec.checkpoint.onDelete", *c.OnDelete, v1alpha1.Retain, v1alpha1.Delete)
 }
 
 func (r *rules) restart(s *v1alpha1.RestartSpec) {

@@ -32,30 +32,59 @@ func ParseSetting(text string) (Setting, error) {
 
 // apply reads the setting over spec.
 func (s Setting) apply(spec *v1alpha1.StreamJobSpec, places map[string]Place) error {
-	refuse := func(msg, remedy string) error {
-		return &Error{Place: Place{Source: s.Flag}, Field: s.Path, Msg: msg, Remedy: remedy}
-	}
 	rest, ok := strings.CutPrefix(s.Path, "spec.")
 	if !ok {
 		if _, known := fieldByName(reflect.ValueOf(spec).Elem(), strings.Split(s.Path, ".")[0]); known {
-			return refuse("only fields of spec can be set", "did you mean spec."+s.Path+"?")
+			return s.refuse("only fields of spec can be set", "did you mean spec."+s.Path+"?")
 		}
-		return refuse("only fields of spec can be set", "write --set spec.parallelism=4")
+		return s.refuse("only fields of spec can be set", "write --set spec.parallelism=4")
 	}
 	d := &decoder{source: s.Flag, places: places, raw: true}
 	at, path := reflect.ValueOf(spec).Elem(), "spec"
 	for _, name := range strings.Split(rest, ".") {
-		if at.Kind() != reflect.Struct {
-			return refuse(path+" has no fields", "set "+path+" itself")
+		group, isGroup := fieldsOf(at)
+		switch {
+		case collection(at.Type()):
+			return s.refuse(path+" is more than one value", "write it into the manifest")
+		case !isGroup:
+			return s.refuse(path+" has no fields", "set "+path+" itself")
 		}
-		field, ok := fieldByName(at, name)
+		field, ok := fieldByName(group, name)
 		if !ok {
-			return d.unknown(&yaml.Node{Kind: yaml.ScalarNode, Value: name}, path, at.Type())
+			return d.unknown(&yaml.Node{Kind: yaml.ScalarNode, Value: name}, path, group.Type())
 		}
 		at, path = field, join(path, name)
 	}
-	if at.Kind() == reflect.Struct {
-		return refuse("it is a group of fields", "set one of them: "+strings.Join(fieldNames(at.Type()), ", "))
+	if collection(at.Type()) {
+		return s.refuse("it is more than one value", "write it into the manifest")
+	}
+	if group, isGroup := fieldsOf(at); isGroup {
+		return s.refuse("it is a group of fields", "set one of them: "+strings.Join(fieldNames(group.Type()), ", "))
 	}
 	return d.value(&yaml.Node{Kind: yaml.ScalarNode, Value: s.Value}, s.Path, at)
 }
+
+func (s Setting) refuse(msg, remedy string) error {
+	return &Error{Place: Place{Source: s.Flag}, Field: s.Path, Msg: msg, Remedy: remedy}
+}
+
+// fieldsOf returns the struct that a field is or points to, made if there is none; ok tells whether it has fields.
+func fieldsOf(at reflect.Value) (group reflect.Value, ok bool) {
+	t := at.Type()
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || t == durationType || t == quantityType {
+		return reflect.Value{}, false
+	}
+	if at.Kind() != reflect.Pointer {
+		return at, true
+	}
+	if at.IsNil() {
+		at.Set(reflect.New(t))
+	}
+	return at.Elem(), true
+}
+
+// collection tells of lists and mappings, whose names and values are the user's own.
+func collection(t reflect.Type) bool { return t.Kind() == reflect.Map || t.Kind() == reflect.Slice }

@@ -1,20 +1,27 @@
 package v1alpha1
 
 import (
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 )
-
-// GroupVersion is the group and version of the types of this package.
-var GroupVersion = schema.GroupVersion{Group: "weir.stream", Version: "v1alpha1"}
-
-// StreamJobKind is the kind of a StreamJob.
-const StreamJobKind = "StreamJob"
 
 // StreamJob is a stateful streaming job.
 //
 // +kubebuilder:object:root=true
+// +kubebuilder:resource:path=streamjobs,singular=streamjob,shortName=sj,categories={all,weir}
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.parallelism,statuspath=.status.parallelism,selectorpath=.status.selector
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Parallelism",type=integer,JSONPath=`.status.parallelism`
+// +kubebuilder:printcolumn:name="Attempt",type=integer,JSONPath=`.status.attempt`
+// +kubebuilder:printcolumn:name="Checkpoint",type=integer,JSONPath=`.status.lastCheckpoint.id`
+// +kubebuilder:printcolumn:name="Last",type=date,JSONPath=`.status.lastCheckpoint.time`
+// +kubebuilder:printcolumn:name="Revision",type=string,JSONPath=`.status.revision`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",message="the name has at most 40 characters: the names of the job's pods are made of it"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="the name begins with a letter and has small letters, digits and '-': the job's Service is named so"
 type StreamJob struct {
 	metav1.TypeMeta `json:",inline"`
 
@@ -23,6 +30,22 @@ type StreamJob struct {
 
 	// spec is what the job is to be.
 	Spec StreamJobSpec `json:"spec"`
+
+	// status is what the operator last saw of the job. Nobody else writes it, and nothing is lost with it: the job's folder
+	// in storage is the truth.
+	//
+	// +optional
+	Status StreamJobStatus `json:"status,omitzero"`
+}
+
+// StreamJobList is a list of StreamJobs.
+//
+// +kubebuilder:object:root=true
+type StreamJobList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+
+	Items []StreamJob `json:"items"`
 }
 
 // StreamJobSpec is what a job is to be.
@@ -45,8 +68,22 @@ type StreamJobSpec struct {
 	// +kubebuilder:validation:MaxLength=262144
 	SQL *string `json:"sql,omitempty"`
 
-	// parallelism is the number of subtasks of each operator, from 1 to maxParallelism; for `weir run` at most 512.
-	// Default: 1.
+	// image is the engine's image. It is part of the job's revision: another one is an upgrade. Default: the operator's own
+	// at the time the revision is made; a later operator does not change it. For `weir run` it has no effect.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Image *string `json:"image,omitempty"`
+
+	// desiredState is Running or Suspended: a suspended job is stopped with a savepoint and has no pods; it resumes from
+	// where it was stopped. Default: Running. For `weir run` it must be Running.
+	//
+	// +optional
+	DesiredState *DesiredState `json:"desiredState,omitempty"`
+
+	// parallelism is the number of subtasks of each operator, from 1 to maxParallelism, and at most 512: one process carries
+	// them all. Default: 1.
 	//
 	// +optional
 	// +kubebuilder:default=1
@@ -90,6 +127,83 @@ type StreamJobSpec struct {
 	//
 	// +optional
 	Restart RestartSpec `json:"restart,omitzero"`
+
+	// worker says what the pods that process the records are given. For `weir run` it has no effect.
+	//
+	// +optional
+	Worker PodSpec `json:"worker,omitzero"`
+}
+
+// DesiredState is whether a job is to run.
+//
+// +kubebuilder:validation:Enum=Running;Suspended
+type DesiredState string
+
+const (
+	// Running jobs process records.
+	Running DesiredState = "Running"
+	// Suspended jobs are stopped with a savepoint and have no pods.
+	Suspended DesiredState = "Suspended"
+)
+
+// PodSpec is what a job's pods are given. All of it is part of the job's revision: a change is an upgrade.
+type PodSpec struct {
+	// resources are the container's requests and limits. Default: none.
+	//
+	// +optional
+	Resources corev1.ResourceRequirements `json:"resources,omitzero"`
+
+	// podTemplate is laid over the pods that the operator makes.
+	//
+	// +optional
+	PodTemplate PodTemplate `json:"podTemplate,omitzero"`
+}
+
+// PodTemplate is the part of a pod that users decide about. What keeps a pod restricted (security contexts, volumes,
+// probes, command) is the operator's.
+type PodTemplate struct {
+	// labels are added to the pods; those of the operator win.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Labels map[string]string `json:"labels,omitempty"`
+
+	// annotations are added to the pods; those of the operator win.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Annotations map[string]string `json:"annotations,omitempty"`
+
+	// serviceAccountName is whose identity the pods have, for example at the bucket's provider. Its token is not mounted: jobs
+	// do not talk to Kubernetes. Default: the namespace's default.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
+
+	// priorityClassName is the pods' priority. Default: none.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	PriorityClassName *string `json:"priorityClassName,omitempty"`
+
+	// imagePullSecrets are for images of private registries.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	ImagePullSecrets []corev1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
+
+	// nodeSelector are labels that the pods' nodes must have.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+
+	// tolerations are taints that the pods bear.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 }
 
 // CheckpointMode is what checkpoints promise.
@@ -143,7 +257,34 @@ type CheckpointSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	Retained *int32 `json:"retained,omitempty"`
+
+	// credentialsSecret is the name of a Secret of the job's namespace; all it holds becomes environment of the job's pods,
+	// such as AWS_ACCESS_KEY_ID. The operator never reads it. It is part of the job's revision. Default: none. For `weir
+	// run` it has no effect: credentials are taken from the environment.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	CredentialsSecret *string `json:"credentialsSecret,omitempty"`
+
+	// onDelete is what becomes of the checkpoints when the StreamJob is deleted: Retain or Delete. Default: Retain. For
+	// `weir run` it has no effect.
+	//
+	// +optional
+	OnDelete *DeletionPolicy `json:"onDelete,omitempty"`
 }
+
+// DeletionPolicy is what becomes of snapshots when the object they belong to is deleted.
+//
+// +kubebuilder:validation:Enum=Retain;Delete
+type DeletionPolicy string
+
+const (
+	// Retain keeps them.
+	Retain DeletionPolicy = "Retain"
+	// Delete removes them, as far as storage can be reached in five minutes.
+	Delete DeletionPolicy = "Delete"
+)
 
 // StateBackend is how state is kept while the job runs.
 //
@@ -180,7 +321,18 @@ type UpgradeSpec struct {
 	AllowNonRestoredState *bool `json:"allowNonRestoredState,omitempty"`
 }
 
+// SavepointReference names a Savepoint of the same namespace.
+type SavepointReference struct {
+	// name is that of the Savepoint.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
 // RestoreSpec says what the job starts from, and what the user agrees to.
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.path) && has(self.savepointRef))",message="set path or savepointRef, not both"
 type RestoreSpec struct {
 	// path is the URL of a savepoint or checkpoint; for `weir run` also a path. It takes effect when the job has not run
 	// yet, or when nonce is new; else it is ignored. Default: the newest complete checkpoint of the job, if there is any.
@@ -190,7 +342,12 @@ type RestoreSpec struct {
 	// +kubebuilder:validation:MaxLength=2048
 	Path *string `json:"path,omitempty"`
 
-	// nonce is a number from 0; a new one restores from path once more. Default: 0, which is never new.
+	// savepointRef is a Savepoint of the job's namespace to start from, instead of path.
+	//
+	// +optional
+	SavepointRef *SavepointReference `json:"savepointRef,omitempty"`
+
+	// nonce is a number from 0; a new one restores from path or savepointRef once more. Default: 0, which is never new.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -2,11 +2,8 @@ package job
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,10 +11,9 @@ import (
 	"github.com/weirstream/weir/engine/internal/task"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
-	"github.com/weirstream/weir/engine/storage"
 )
 
-// Job is a running job, as it is watched and asked from other goroutines. It is what package web serves.
+// Job is an attempt that runs or has ended, as it is watched and asked from other goroutines. It is what package web serves.
 type Job struct{ d *driver }
 
 // ask runs f where it may read what the loop owns: in the loop, or after its end.
@@ -50,8 +46,15 @@ func (d *driver) overview() rest.Job {
 	if d.began.chosen.Snapshot != nil {
 		o.RestoredFrom = d.began.chosen.From
 	}
-	if s.Failure != nil {
-		o.Failure = s.Failure.Error()
+	failure := s.Failure
+	if d.exit != nil && d.exit.Err != nil {
+		failure = d.exit.Err
+	}
+	if failure != nil {
+		o.Failure, o.FailureKind = failure.Error(), rest.FailedTransiently
+	}
+	if d.exit != nil && failure != nil {
+		o.FailureKind = kindOf(failure)
 	}
 	if list := d.checkpoints(s); len(list) > 0 {
 		if i := slices.IndexFunc(list, func(c rest.Checkpoint) bool { return c.Status == rest.Done }); i >= 0 {
@@ -161,15 +164,8 @@ func (d *driver) checkpoints(s coordinator.Status) []rest.Checkpoint {
 
 func (d *driver) checkpoint(c coordinator.CheckpointStatus) rest.Checkpoint {
 	out := rest.Checkpoint{
-		ID: c.ID, Type: rest.Periodic, Status: rest.InProgress,
+		ID: c.ID, Type: checkpointType(c.Outcome), Status: rest.InProgress,
 		TriggerTime: d.start.Add(c.Started).UTC().Truncate(time.Millisecond), SizeBytes: c.Stats.Bytes,
-	}
-	switch c.Outcome {
-	case snapshot.Completed:
-		out.Type = rest.Final
-	case snapshot.Stopped, snapshot.Drained:
-		out.Type = rest.Stop
-	case snapshot.None: // within the run
 	}
 	end := c.Ended
 	if end == 0 {
@@ -190,35 +186,28 @@ func (d *driver) checkpoint(c coordinator.CheckpointStatus) rest.Checkpoint {
 
 // Savepoint asks for a savepoint; an empty target is spec.savepoint.storage.
 func (j *Job) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
-	target, err := j.target(target)
-	if err != nil {
-		return rest.Operation{}, err
-	}
-	return j.begin(id, rest.SavepointOperation, target, coordinator.SavepointRequested{ID: id, Target: target})
+	return j.asked(savepointRequest(j.d.cfg, id, target))
 }
 
 // Stop asks for the end of the job, after a savepoint.
 func (j *Job) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
-	if target == "" {
-		target = j.d.cfg.SavepointStorage // a stop without a savepoint is one from its last checkpoint
-	} else if err := checkTarget(target); err != nil {
-		return rest.Operation{}, err
-	}
-	request := target
-	if drain {
-		request += " with drain"
-	}
-	return j.begin(id, rest.StopOperation, request, coordinator.StopRequested{ID: id, Target: target, Drain: drain})
+	return j.asked(stopRequest(j.d.cfg, id, target, drain))
 }
 
 // Checkpoint asks for a checkpoint now.
 func (j *Job) Checkpoint(_ context.Context, id string) (rest.Operation, error) {
-	return j.begin(id, rest.CheckpointOperation, "", coordinator.CheckpointRequested{ID: id})
+	return j.asked(checkpointRequest(id), nil)
 }
 
 // Cancel asks for the end of the job at once.
 func (j *Job) Cancel(_ context.Context, id string) (rest.Operation, error) {
-	return j.begin(id, rest.CancelOperation, "", coordinator.CancelRequested{})
+	return j.asked(cancelRequest(id), nil)
+}
+
+// Activate is refused: whoever began this process has begun the job.
+func (j *Job) Activate(context.Context, rest.ActivateRequest) (rest.Operation, error) {
+	return rest.Operation{}, &rest.Error{Code: rest.Conflict, Message: "the job runs for as long as its process, and is not activated",
+		Remedy: "end the process and begin it anew"}
 }
 
 // Operation returns what became of a request, when it is final or ctx is done.
@@ -230,40 +219,39 @@ func (j *Job) Operation(ctx context.Context, id string) (rest.Operation, error) 
 // somebody without an answer.
 func (j *Job) Answered() bool { return !j.d.operations.unfetched() }
 
-// checkTarget refuses what is no place. A relative path is one only to the sender, whose working directory is another.
-func checkTarget(target string) error {
-	_, err := storage.ParseURL(target)
-	if err == nil && !strings.Contains(target, "://") && !filepath.IsAbs(target) {
-		err = fmt.Errorf("path %q is relative", target)
-	}
+func (j *Job) asked(r request, err error) (rest.Operation, error) {
 	if err != nil {
-		return &rest.Error{Code: rest.BadRequest, Message: "target: " + err.Error(), Remedy: "name a URL or an absolute path"}
+		return rest.Operation{}, err
 	}
-	return nil
+	return j.begin(r)
 }
 
-func (j *Job) target(target string) (string, error) {
-	if target == "" {
-		target = j.d.cfg.SavepointStorage
-	} else if err := checkTarget(target); err != nil {
-		return "", err
-	}
-	if target == "" {
-		return "", &rest.Error{Code: rest.BadRequest, Message: "there is no place for the savepoint",
-			Remedy: "name a target, or set spec.savepoint.storage"}
-	}
-	return target, nil
-}
-
-func (j *Job) begin(id string, kind rest.OperationKind, request string, e coordinator.Event) (rest.Operation, error) {
-	select {
-	case <-j.d.done:
+// begin takes a request, or says what became of it before.
+func (j *Job) begin(r request) (rest.Operation, error) {
+	if j.over() {
 		return rest.Operation{}, &rest.Error{Code: rest.Unavailable, Message: "the job has ended"}
-	default:
 	}
-	op, isNew, err := j.d.operations.begin(id, kind, request)
+	op, isNew, err := j.d.operations.begin(r, true)
 	if err == nil && isNew {
-		j.d.post(e)
+		j.give(r)
 	}
 	return op, err
+}
+
+// give posts a request that is noted among the operations.
+func (j *Job) give(r request) {
+	j.d.post(r.event)
+	if j.over() { // it may have ended before it could take the request
+		j.d.operations.finish(r.id, atEnd(j.d.exit))
+	}
+}
+
+// over tells that the loop has ended.
+func (j *Job) over() bool {
+	select {
+	case <-j.d.done:
+		return true
+	default:
+		return false
+	}
 }

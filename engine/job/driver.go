@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir/engine/connector"
@@ -52,19 +53,21 @@ type driver struct {
 	sweeping  bool
 	nextSweep *snapshot.Metadata
 
+	// ending is set before anybody can learn that the attempt is about to end.
+	ending atomic.Bool
 	// done is closed when the loop has ended: from then on nobody changes what it owned.
 	done       chan struct{}
-	operations operations
+	operations *operations
 }
 
-func newDriver(cfg Config, opt Options, p *place, g *graph.Graph, b *began) *driver {
+func newDriver(opt Options, p *place, g *graph.Graph, b *began, asked *operations) *driver {
 	d := &driver{
-		cfg: cfg, opt: opt, log: opt.Logger, place: p, graph: g, began: b,
+		cfg: b.cfg, opt: opt, log: opt.Logger, place: p, graph: g, began: b, operations: asked,
 		start: time.Now(), box: newMailbox(),
 		sources: map[string]connector.Enumerator{}, committers: map[string]connector.Committer{},
 		done: make(chan struct{}),
 	}
-	d.operations.byID = map[string]*operation{}
+	d.ending.Store(b.over)
 	d.nodes = map[string]*graph.Node{}
 	for i := range g.Nodes {
 		d.nodes[g.Nodes[i].UID] = &g.Nodes[i]
@@ -161,7 +164,7 @@ func (d *driver) close() error {
 		d.work.Wait()
 	})
 	if !ended {
-		return fmt.Errorf("something of the job still runs %v after it was cancelled: an operator, connector or store does not return", closeTimeout)
+		return &stuckError{after: closeTimeout}
 	}
 	var errs []error
 	for _, e := range d.sources {
@@ -171,6 +174,13 @@ func (d *driver) close() error {
 		errs = append(errs, c.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// stuckError says that something of an attempt could not be ended. The process should end: it may have no other attempt.
+type stuckError struct{ after time.Duration }
+
+func (e *stuckError) Error() string {
+	return fmt.Sprintf("something of the job still runs %v after it was cancelled: an operator, connector or store does not return", e.after)
 }
 
 // tidy lets the last deletions end, unless the run was to end at once. What they leave is for the next run.
@@ -205,12 +215,12 @@ func within(limit time.Duration, f func()) (ended bool) {
 	}
 }
 
-// run steps the coordinator until it exits.
-func (d *driver) run(ctx context.Context) *coordinator.Exit {
+// run steps the coordinator until it exits. requests were asked for before.
+func (d *driver) run(ctx context.Context, requests []coordinator.Event) *coordinator.Exit {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	interrupt, cancelled := d.opt.Interrupt, ctx.Done()
-	d.step(coordinator.Started{})
+	d.step(coordinator.Started{Requests: requests})
 	for d.exit == nil {
 		d.setTimer(timer)
 		select {
@@ -245,7 +255,11 @@ func (d *driver) setTimer(timer *time.Timer) {
 
 // step tells the coordinator what has happened and does what it says.
 func (d *driver) step(e coordinator.Event) {
-	for _, effect := range d.coordinator.Step(time.Since(d.start), e) {
+	effects := d.coordinator.Step(time.Since(d.start), e)
+	if d.coordinator.Ending() != snapshot.None {
+		d.ending.Store(true)
+	}
+	for _, effect := range effects {
 		d.perform(effect)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"github.com/weirstream/weir/engine/fault"
-	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
@@ -59,6 +58,7 @@ func classified(err error) error {
 
 // began is what an attempt starts from.
 type began struct {
+	cfg      Config // that the attempt runs with
 	attempt  snapshot.Attempt
 	chosen   snapshot.Chosen
 	restored *snapshot.Metadata // nil: empty
@@ -68,13 +68,16 @@ type began struct {
 
 // begin claims the next attempt and chooses what it goes on from, after it has checked, before it touches anything, that
 // the job may run and fits what it would go on from.
-func (p *place) begin(ctx context.Context, cfg Config, g *graph.Graph, rewinds bool, at func(Step)) (*began, error) {
+func (p *place) begin(ctx context.Context, cfg Config, g *graph.Graph, e entry, at func(Step)) (*began, error) {
 	head, err := p.chain.Head(ctx)
 	if err != nil {
 		return nil, classified(err)
 	}
 	again := restoresAgain(head, cfg.Restore)
-	if err := p.admit(ctx, cfg, head, again); err != nil {
+	if again && e.alone() { // when to restore is decided by who activates
+		cfg.Restore.From, cfg.Restore.Nonce, again = "", 0, false
+	}
+	if err := p.admit(ctx, cfg, head, e, again); err != nil {
 		return nil, err
 	}
 	if err := p.preflight(ctx, cfg, g, head, again); err != nil {
@@ -86,65 +89,48 @@ func (p *place) begin(ctx context.Context, cfg Config, g *graph.Graph, rewinds b
 	}
 	at(StepRestoring)
 	chosen, err := p.chain.Choose(ctx, attempt, snapshot.Request{
-		Path: cfg.Restore.From, Nonce: cfg.Restore.Nonce,
-		AllowRepeatedOutput: cfg.Restore.AllowRepeatedOutput, SinksCanRewind: rewinds,
+		Path: cfg.Restore.From, Nonce: cfg.Restore.Nonce, ExpectState: e.expectsState(),
+		AllowRepeatedOutput: cfg.Restore.AllowRepeatedOutput, SinksCanRewind: allRewind(g),
 	})
 	if err != nil {
 		return nil, userError(err)
 	}
-	b := &began{attempt: attempt, chosen: chosen}
-	if chosen.Snapshot != nil {
-		b.restored = chosen.Snapshot.Metadata
-		b.foreign = b.restored.Savepoint || chosen.From != p.chain.Path(b.restored.ID)
-		// The chain may have grown between the look at its head and the claim.
-		if err := compatible(b.restored, g, cfg.MaxParallelism, cfg.Restore.AllowNonRestoredState); err != nil {
-			return nil, err
+	b := &began{cfg: cfg, attempt: attempt, chosen: chosen}
+	if err := b.settle(p, g, e, again); err != nil {
+		if chosen.Snapshot != nil {
+			err = errors.Join(err, chosen.Snapshot.Close())
 		}
-		// What was chosen decides, not the head: the head may be damaged, and passed over (P2).
-		b.over = !again && !b.foreign && (b.restored.Outcome == snapshot.Completed || b.restored.Outcome == snapshot.Drained)
+		return nil, err
 	}
 	return b, nil
 }
 
-// record makes the attempt one that did something: from here on recovery starts from what it started from (P1). All that
-// can refuse the job has been asked before, so that a refused start may be followed by one from elsewhere.
-func (p *place) record(ctx context.Context, cfg Config, b *began) error {
-	return classified(p.chain.Base(ctx, b.attempt, b.chosen, cfg.Parallelism))
-}
-
-// restoresAgain tells whether the user asks for a restore that has not been done yet (P5).
-func restoresAgain(head snapshot.Head, r Restore) bool {
-	if r.From == "" {
-		return false
+// settle derives from what was chosen what the attempt is.
+func (b *began) settle(p *place, g *graph.Graph, e entry, again bool) error {
+	if e.alone() && b.chosen.Parallelism > 0 {
+		b.cfg.Parallelism = b.chosen.Parallelism // what the last activation said (P3)
 	}
-	return head.Base == nil || r.Nonce != 0 && !head.Base.HasRestored(r.Nonce)
-}
-
-// admit decides whether the attempt may begin. Whoever calls Run activates the job: it is the user's command, not a pod that
-// its node has restarted.
-func (p *place) admit(ctx context.Context, cfg Config, head snapshot.Head, again bool) error {
-	chain := coordinator.Chain{Newest: head.Newest.N, Owner: head.Newest.Owner, Revision: head.Newest.Revision}
-	if head.Snapshot != nil {
-		chain.Outcome = head.Snapshot.Metadata.Outcome
-	}
-	if chain.Newest > 0 && chain.Owner != cfg.Owner {
-		var err error
-		if chain.Quiet, err = p.chain.Quiet(ctx); err != nil {
-			return classified(err)
+	if b.chosen.Snapshot != nil {
+		b.restored = b.chosen.Snapshot.Metadata
+		b.foreign = b.restored.Savepoint || b.chosen.From != p.chain.Path(b.restored.ID)
+		// The chain may have grown between the look at its head and the claim.
+		if err := compatible(b.restored, g, b.cfg.MaxParallelism, b.cfg.Restore.AllowNonRestoredState); err != nil {
+			return err
 		}
 	}
-	verdict, why := coordinator.Admit(chain, coordinator.Applicant{
-		Owner: cfg.Owner, Revision: cfg.Revision, TakeOver: cfg.Restore.TakeOver, RestoresAgain: again,
-		Activation: &coordinator.Activation{ExpectedAttempt: chain.Newest},
-	})
-	switch verdict {
-	case coordinator.Begin, coordinator.Finish:
-		return nil
-	default:
-		return &fault.Error{Class: fault.Permanent, Place: p.folder.String(), Err: errors.New(why),
-			Remedy: fmt.Sprintf("stop it there, wait until it has been quiet for %v, or set spec.restore.takeOver (--take-over)",
-				coordinator.QuietPeriod)}
+	// What was chosen decides, not the head: the head may be damaged, and passed over (P2).
+	ended := b.restored != nil && !b.foreign && !again && b.restored.Outcome != snapshot.None
+	b.over = ended && (e.onlyFinish || b.restored.Outcome != snapshot.Stopped)
+	if e.onlyFinish && !b.over {
+		return fault.Permanentf(b.chosen.From, "activate the job", "the checkpoint that ended the job cannot be read, and this one did not end it")
 	}
+	return nil
+}
+
+// record makes the attempt one that did something: from here on recovery starts from what it started from (P1). All that
+// can refuse the job has been asked before, so that a refused start may be followed by one from elsewhere.
+func (p *place) record(ctx context.Context, b *began) error {
+	return classified(p.chain.Base(ctx, b.attempt, b.chosen, b.cfg.Parallelism))
 }
 
 // preflight checks the job against the snapshot that it would go on from (P9).

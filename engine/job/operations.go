@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/weirstream/weir/engine/fault"
@@ -11,11 +12,24 @@ import (
 	"github.com/weirstream/weir/engine/rest"
 )
 
-// operations are what was asked of the job from outside, by the ids that the askers chose (P3). They are kept for the life
-// of the run: an id costs little, and forgetting one could do a thing twice.
+// keptOperations is how many operations are remembered, those that are not final included. Whoever asks again for one that
+// was forgotten has it carried out again, which a savepoint's id and an activation's expected attempt make harmless.
+const keptOperations = 512
+
+// operations are what was asked of the job from outside, by the ids that the askers chose (P3). They outlive the attempts
+// of a process.
 type operations struct {
-	mu   sync.Mutex
-	byID map[string]*operation // guarded by mu
+	mu struct {
+		sync.Mutex
+		byID  map[string]*operation
+		order []string // the ids, oldest first
+	}
+}
+
+func newOperations() *operations {
+	o := &operations{}
+	o.mu.byID = map[string]*operation{}
+	return o
 }
 
 // operation is one request. All fields but done are guarded by operations.mu.
@@ -24,32 +38,89 @@ type operation struct {
 	state   rest.Operation
 	done    chan struct{} // closed when state is final
 	fetched bool          // the final state was given to someone
+	given   bool          // to an attempt: it is final at the attempt's end
 }
 
-// begin returns the operation of an id, and whether it is new. Another request under the same id is refused.
-func (o *operations) begin(id string, kind rest.OperationKind, request string) (op rest.Operation, isNew bool, err error) {
+// request is something that is asked for under an id.
+type request struct {
+	id   string
+	kind rest.OperationKind
+	// details tell requests of one kind apart.
+	details string
+	// event tells an attempt's coordinator of it; nil: it is not for attempts.
+	event coordinator.Event
+}
+
+func (r request) String() string { return fmt.Sprintf("%s %s", r.kind, r.details) }
+
+// repeated returns the operation of a request that was made before. A request that failed has left nothing behind, and is
+// made again. Another request under the same id is refused.
+func (o *operations) repeated(r request) (op rest.Operation, ok bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	request = fmt.Sprintf("%s %s", kind, request)
-	if old := o.byID[id]; old != nil && (old.state.Status != rest.Undone || old.request != request) {
-		if old.request != request {
-			return rest.Operation{}, false, &rest.Error{Code: rest.Conflict,
-				Message: fmt.Sprintf("id %s was used for another request: %s", id, old.request), Remedy: "choose another id"}
-		}
-		return old.state, false, nil
+	return o.repeatedLocked(r)
+}
+
+func (o *operations) repeatedLocked(r request) (op rest.Operation, ok bool, err error) {
+	old := o.mu.byID[r.id]
+	switch {
+	case old == nil:
+		return rest.Operation{}, false, nil
+	case old.request != r.String():
+		return rest.Operation{}, false, &rest.Error{Code: rest.Conflict,
+			Message: fmt.Sprintf("id %s was used for another request: %s", r.id, old.request), Remedy: "choose another id"}
 	}
-	// Also a request that failed is made again: it left nothing behind.
-	fresh := &operation{request: request, done: make(chan struct{}),
-		state: rest.Operation{ID: id, Kind: kind, Status: rest.InProgress}}
-	o.byID[id] = fresh
+	return old.state, old.state.Status != rest.Undone, nil
+}
+
+// begin returns the operation of a request, and whether it is new. given says that an attempt gets it now.
+func (o *operations) begin(r request, given bool) (op rest.Operation, isNew bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	op, known, err := o.repeatedLocked(r)
+	if known || err != nil {
+		return op, false, err
+	}
+	fresh := &operation{request: r.String(), given: given, done: make(chan struct{}),
+		state: rest.Operation{ID: r.id, Kind: r.kind, Status: rest.InProgress}}
+	if o.mu.byID[r.id] == nil {
+		o.mu.order = append(o.mu.order, r.id)
+	}
+	o.mu.byID[r.id] = fresh
+	o.forgetLocked()
 	return fresh.state, true, nil
+}
+
+// forgetLocked bounds what is remembered: the oldest that are final go.
+func (o *operations) forgetLocked() {
+	excess := len(o.mu.order) - keptOperations
+	o.mu.order = slices.DeleteFunc(o.mu.order, func(id string) bool {
+		forget := excess > 0 && o.mu.byID[id].state.Status.Final()
+		if forget {
+			excess--
+			delete(o.mu.byID, id)
+		}
+		return forget
+	})
+}
+
+// give notes that an attempt has the operation now.
+func (o *operations) give(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if op := o.mu.byID[id]; op != nil {
+		op.given = true
+	}
 }
 
 // finish makes an operation final.
 func (o *operations) finish(id string, set func(*rest.Operation)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	op := o.byID[id]
+	o.finishLocked(o.mu.byID[id], set)
+}
+
+func (o *operations) finishLocked(op *operation, set func(*rest.Operation)) {
 	if op == nil || op.state.Status.Final() {
 		return
 	}
@@ -57,10 +128,15 @@ func (o *operations) finish(id string, set func(*rest.Operation)) {
 	close(op.done)
 }
 
+// fail makes an operation final that was not carried out.
+func (o *operations) fail(id string, err error) {
+	o.finish(id, func(op *rest.Operation) { op.Status, op.Error = rest.Undone, restError(err) })
+}
+
 // wait returns an operation when it is final or ctx is done.
 func (o *operations) wait(ctx context.Context, id string) (rest.Operation, error) {
 	o.mu.Lock()
-	op := o.byID[id]
+	op := o.mu.byID[id]
 	o.mu.Unlock()
 	if op == nil {
 		return rest.Operation{}, &rest.Error{Code: rest.NotFound, Message: fmt.Sprintf("nothing was asked for under id %s", id)}
@@ -75,6 +151,15 @@ func (o *operations) wait(ctx context.Context, id string) (rest.Operation, error
 	return op.state, nil
 }
 
+// copying tells how far the copying of a savepoint is.
+func (o *operations) copying(id string, size, copied int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if op := o.mu.byID[id]; op != nil && !op.state.Status.Final() {
+		op.state.SizeBytes, op.state.CopiedBytes = size, max(copied, op.state.CopiedBytes)
+	}
+}
+
 // reply carries the coordinator's answer to a request.
 func (o *operations) reply(e coordinator.Reply, path func(checkpoint int64) string) {
 	o.finish(e.ID, func(op *rest.Operation) {
@@ -82,43 +167,56 @@ func (o *operations) reply(e coordinator.Reply, path func(checkpoint int64) stri
 			op.Status, op.Error = rest.Undone, restError(e.Err)
 			return
 		}
-		op.Status, op.CheckpointID, op.Path = rest.Done, e.Result.Checkpoint, e.Result.Path
+		op.Status, op.CheckpointID, op.Path, op.SizeBytes = rest.Done, e.Result.Checkpoint, e.Result.Path, e.Result.Bytes
 		if op.Path == "" {
 			op.Path = path(e.Result.Checkpoint)
+			return
 		}
+		op.CopiedBytes = op.SizeBytes
 	})
 }
 
-// end makes all operations final when the run has ended: a cancel has done what it was asked for, others have not.
+// end makes all operations final that an attempt had when it ended.
 func (o *operations) end(exit *coordinator.Exit) {
 	o.mu.Lock()
-	var open []string
-	for id, op := range o.byID {
-		if !op.state.Status.Final() {
-			open = append(open, id)
+	defer o.mu.Unlock()
+	for _, op := range o.mu.byID {
+		if op.given {
+			o.finishLocked(op, atEnd(exit))
 		}
-	}
-	o.mu.Unlock()
-	for _, id := range open {
-		o.finish(id, func(op *rest.Operation) {
-			if op.Kind == rest.CancelOperation {
-				op.Status = rest.Done
-				return
-			}
-			op.Status = rest.Undone
-			op.Error = &rest.Error{Code: rest.Unavailable, Message: fmt.Sprintf("the job ended before: %v", exit.Outcome)}
-			if exit.Err != nil {
-				op.Error.Message += ": " + exit.Err.Error()
-			}
-		})
 	}
 }
 
-// unfetched returns a channel for one of the operations whose end nobody has asked about yet; nil: there is none.
+// atEnd is what becomes of an operation of an attempt that has ended: a cancel has done what it was asked for, others have
+// not.
+func atEnd(exit *coordinator.Exit) func(*rest.Operation) {
+	return func(op *rest.Operation) {
+		if op.Kind == rest.CancelOperation {
+			op.Status = rest.Done
+			return
+		}
+		op.Status = rest.Undone
+		op.Error = &rest.Error{Code: rest.Unavailable, Message: fmt.Sprintf("the job ended before: %v", exit.Outcome)}
+		if exit.Err != nil {
+			op.Error.Message += ": " + exit.Err.Error()
+		}
+	}
+}
+
+// close makes all operations final when the process ends.
+func (o *operations) close(why *rest.Error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, op := range o.mu.byID {
+		o.finishLocked(op, func(state *rest.Operation) { state.Status, state.Error = rest.Undone, why })
+	}
+}
+
+// unfetched tells whether there is an operation whose end is known and that nobody has asked about yet.
 func (o *operations) unfetched() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, op := range o.byID {
+	for _, op := range o.mu.byID {
 		if op.state.Status.Final() && !op.fetched {
 			return true
 		}

@@ -4,16 +4,18 @@
 // What happens in order: the folder is taken and probed, the next attempt is claimed, what it goes on from is chosen and
 // checked (P1, P2, P5, P9), and then the coordinator, a pure state machine, says what to do and is told what has happened,
 // until it says how the run ends. The package decides nothing itself; it carries out.
+//
+// Run does that once, for the user's command. A Coordinator is a process that an operator tells what to do: it waits, begins
+// attempts when it is activated, and goes on with its own after a restart (P3). Preflight, Discard and Dispose are what an
+// operator has done to a job's storage beside, by processes with the job's credentials.
 package job
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 
-	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/snapshot"
@@ -28,65 +30,13 @@ type FencedError = snapshot.FencedError
 // Run runs a job until it ends. It returns an error if the job failed, was fenced, or could not be started; the error's
 // class (package fault) says whether the same command may succeed later. Cancelling ctx ends the job at once, without
 // a last checkpoint; Options.Interrupt takes one first.
-func Run(ctx context.Context, cfg Config, g *Graph, opt Options) (result Result, err error) {
-	if err := g.Check(); err != nil {
-		return Result{}, &fault.Error{Class: fault.Permanent, Err: err}
-	}
-	if err := refuseCircles(cfg, g); err != nil {
+func Run(ctx context.Context, cfg Config, g *Graph, opt Options) (Result, error) {
+	if err := check(cfg, g); err != nil {
 		return Result{}, err
 	}
 	opt.setDefaults()
-	beginning, interrupted, cancel := untilInterrupt(ctx, opt.Interrupt)
-	defer cancel()
-	p, err := openPlace(beginning, cfg, opt.Random)
-	if err != nil {
-		return interrupted(err)
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
-	b, err := p.begin(beginning, cfg, g, allRewind(g), opt.AtStep)
-	if err != nil {
-		return interrupted(err)
-	}
-	if b.chosen.Snapshot != nil {
-		defer func() { err = errors.Join(err, b.chosen.Snapshot.Close()) }()
-	}
-	for _, note := range b.chosen.Notes {
-		opt.Logger.Warn(note)
-	}
-	opt.Logger.Info("attempt begins", "job", cfg.Job, "attempt", b.attempt.N, "from", b.chosen.From, "parallelism", cfg.Parallelism)
-	d := newDriver(cfg, opt, p, g, b)
-	if err := d.open(ctx); err != nil {
-		return Result{}, errors.Join(err, d.close())
-	}
-	defer func() { err = errors.Join(err, d.close()) }()
-	if err := p.record(beginning, cfg, b); err != nil {
-		return interrupted(err)
-	}
-	opt.Started(&Job{d})
-	return d.result(d.run(ctx))
+	return attempt{cfg: cfg, graph: g, opt: opt, entry: entry{commanded: true}, operations: newOperations()}.run(ctx)
 }
-
-// untilInterrupt returns a context that ends with an interrupt, for what is done before the coordinator is there to take
-// it: nothing has been read, so there is nothing to checkpoint. interrupted turns the error that this causes into the result.
-func untilInterrupt(ctx context.Context, interrupt <-chan struct{}) (beginning context.Context, interrupted func(error) (Result, error), cancel func()) {
-	beginning, cancelCause := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-interrupt:
-			cancelCause(errInterrupted)
-		case <-beginning.Done():
-		}
-	}()
-	interrupted = func(err error) (Result, error) {
-		if errors.Is(context.Cause(beginning), errInterrupted) {
-			return Result{Outcome: Interrupted}, nil
-		}
-		return Result{}, err
-	}
-	return beginning, interrupted, func() { cancelCause(nil) }
-}
-
-var errInterrupted = errors.New("interrupted before the job began")
 
 func (o *Options) setDefaults() {
 	if o.Logger == nil {

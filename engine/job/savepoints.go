@@ -45,22 +45,29 @@ func (d *driver) probe(ctx context.Context, target string) error {
 // export has no deadline of its own: a large savepoint takes long, and the request's deadline is the coordinator's.
 func (d *driver) export(e coordinator.Export) {
 	d.beside(func(ctx context.Context) {
-		path, err := d.exportTo(ctx, e)
-		d.answer(err, coordinator.Exported{ID: e.ID, Path: path, Bytes: e.Metadata.StateSize()}, func(err error) coordinator.Event {
+		done, err := d.exportTo(ctx, e)
+		d.answer(err, done, func(err error) coordinator.Event {
 			return coordinator.ExportFailed{ID: e.ID, Err: err}
 		})
 	})
 }
 
-func (d *driver) exportTo(ctx context.Context, e coordinator.Export) (string, error) {
+func (d *driver) exportTo(ctx context.Context, e coordinator.Export) (done coordinator.Exported, err error) {
 	from, err := d.snapshotOf(e.Metadata)
 	if err != nil {
-		return "", err
+		return done, err
 	}
 	b, err := d.openTarget(ctx, e.Target)
 	if err != nil {
-		return "", fmt.Errorf("open savepoint target %s: %w", e.Target, err)
+		return done, fmt.Errorf("open savepoint target %s: %w", e.Target, err)
 	}
-	path, err := snapshot.Export(ctx, from, b, e.ID)
-	return path, errors.Join(err, b.Close())
+	defer func() { err = errors.Join(err, b.Close()) }()
+	size := e.Metadata.StateSize()
+	d.operations.copying(e.ID, size, 0)
+	savepoint, err := snapshot.Export(ctx, from, b, e.ID, func(copied int64) { d.operations.copying(e.ID, size, copied) })
+	if err != nil {
+		return done, err
+	}
+	m := savepoint.Metadata
+	return coordinator.Exported{ID: e.ID, Path: savepoint.Path(), Checkpoint: m.ID, Bytes: m.StateSize()}, nil
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// requestTimeout bounds every call, beside what it was asked to wait.
+// requestTimeout bounds every call, beside what it was asked to wait, if Within says nothing else.
 const requestTimeout = 15 * time.Second
 
 // awaitPause is the least time between two questions of Await.
@@ -24,9 +24,10 @@ const maxAnswer = 16 << 20
 
 // Client asks one coordinator. It is safe for concurrent use.
 type Client struct {
-	base  string
-	token string
-	http  *http.Client
+	base    string
+	token   string
+	http    *http.Client
+	timeout time.Duration
 }
 
 // NewClient returns a client for a coordinator's address, http://host:port or https://host:port. A nil http.Client means
@@ -37,14 +38,24 @@ func NewClient(base, token string, c *http.Client) (*Client, error) {
 		return nil, fmt.Errorf("%q is no coordinator's address: write http://host:port", base)
 	}
 	if c == nil {
-		c = &http.Client{
-			Transport: &http.Transport{IdleConnTimeout: time.Minute},
-			// A coordinator sends nobody elsewhere: the token is not carried along.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
+		c = &http.Client{Transport: &http.Transport{IdleConnTimeout: time.Minute}, CheckRedirect: noRedirect}
 	}
-	return &Client{base: u.Scheme + "://" + u.Host, token: token, http: c}, nil
+	return &Client{base: u.Scheme + "://" + u.Host, token: token, http: c, timeout: requestTimeout}, nil
 }
+
+// noRedirect stays where it is: a coordinator sends nobody elsewhere, and the token is not carried along.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// Within returns a client of the same coordinator, over the same connections, whose calls take at most d each, beside what
+// they are asked to wait.
+func (c *Client) Within(d time.Duration) *Client {
+	quick := *c
+	quick.timeout = d
+	return &quick
+}
+
+// Close ends the connections that no request uses. The client remains usable.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Base returns the address, without a slash at its end.
 func (c *Client) Base() string { return c.base }
@@ -84,6 +95,11 @@ func (c *Client) Checkpoint(ctx context.Context, r CheckpointRequest) (Operation
 // Cancel begins to end the job, or finds out that it was begun under the same id.
 func (c *Client) Cancel(ctx context.Context, r CancelRequest) (Operation, error) {
 	return c.begin(ctx, "/v1/job/cancel", r.ID, r)
+}
+
+// Activate begins an attempt, or finds the one that was begun under the same id. It is the operator's alone.
+func (c *Client) Activate(ctx context.Context, r ActivateRequest) (Operation, error) {
+	return c.begin(ctx, "/v1/job/activate", r.ID, r)
 }
 
 func (c *Client) begin(ctx context.Context, path, id string, body any) (Operation, error) {
@@ -131,7 +147,7 @@ func (c *Client) Await(ctx context.Context, op Operation) (Operation, error) {
 // call sends one request and reads its answer; wait is how long the coordinator was asked to hold it.
 func call[T any](ctx context.Context, c *Client, method, path string, body any, wait time.Duration) (T, error) {
 	var answer T
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout+wait)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout+wait)
 	defer cancel()
 	var in io.Reader
 	if body != nil {
@@ -179,8 +195,9 @@ func failure(r *http.Response, text []byte) error {
 	return &Error{Code: codeOf(r.StatusCode), Message: fmt.Sprintf("%s %s: %s, and not from a coordinator", r.Request.Method, r.Request.URL.Path, r.Status)}
 }
 
-// IsUnreachable tells that nobody answered: the coordinator is gone, or was never there.
+// IsUnreachable tells that nobody answered: the coordinator is gone, or was never there. Whoever answers as somebody else
+// is IsUntrusted.
 func IsUnreachable(err error) bool {
 	var u *url.Error
-	return errors.As(err, &u) && !u.Timeout() && !errors.Is(err, context.Canceled)
+	return errors.As(err, &u) && !u.Timeout() && !errors.Is(err, context.Canceled) && !IsUntrusted(err)
 }

@@ -10,6 +10,7 @@
 //	POST /v1/job/savepoints          take a savepoint (SavepointRequest)
 //	POST /v1/job/stop                take a savepoint and stop (StopRequest)
 //	POST /v1/job/cancel              end without a last checkpoint (CancelRequest)
+//	POST /v1/job/activate            begin an attempt (ActivateRequest)
 //	GET  /v1/job/savepoints/{id}     what became of a savepoint (Operation)
 //	GET  /v1/job/operations/{id}     what became of any request, savepoints included (Operation)
 //	GET  /healthz, /readyz           the process lives; the job runs
@@ -18,6 +19,10 @@
 // under the same id is the same operation, however often and by whomever it is sent (P3); another request under a used id
 // is refused. What became of it is asked for by that id; with ?wait=30s the answer comes when it is finished, or when that
 // time (at most MaxWait) is over.
+//
+// A coordinator in a pod serves TLS with the certificate of its Identity and knows two tokens. The operator's may do all.
+// The user's is answered 409 on stop, cancel and activate, with what to set in the StreamJob instead: what the operator did
+// not decide, it would undo. A job that runs without an operator has one token, for all, and is never activated.
 //
 // Every route but /healthz and /readyz needs "Authorization: Bearer <token>"; requests that change something need
 // "Content-Type: application/json" (P11). What goes wrong is answered with {"error": {code, message, remedy}} (Error).

@@ -61,6 +61,12 @@ func TestEveryCallIsTheRequestOfItsRoute(t *testing.T) {
 			_, err := c.Cancel(ctx, CancelRequest{ID: "a"})
 			return err
 		}, Operation{}, seen{Method: "POST", Path: "/v1/job/cancel", Body: `{"id":"a"}`}},
+		{"an activation", func(ctx context.Context, c *Client) error {
+			_, err := c.Activate(ctx, ActivateRequest{ID: "a", ExpectedAttempt: 3, Revision: "r", TakeOver: true, Settings: Settings{Parallelism: 2}})
+			return err
+		}, Operation{}, seen{Method: "POST", Path: "/v1/job/activate", Body: `{"id":"a","expectedAttempt":3,"revision":"r","takeOver":true,` +
+			`"settings":{"parallelism":2,"intervalMs":0,"timeoutMs":0,"minPauseMs":0,"retained":0,"tolerableFailures":0,` +
+			`"restartInitialDelayMs":0,"restartMaxDelayMs":0,"restartResetAfterMs":0}}`}},
 		{"an operation", func(ctx context.Context, c *Client) error { _, err := c.Operation(ctx, "a", 0); return err },
 			Operation{}, seen{Method: "GET", Path: "/v1/job/operations/a"}},
 		{"an operation that is waited for, no longer than allowed", func(ctx context.Context, c *Client) error {

@@ -10,6 +10,7 @@ type State string
 
 // The states of a job. The last four are final.
 const (
+	Standby    State = "Standby"    // it waits for an activation; see Job.Chain
 	Starting   State = "Starting"   // it claims, chooses and restores
 	Running    State = "Running"    // every subtask runs
 	Recovering State = "Recovering" // it failed and starts again from its last checkpoint
@@ -50,8 +51,76 @@ type Job struct {
 	RecordsLate int64 `json:"recordsLate"`
 	// WatermarkMs is the event time, in milliseconds since 1970, that no sink is behind; nil: there is none yet.
 	WatermarkMs *int64 `json:"watermarkMs,omitempty"`
-	// Failure is the last error that stopped or restarted the job; empty: there was none.
-	Failure string `json:"failure,omitempty"`
+	// Failure is the last error that stopped or restarted the job; empty: there was none. FailureKind is its class.
+	Failure     string      `json:"failure,omitempty"`
+	FailureKind FailureKind `json:"failureKind,omitempty"`
+	// Settings are what this attempt was activated with; nil: none is.
+	Settings *Settings `json:"settings,omitempty"`
+	// Chain is what the coordinator last saw of the job's folder; nil while an attempt of its own runs, which knows better.
+	Chain *Chain `json:"chain,omitempty"`
+}
+
+// FailureKind is what a failure asks of whoever looks after the job.
+type FailureKind string
+
+// The kinds of failures.
+const (
+	FailedPermanently FailureKind = "Permanent"    // it needs another revision, or the user (P13)
+	FailedFenced      FailureKind = "Fenced"       // a later attempt has claimed the job (P1)
+	FailedNoState     FailureKind = "StateMissing" // there was state and there is none, and it may not start empty (P5)
+	FailedTransiently FailureKind = "Transient"    // it is tried again
+)
+
+// Settings are what a job is activated with beside its revision: they change without another revision (P8).
+type Settings struct {
+	Parallelism           int    `json:"parallelism"`
+	IntervalMs            int64  `json:"intervalMs"`
+	TimeoutMs             int64  `json:"timeoutMs"`
+	MinPauseMs            int64  `json:"minPauseMs"`
+	Retained              int    `json:"retained"`
+	TolerableFailures     int    `json:"tolerableFailures"`
+	RestartInitialDelayMs int64  `json:"restartInitialDelayMs"`
+	RestartMaxDelayMs     int64  `json:"restartMaxDelayMs"`
+	RestartResetAfterMs   int64  `json:"restartResetAfterMs"`
+	SavepointStorage      string `json:"savepointStorage,omitempty"`
+	// Restore is what to start from, if not from the chain's head (P5).
+	Restore Restore `json:"restore,omitzero"`
+}
+
+// Restore is what the user asks for and agrees to at the start of an attempt.
+type Restore struct {
+	Path                  string `json:"path,omitempty"`
+	Nonce                 int64  `json:"nonce,omitempty"`
+	AllowNonRestoredState bool   `json:"allowNonRestoredState,omitempty"`
+	AllowRepeatedOutput   bool   `json:"allowRepeatedOutput,omitempty"`
+}
+
+// Chain is the end of a job's chain in storage: what an activation must fit.
+type Chain struct {
+	// Attempt is the newest one; 0: there is none. Owner and Revision are whose it is and what it ran.
+	Attempt  int64  `json:"attempt"`
+	Owner    string `json:"owner,omitempty"`
+	Revision string `json:"revision,omitempty"`
+	// Outcome is that of the newest checkpoint: Stopped, Drained or Completed; empty: none.
+	Outcome string `json:"outcome,omitempty"`
+	// Checkpoint is the newest one that the job would go on from; nil: there is none.
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
+	// RestoreNonces have taken effect (P5).
+	RestoreNonces []int64 `json:"restoreNonces,omitempty"`
+}
+
+// ActivateRequest begins an attempt (P3). It is the operator's alone.
+type ActivateRequest struct {
+	ID string `json:"id"`
+	// ExpectedAttempt is the newest attempt that there may be; the activation's is the next.
+	ExpectedAttempt int64 `json:"expectedAttempt"`
+	// Revision must be the coordinator's own.
+	Revision string `json:"revision"`
+	// AllowEmpty lets the job begin with nothing if its folder holds nothing (P5).
+	AllowEmpty bool `json:"allowEmpty,omitempty"`
+	// TakeOver goes on with the chain of another owner.
+	TakeOver bool     `json:"takeOver,omitempty"`
+	Settings Settings `json:"settings"`
 }
 
 // Operator is one operator of the job.
@@ -159,6 +228,7 @@ const (
 	StopOperation       OperationKind = "Stop"
 	CheckpointOperation OperationKind = "Checkpoint"
 	CancelOperation     OperationKind = "Cancel"
+	ActivateOperation   OperationKind = "Activate"
 )
 
 // Operation is what became of a request.
@@ -169,6 +239,12 @@ type Operation struct {
 	// Path of the snapshot that was made: the savepoint of a Savepoint or Stop, the checkpoint of a Checkpoint.
 	Path         string `json:"path,omitempty"`
 	CheckpointID int64  `json:"checkpointID,omitempty"`
+	// SizeBytes is the size of that snapshot's files, or, of one that is being copied, what is to be copied; CopiedBytes
+	// is what is copied.
+	SizeBytes   int64 `json:"sizeBytes,omitempty"`
+	CopiedBytes int64 `json:"copiedBytes,omitempty"`
+	// Attempt is the one that an Activate began.
+	Attempt int64 `json:"attempt,omitempty"`
 	// Error says why it failed.
 	Error *Error `json:"error,omitempty"`
 }

@@ -118,7 +118,9 @@ func (c *Chain) Check(ctx context.Context, a Attempt) error {
 	if err != nil {
 		return err
 	}
-	if newest.N != a.N {
+	// After the folder was removed numbers start again; a claim that cannot be read has no nonce, and is one's own.
+	another := newest.Nonce != a.Nonce && newest.Nonce != Nonce{}
+	if newest.N != a.N || another {
 		return &FencedError{Attempt: newest.N, Owner: newest.Owner, Gone: newest.N < a.N}
 	}
 	return nil

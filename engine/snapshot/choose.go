@@ -72,6 +72,8 @@ type Head struct {
 	Newest   Attempt   // N is 0 if there is none
 	Base     *Base     // of the newest attempt that did something; nil if none did
 	Snapshot *Snapshot // newest checkpoint of the history whose metadata is readable; nil: none
+	// Empty says that no attempt did anything, whatever was claimed, and that there is no checkpoint: the job never ran.
+	Empty bool
 }
 
 // Head looks at the end of the chain: whether the newest attempt is one's own revision, and whether the head has an
@@ -85,7 +87,7 @@ func (c *Chain) Head(ctx context.Context) (Head, error) {
 	if err != nil {
 		return Head{}, fmt.Errorf("look at the chain: %w", err)
 	}
-	head := Head{Newest: newest}
+	head := Head{Newest: newest, Empty: s.last() == 0 && len(s.complete)+len(s.damaged) == 0}
 	if base, ok := s.bases[s.last()]; ok {
 		head.Base = &base
 	}

@@ -26,6 +26,16 @@ func in(object string, err error) error {
 	return err
 }
 
+// NotSavepointError refuses to delete what is no savepoint.
+type NotSavepointError struct {
+	Place  string
+	Reason string
+}
+
+func (e *NotSavepointError) Error() string {
+	return fmt.Sprintf("%s is not the folder of a savepoint: %s", e.Place, e.Reason)
+}
+
 // LostError is the answer to a claim that another attempt preceded.
 type LostError struct {
 	Attempt int64 // the winner's

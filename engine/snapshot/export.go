@@ -9,21 +9,26 @@ import (
 	"hash/crc32"
 	"io"
 	"path"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weirstream/weir/engine/storage"
 )
 
-// Export makes a savepoint of a checkpoint in target, a bucket opened at <savepoint.storage>, and returns its path. The
+// Export makes a savepoint of a checkpoint in target, a bucket opened at <savepoint.storage>, and returns it. The
 // savepoint is complete, names only files beside it, and has no committables: the caller exports a checkpoint whose
 // commits are confirmed (P3).
 //
 // id is chosen by whoever asked for the savepoint. Any process may repeat or share the work under the same id: the first
-// to finish makes the savepoint, the others return its path and remove what they copied. A failed export leaves copies,
-// which a repetition removes. Damage of the checkpoint is a *CorruptError, and no savepoint is made.
-func Export(ctx context.Context, from *Snapshot, target storage.Bucket, id string) (string, error) {
-	e := exporter{from: from, target: target, folder: savepointFolder(from.Metadata.Job, id)}
+// to finish makes the savepoint, the others return it, whatever checkpoint it was made of, and remove what they copied. A
+// failed export leaves copies, which a repetition removes. Damage of the checkpoint is a *CorruptError, and no savepoint
+// is made.
+//
+// progress, unless nil, is called with the bytes that have been copied so far, of the checkpoint's StateSize; by several
+// goroutines, so that one call may overtake another.
+func Export(ctx context.Context, from *Snapshot, target storage.Bucket, id string, progress func(copied int64)) (*Snapshot, error) {
+	e := exporter{from: from, target: target, folder: savepointFolder(from.Metadata.Job, id), progress: progress}
 	existing, err := Load(ctx, target, e.folder)
 	if errors.Is(err, storage.ErrNotFound) {
 		existing, err = e.run(ctx)
@@ -32,15 +37,27 @@ func Export(ctx context.Context, from *Snapshot, target storage.Bucket, id strin
 		err = e.clean(ctx, existing)
 	}
 	if err != nil {
-		return "", fmt.Errorf("export checkpoint %d as savepoint %s: %w", from.Metadata.ID, id, err)
+		return nil, fmt.Errorf("export checkpoint %d as savepoint %s: %w", from.Metadata.ID, id, err)
 	}
-	return existing.Path(), nil
+	return existing, nil
 }
 
 type exporter struct {
 	from   *Snapshot
 	target storage.Bucket
 	folder string
+
+	progress func(copied int64) // nil: nobody wants to know
+	copied   atomic.Int64       // bytes
+}
+
+// Write counts bytes that are copied.
+func (e *exporter) Write(p []byte) (int, error) {
+	copied := e.copied.Add(int64(len(p)))
+	if e.progress != nil {
+		e.progress(copied)
+	}
+	return len(p), nil
 }
 
 // run copies the files and publishes the savepoint, whoever's it then is.
@@ -98,7 +115,7 @@ func (e *exporter) copyFile(ctx context.Context, file *GroupFile) (err error) {
 		return err
 	}
 	sum := crc32.New(castagnoli)
-	n, err := io.Copy(io.MultiWriter(w, sum), r)
+	n, err := io.Copy(io.MultiWriter(w, sum, e), r)
 	if err != nil {
 		return errors.Join(err, w.Abort())
 	}

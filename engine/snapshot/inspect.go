@@ -43,12 +43,14 @@ type OperatorSummary struct {
 	States         []SchemaSummary `json:"states,omitempty"`
 	Splits         int             `json:"splits,omitempty"`
 	SplitsDone     int             `json:"splitsDone,omitempty"`
-	Files          int             `json:"files,omitempty"`
-	Blocks         int             `json:"blocks,omitempty"`
-	StateBytes     int64           `json:"stateBytes,omitempty"`
-	Committables   int             `json:"committables,omitempty"`
-	Watermark      *time.Time      `json:"watermark,omitempty"` // highest that any key group acted on
-	EndOfTime      bool            `json:"endOfTime,omitempty"` // it acted on the end of event time
+	// Positions are how far a source had read its files; Inspect leaves them out, because it knows no connector.
+	Positions    []PositionSummary `json:"positions,omitempty"`
+	Files        int               `json:"files,omitempty"`
+	Blocks       int               `json:"blocks,omitempty"`
+	StateBytes   int64             `json:"stateBytes,omitempty"`
+	Committables int               `json:"committables,omitempty"`
+	Watermark    *time.Time        `json:"watermark,omitempty"` // highest that any key group acted on
+	EndOfTime    bool              `json:"endOfTime,omitempty"` // it acted on the end of event time
 }
 
 // SchemaSummary is one state of an operator.
@@ -57,6 +59,17 @@ type SchemaSummary struct {
 	Kind  string   `json:"kind"`
 	Key   []string `json:"key,omitempty"`
 	Value []string `json:"value,omitempty"`
+}
+
+// PositionSummary is how far a source had read a file, or a part of one.
+type PositionSummary struct {
+	File string `json:"file"` // its path, in its bucket or below a local root
+	// Done says that all of it was read; the numbers are left out then.
+	Done   bool  `json:"done,omitempty"`
+	Start  int64 `json:"start,omitempty"`  // of the part, in bytes
+	End    int64 `json:"end,omitempty"`    // of the part, in bytes
+	Offset int64 `json:"offset,omitempty"` // of the next record, in bytes
+	Lines  int64 `json:"lines,omitempty"`  // read so far in the part
 }
 
 // Inspect summarises a snapshot from its metadata alone.

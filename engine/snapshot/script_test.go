@@ -124,7 +124,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	commands := map[string]func(*testing.T, *datadriven.TestData, *actor) (string, error){
 		"claim": s.claim, "choose": s.choose, "base": s.base, "publish": s.publish, "sweep": s.sweep, "head": s.head,
 		"start": s.start, "ls": s.ls, "damage": s.damage, "delete": s.delete, "write": s.write, "export": s.export,
-		"move": s.move, "verify": s.verify,
+		"move": s.move, "verify": s.verify, "erase": s.erase, "dispose": s.dispose,
 	}
 	command := commands[d.Cmd]
 	if command == nil {
@@ -193,7 +193,7 @@ func classOf(err error) string {
 		{"lost", is[*snapshot.LostError]}, {"fenced", is[*snapshot.FencedError]},
 		{"taken", is[*snapshot.TakenError]}, {"void", is[*snapshot.VoidError]}, {"repeat", is[*snapshot.RepeatError]},
 		{"state missing", is[*snapshot.StateMissingError]}, {"damaged", is[*snapshot.DamagedError]},
-		{"corrupt", is[*snapshot.CorruptError]},
+		{"corrupt", is[*snapshot.CorruptError]}, {"not a savepoint", is[*snapshot.NotSavepointError]},
 	} {
 		if class.is(err) {
 			return class.name + ": "
@@ -465,11 +465,31 @@ func (s *script) export(t *testing.T, d *datadriven.TestData, _ *actor) (string,
 		}
 		return s.fault(op)
 	})
-	path, err := snapshot.Export(t.Context(), from, target, arg(d, "id", ""))
+	copied := int64(0)
+	savepoint, err := snapshot.Export(t.Context(), from, target, arg(d, "id", ""), func(n int64) { copied = max(copied, n) })
 	if err != nil {
 		return "", err
 	}
-	return path + "\n", nil
+	if size := savepoint.Metadata.StateSize(); copied != 0 && copied != size {
+		return "", fmt.Errorf("%d bytes were copied, the savepoint has %d", copied, size)
+	}
+	return savepoint.Path() + "\n", nil
+}
+
+// erase deletes the job's folder under the claim that the actor has.
+func (s *script) erase(t *testing.T, _ *datadriven.TestData, a *actor) (string, error) {
+	return "", a.chain.Erase(t.Context(), a.attempt)
+}
+
+// dispose deletes a savepoint.
+func (s *script) dispose(t *testing.T, d *datadriven.TestData, _ *actor) (string, error) {
+	root := storagetest.Faulty(s.root, func(op storagetest.Operation) storagetest.Fault {
+		if s.fault == nil {
+			return storagetest.NoFault
+		}
+		return s.fault(op)
+	})
+	return "", snapshot.Dispose(t.Context(), root, d.CmdArgs[0].Key)
 }
 
 // move renames a folder, object by object.

@@ -7,8 +7,6 @@ import (
 	"path"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/weirstream/weir/engine/storage"
 )
 
@@ -59,7 +57,7 @@ func (c *Chain) deleteCheckpoint(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	return c.deleteAll(ctx, objects)
+	return deleteAll(ctx, c.bucket, objects)
 }
 
 // sweepAbove deletes the data files of lower attempts from a folder that is still ahead, unless it is a checkpoint.
@@ -77,16 +75,7 @@ func (c *Chain) sweepAbove(ctx context.Context, a Attempt, id int64) error {
 			lower = append(lower, o)
 		}
 	}
-	return c.deleteAll(ctx, lower)
-}
-
-func (c *Chain) deleteAll(ctx context.Context, objects []storage.Object) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelReads)
-	for _, o := range objects {
-		group.Go(func() error { return c.bucket.Delete(ctx, o.Key) })
-	}
-	return group.Wait()
+	return deleteAll(ctx, c.bucket, lower)
 }
 
 // sweepAttempts deletes the records of attempts that no retained checkpoint can lead to. One that cannot be read may be

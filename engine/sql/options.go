@@ -49,11 +49,11 @@ func (c Compiler) resolve(t *plan.Table, o parser.Option) (value string, secret 
 		case !closed || !whole || name == "" || key == "":
 			return "", true, parser.Errorf(o.ValuePos, "write '${secret:<name>/<key>}'", "the option '%s' of table %s has a malformed reference to a secret", o.Key, t.Name)
 		case c.Secret == nil:
-			return "", true, parser.Errorf(o.ValuePos, "name the secret in spec.secrets", "the option '%s' of table %s refers to the secret %s, but there are no secrets here", o.Key, t.Name, ref)
+			return "", true, parser.Errorf(o.ValuePos, "leave it out: credentials are taken from the environment, in pods from spec.checkpoint.credentialsSecret", "the option '%s' of table %s refers to the secret %s, but there are no secrets here", o.Key, t.Name, ref)
 		}
 		v, err := c.Secret(ref)
 		if err != nil {
-			return "", true, parser.Errorf(o.ValuePos, "name the secret in spec.secrets", "the option '%s' of table %s: secret %s: %v", o.Key, t.Name, ref, err)
+			return "", true, parser.Errorf(o.ValuePos, "leave it out: credentials are taken from the environment, in pods from spec.checkpoint.credentialsSecret", "the option '%s' of table %s: secret %s: %v", o.Key, t.Name, ref, err)
 		}
 		out.WriteString(v)
 		rest = tail

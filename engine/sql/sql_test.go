@@ -345,9 +345,9 @@ func TestSecretsAreResolvedAndNeverShown(t *testing.T) {
 		t.Errorf("%v, the connector got %q", err, conns.secretSeen)
 	}
 	for _, bad := range []struct{ from, to, want string }{
-		{"${secret:login/password}", "${secret:nobody/knows}", "job.sql:2:66: the option 'password' of table t: secret nobody/knows: no such secret; name the secret in spec.secrets"},
+		{"${secret:login/password}", "${secret:nobody/knows}", "job.sql:2:66: the option 'password' of table t: secret nobody/knows: no such secret; leave it out: credentials are taken from the environment, in pods from spec.checkpoint.credentialsSecret"},
 		{"${secret:login/password}", "${secret:login}", "job.sql:2:66: the option 'password' of table t has a malformed reference to a secret; write '${secret:<name>/<key>}'"},
-		{"${secret:login/password}", "hunter2", "job.sql:2:66: the option 'password' of table t holds a secret in the text; write '${secret:<name>/<key>}' and name the secret in spec.secrets"},
+		{"${secret:login/password}", "hunter2", "job.sql:2:66: the option 'password' of table t holds a secret in the text; leave it out: credentials are taken from the environment, in pods from spec.checkpoint.credentialsSecret"},
 	} {
 		_, err := c.Compile(strings.Replace(script, bad.from, bad.to, 1))
 		if err == nil || err.Error() != bad.want {

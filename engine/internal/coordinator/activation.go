@@ -19,10 +19,12 @@ const (
 	Standby
 	// Refuse: another owner may be running the job (P5).
 	Refuse
+	// Missing: there is nothing to go on from, and nobody has said that there may be nothing (P5).
+	Missing
 )
 
 func (v Verdict) String() string {
-	return [...]string{"nothing", "begin", "finish", "standby", "refuse"}[v]
+	return [...]string{"nothing", "begin", "finish", "standby", "refuse", "missing"}[v]
 }
 
 // Activation asks for an attempt (P3). It is idempotent: only the first of two with the same ExpectedAttempt finds the
@@ -30,6 +32,8 @@ func (v Verdict) String() string {
 type Activation struct {
 	// ExpectedAttempt is the newest attempt that there may be.
 	ExpectedAttempt int64
+	// AllowEmpty says that the job may begin with nothing: there never was a state that could be missing (P5).
+	AllowEmpty bool
 }
 
 // Chain is what a coordinator sees of the job's folder before it claims anything.
@@ -37,6 +41,8 @@ type Chain struct {
 	// Newest is the newest attempt; 0: none. Owner and Revision are whose it is and what it ran.
 	Newest          int64
 	Owner, Revision string
+	// Empty says that no attempt has ever begun, whatever was claimed, and that there is no checkpoint.
+	Empty bool
 	// Outcome is that of the head; None also if there is no checkpoint.
 	Outcome snapshot.Outcome
 	// Quiet is how long ago anything was written, by the store's clock.
@@ -51,6 +57,9 @@ type Applicant struct {
 	// RestoresAgain says that the user asks for a restore that has not been done yet (P5): it begins anew whatever the
 	// head's outcome is.
 	RestoresAgain bool
+	// OnlyFinish says that the attempt is to confirm the commits of a head that ended the job, and to serve savepoints from
+	// it, and nothing else (P3).
+	OnlyFinish bool
 	// Activation is the request to begin; nil: the process started by itself, as a restarted pod does.
 	Activation *Activation
 }
@@ -61,35 +70,62 @@ const QuietPeriod = 5 * time.Minute
 // Admit decides whether an attempt may begin, and says why not.
 //
 // A coordinator that nobody activated goes on only with what its own revision left running: a pod that is restarted by
-// its node must not bring an old revision back, nor a job that was stopped (P3). A chain of another owner is left alone
-// unless its head has an outcome, it has been quiet, or the user says so (P5).
+// its node must not bring an old revision back, nor a job that was stopped (P3), nor begin where there is nothing. A chain
+// of another owner is left alone unless its head has an outcome, it has been quiet, or the user says so (P5).
 func Admit(c Chain, a Applicant) (Verdict, string) {
-	if a.Activation != nil && a.Activation.ExpectedAttempt != c.Newest {
+	switch {
+	case a.OnlyFinish:
+		return a.finish(c)
+	case a.Activation == nil:
+		return a.byItself(c)
+	case a.Activation.ExpectedAttempt != c.Newest:
 		return Standby, fmt.Sprintf("the activation expects attempt %d, and the newest is %d: it was carried out before, or comes late",
 			a.Activation.ExpectedAttempt, c.Newest)
-	}
-	if v, why := a.mayOwn(c); v == Refuse {
-		return v, why
-	}
-	over := c.Outcome == snapshot.Completed || c.Outcome == snapshot.Drained
-	switch {
-	case a.RestoresAgain && a.Activation != nil:
+	case !a.mayOwn(c):
+		return Refuse, fmt.Sprintf("the job is run by %s (attempt %d), which wrote %v ago", c.Owner, c.Newest, c.Quiet.Round(time.Second))
+	case a.RestoresAgain:
 		return Begin, ""
-	case over:
+	case c.over():
 		return Finish, fmt.Sprintf("the job has %s", c.Outcome)
-	case a.Activation != nil || c.Newest == 0:
-		return Begin, ""
-	case c.Outcome == snapshot.Stopped:
-		return Standby, "the job was stopped: it goes on when it is activated"
-	case c.Revision != a.Revision:
-		return Standby, fmt.Sprintf("attempt %d runs revision %s, this is %s: it begins when it is activated", c.Newest, c.Revision, a.Revision)
+	case c.Empty && !a.Activation.AllowEmpty:
+		return Missing, "there is nothing to go on from, and the activation does not say that there may be nothing"
 	}
 	return Begin, ""
 }
 
-func (a Applicant) mayOwn(c Chain) (Verdict, string) {
-	if c.Newest == 0 || c.Owner == a.Owner || a.TakeOver || c.Outcome != snapshot.None || c.Quiet >= QuietPeriod {
-		return Begin, ""
+// byItself decides for a process that nobody has activated.
+func (a Applicant) byItself(c Chain) (Verdict, string) {
+	switch {
+	case c.Newest == 0 || c.Empty:
+		return Standby, "the job has not begun: it begins when it is activated"
+	case c.Owner != a.Owner && c.Outcome == snapshot.None:
+		return Refuse, fmt.Sprintf("the job is run by %s (attempt %d)", c.Owner, c.Newest)
+	case c.Owner != a.Owner:
+		return Standby, fmt.Sprintf("attempt %d was that of %s: the job begins here when it is activated", c.Newest, c.Owner)
+	case c.Revision != a.Revision:
+		return Standby, fmt.Sprintf("attempt %d runs revision %s, this is %s: it begins when it is activated", c.Newest, c.Revision, a.Revision)
+	case c.over():
+		return Finish, fmt.Sprintf("the job has %s", c.Outcome)
+	case c.Outcome == snapshot.Stopped:
+		return Standby, "the job was stopped: it goes on when it is activated"
 	}
-	return Refuse, fmt.Sprintf("the job is run by %s (attempt %d), which wrote %v ago", c.Owner, c.Newest, c.Quiet.Round(time.Second))
+	return Begin, ""
+}
+
+// finish decides for an attempt that only finishes.
+func (a Applicant) finish(c Chain) (Verdict, string) {
+	switch {
+	case c.Newest > 0 && c.Owner != a.Owner:
+		return Refuse, fmt.Sprintf("the newest attempt, %d, is that of %s", c.Newest, c.Owner)
+	case c.Outcome == snapshot.None:
+		return Standby, "no attempt runs here, and the job was not stopped: its newest checkpoint is not its last"
+	}
+	return Finish, fmt.Sprintf("the job has %s", c.Outcome)
+}
+
+// over tells that the job never runs again.
+func (c Chain) over() bool { return c.Outcome == snapshot.Completed || c.Outcome == snapshot.Drained }
+
+func (a Applicant) mayOwn(c Chain) bool {
+	return c.Newest == 0 || c.Owner == a.Owner || a.TakeOver || c.Outcome != snapshot.None || c.Quiet >= QuietPeriod
 }

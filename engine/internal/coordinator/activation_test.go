@@ -21,27 +21,42 @@ func TestWhoMayBeginAnAttempt(t *testing.T) {
 	others := with(func(c *coordinator.Chain) { c.Owner, c.Quiet = "somebody", time.Minute })
 	quiet := with(func(c *coordinator.Chain) { c.Owner, c.Quiet = "somebody", coordinator.QuietPeriod })
 	activated := &coordinator.Activation{ExpectedAttempt: 4}
+	first := &coordinator.Activation{AllowEmpty: true}
+	claimed := with(func(c *coordinator.Chain) { c.Empty = true })
 	for name, c := range map[string]struct {
 		chain coordinator.Chain
 		who   coordinator.Applicant
 		want  coordinator.Verdict
 	}{
-		"a restarted pod goes on with its own revision":             {running, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Begin},
-		"the first start needs no activation":                       {coordinator.Chain{}, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Begin},
-		"an old revision's pod waits":                               {running, coordinator.Applicant{Owner: "me", Revision: "r0"}, coordinator.Standby},
-		"a new revision begins when it is activated":                {running, coordinator.Applicant{Owner: "me", Revision: "r2", Activation: activated}, coordinator.Begin},
-		"an activation that comes twice begins once":                {with(func(c *coordinator.Chain) { c.Newest = 5 }), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Standby},
-		"a stopped job waits":                                       {ended(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
-		"a stopped job begins when it is activated":                 {ended(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
-		"a completed job never runs again":                          {ended(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Finish},
-		"a drained job never runs again":                            {ended(snapshot.Drained), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Finish},
-		"a completed job is restored when the user asks":            {ended(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", RestoresAgain: true, Activation: activated}, coordinator.Begin},
-		"another owner's job is left alone":                         {others, coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Refuse},
-		"another owner's job may be restored by nobody else":        {others, coordinator.Applicant{Owner: "me", Revision: "r1", RestoresAgain: true, Activation: activated}, coordinator.Refuse},
-		"another owner's job is taken over on demand":               {others, coordinator.Applicant{Owner: "me", Revision: "r1", TakeOver: true, Activation: activated}, coordinator.Begin},
-		"another owner's quiet job is gone on with":                 {quiet, coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
-		"another owner's stopped job may be gone on with at once":   {with(func(c *coordinator.Chain) { c.Owner, c.Outcome = "somebody", snapshot.Stopped }), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
-		"a quiet job of another owner still needs its own revision": {quiet, coordinator.Applicant{Owner: "me", Revision: "r9"}, coordinator.Standby},
+		"a restarted pod goes on with its own revision":            {running, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Begin},
+		"the first start needs an activation":                      {coordinator.Chain{Empty: true}, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
+		"the first activation says that there may be nothing":      {coordinator.Chain{Empty: true}, coordinator.Applicant{Owner: "me", Revision: "r1", Activation: first}, coordinator.Begin},
+		"an activation that expects state does not begin empty":    {coordinator.Chain{Empty: true}, coordinator.Applicant{Owner: "me", Activation: &coordinator.Activation{}}, coordinator.Missing},
+		"a claim that did nothing is no state":                     {claimed, coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Missing},
+		"a claim that did nothing is not gone on with by itself":   {claimed, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
+		"a restore begins where there is nothing":                  {coordinator.Chain{Empty: true}, coordinator.Applicant{Owner: "me", RestoresAgain: true, Activation: &coordinator.Activation{}}, coordinator.Begin},
+		"checkpoints without attempts wait":                        {coordinator.Chain{}, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
+		"an old revision's pod waits":                              {running, coordinator.Applicant{Owner: "me", Revision: "r0"}, coordinator.Standby},
+		"a new revision begins when it is activated":               {running, coordinator.Applicant{Owner: "me", Revision: "r2", Activation: activated}, coordinator.Begin},
+		"an activation that comes twice begins once":               {with(func(c *coordinator.Chain) { c.Newest = 5 }), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Standby},
+		"a stopped job waits":                                      {ended(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
+		"a stopped job begins when it is activated":                {ended(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
+		"a completed job never runs again":                         {ended(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Finish},
+		"a drained job never runs again":                           {ended(snapshot.Drained), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Finish},
+		"a completed job of an old revision is left alone":         {ended(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r2"}, coordinator.Standby},
+		"a completed job is restored when the user asks":           {ended(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", RestoresAgain: true, Activation: activated}, coordinator.Begin},
+		"a restarted pod restores nothing by itself":               {ended(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", RestoresAgain: true}, coordinator.Finish},
+		"another owner's job is left alone":                        {others, coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Refuse},
+		"another owner's job may be restored by nobody else":       {others, coordinator.Applicant{Owner: "me", Revision: "r1", RestoresAgain: true, Activation: activated}, coordinator.Refuse},
+		"another owner's job is taken over on demand":              {others, coordinator.Applicant{Owner: "me", Revision: "r1", TakeOver: true, Activation: activated}, coordinator.Begin},
+		"another owner's job is not taken over by a restarted pod": {others, coordinator.Applicant{Owner: "me", Revision: "r1", TakeOver: true}, coordinator.Refuse},
+		"another owner's quiet job is gone on with":                {quiet, coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
+		"another owner's quiet job is left alone by itself":        {quiet, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Refuse},
+		"another owner's stopped job may be gone on with at once":  {with(func(c *coordinator.Chain) { c.Owner, c.Outcome = "somebody", snapshot.Stopped }), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
+		"another owner's stopped job needs an activation":          {with(func(c *coordinator.Chain) { c.Owner, c.Outcome = "somebody", snapshot.Stopped }), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
+		"a stopped job is finished for a savepoint":                {ended(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r2", OnlyFinish: true}, coordinator.Finish},
+		"a job that was not stopped is not finished":               {running, coordinator.Applicant{Owner: "me", Revision: "r1", OnlyFinish: true}, coordinator.Standby},
+		"another owner's stopped job is not finished":              {with(func(c *coordinator.Chain) { c.Owner, c.Outcome = "somebody", snapshot.Stopped }), coordinator.Applicant{Owner: "me", OnlyFinish: true}, coordinator.Refuse},
 	} {
 		got, why := coordinator.Admit(c.chain, c.who)
 		if got != c.want {

@@ -6,8 +6,8 @@ import (
 	"github.com/weirstream/weir/engine/fault"
 )
 
-// equalFailures is the number of equal failures at one position after which an unclassified error is permanent (P13).
-const equalFailures = 3
+// EqualFailures is the number of equal failures at one position after which an unclassified error is permanent (P13).
+const EqualFailures = 3
 
 // The waits between the tries of one operation on storage: transient errors are repeated within storage already.
 const (
@@ -17,6 +17,11 @@ const (
 
 // jitterShare is the part of a delay that is random, half of it below and half above.
 const jitterShare = 0.2
+
+// Delay returns how long to wait before what has failed so many times is begun again. random is in [0, 1).
+func (p RestartPolicy) Delay(failures int, random float64) time.Duration {
+	return jittered(p.InitialDelay, p.MaxDelay, max(failures-1, 0), random)
+}
 
 // jittered returns initial * 2^failures, at most most, with jitter by a random number in [0, 1).
 func jittered(initial, most time.Duration, failures int, random float64) time.Duration {
@@ -51,7 +56,7 @@ func (r *repeats) permanent(err error, position int64) bool {
 		*r = repeats{text: text, position: position}
 	}
 	r.count++
-	return r.count >= equalFailures
+	return r.count >= EqualFailures
 }
 
 // retry is an operation that is tried again until it succeeds or fails for good.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/snapshot"
 )
@@ -175,7 +176,7 @@ func (c *Coordinator) advanceCheckpoint() {
 		}
 	case ck.commit.underWay: // the driver ends each commit; one that makes much output visible may take longer than any deadline here
 	case c.chain.ending != snapshot.None && c.reached(c.chain.finishBy):
-		c.exit(Failed, c.uncommitted(ck, c.cfg.FinishDeadline))
+		c.exit(Failed, fault.AsTransient(c.uncommitted(ck, c.cfg.FinishDeadline)))
 	case c.reached(ck.commit.at):
 		c.commit(ck)
 	}

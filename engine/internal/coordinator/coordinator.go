@@ -78,6 +78,9 @@ func (c *Coordinator) handle(e Event) {
 	switch e := e.(type) {
 	case Started:
 		c.start()
+		for _, request := range e.Requests {
+			c.handle(request)
+		}
 	case Tick:
 	case Discovered:
 		c.discovered(e)

@@ -129,10 +129,10 @@ func (k RequestKind) String() string {
 
 // Result is the answer to a request that succeeded.
 type Result struct {
-	Checkpoint int64
-	Outcome    snapshot.Outcome // of the checkpoint
+	Checkpoint int64            // that the savepoint was made of
+	Outcome    snapshot.Outcome // of the checkpoint that served the request
 	Path       string           // of the savepoint; empty: none was asked for
-	Bytes      int64            // of the savepoint
+	Bytes      int64            // of the savepoint's files; if none was asked for, of the checkpoint's
 }
 
 // Outcome is how the run ended.

@@ -12,8 +12,9 @@ import (
 type Event interface{ event() }
 
 type (
-	// Started is the first event, once.
-	Started struct{}
+	// Started is the first event, once. Requests are SavepointRequested and StopRequested that were asked for before: a run
+	// that only finishes ends when they are answered.
+	Started struct{ Requests []Event }
 	// Tick says that NextDeadline has come. One too many does no harm.
 	Tick struct{}
 
@@ -50,11 +51,13 @@ type (
 		Checkpoint int64
 		Err        error
 	}
-	// Exported answers Export.
+	// Exported answers Export. Checkpoint is the one that the savepoint was made of: an earlier one, if somebody has asked
+	// for the savepoint under this id before. Bytes is the size of its files.
 	Exported struct {
-		ID    string
-		Path  string
-		Bytes int64
+		ID         string
+		Path       string
+		Checkpoint int64
+		Bytes      int64
 	}
 	// ExportFailed says that an Export has failed.
 	ExportFailed struct {

@@ -183,7 +183,7 @@ func (c *Coordinator) serve(m *snapshot.Metadata) {
 		if r.state != attached || r.checkpoint != m.ID {
 			continue
 		}
-		r.result = Result{Checkpoint: m.ID, Outcome: m.Outcome}
+		r.result = Result{Checkpoint: m.ID, Outcome: m.Outcome, Bytes: m.StateSize()}
 		if r.target == "" {
 			c.answer(r)
 			continue
@@ -266,7 +266,7 @@ func (c *Coordinator) exportOf(id string) *request {
 
 func (c *Coordinator) exported(e Exported) {
 	if r := c.exportOf(e.ID); r != nil {
-		r.result.Path, r.result.Bytes = e.Path, e.Bytes
+		r.result.Path, r.result.Checkpoint, r.result.Bytes = e.Path, e.Checkpoint, e.Bytes
 		c.answer(r)
 	}
 }

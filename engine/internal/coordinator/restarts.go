@@ -233,8 +233,8 @@ func (c *Coordinator) advanceExecution() {
 	}
 	switch {
 	case x.phase == cancelling && c.reached(x.cancelBy):
-		c.exit(Failed, fmt.Errorf("the tasks did not stop within %v, so they cannot be restarted in this process: %w",
-			c.cfg.CancelDeadline, x.last))
+		c.exit(Failed, fault.AsTransient(fmt.Errorf("the tasks did not stop within %v, so they cannot be restarted in this process: %w",
+			c.cfg.CancelDeadline, x.last)))
 	case x.phase == waiting && !c.undecided() && c.reached(x.deployAt):
 		c.deploy()
 	}

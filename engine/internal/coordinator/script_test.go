@@ -62,6 +62,7 @@ type script struct {
 	highest  int64 // checkpoint id ever triggered
 
 	publishing *snapshot.Metadata
+	exporting  int64                                               // the checkpoint of the last Export
 	readers    map[message.Subtask][]snapshot.SplitState           // that they have now
 	barrier    map[int64]map[message.Subtask][]snapshot.SplitState // that they had at a trigger
 }
@@ -185,6 +186,8 @@ func (s *script) note(e Effect) {
 		clear(s.readers)
 	case Publish:
 		s.publishing = e.Metadata
+	case Export:
+		s.exporting = e.Metadata.ID
 	case SendCommand:
 		task := message.Subtask{Task: e.Source, Index: e.Subtask}
 		switch m := e.Command.(type) {
@@ -336,6 +339,9 @@ func (s *script) reports(w []string) []message.Report {
 func (s *script) event(w []string) Event {
 	switch w[0] {
 	case "started":
+		if len(w) > 1 {
+			return Started{Requests: []Event{s.request(w[1:])}}
+		}
 		return Started{}
 	case "tick":
 		return Tick{}
@@ -355,7 +361,7 @@ func (s *script) event(w []string) Event {
 	case "commit-failed":
 		return CommitFailed{Checkpoint: s.number(w[1]), Err: s.failure(w[2:])}
 	case "exported":
-		return Exported{ID: w[1], Path: w[2], Bytes: 100}
+		return Exported{ID: w[1], Path: w[2], Checkpoint: s.exporting, Bytes: 100}
 	case "export-failed":
 		return ExportFailed{ID: w[1], Err: s.failure(w[2:])}
 	case "probed":

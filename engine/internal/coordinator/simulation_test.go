@@ -685,7 +685,7 @@ func (w *world) export(e Export) Event {
 		}
 	}
 	w.tally.exported++
-	return Exported{ID: e.ID, Path: "t/" + e.ID, Bytes: 1}
+	return Exported{ID: e.ID, Path: "t/" + e.ID, Checkpoint: e.Metadata.ID, Bytes: 1}
 }
 
 // positions returns how far each split that is left was read, and checks that none is there twice.

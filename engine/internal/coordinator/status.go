@@ -62,6 +62,9 @@ type counters struct {
 	checkpoints                           []CheckpointStatus
 }
 
+// Ending is the outcome of the complete checkpoint that ends the job; None: it goes on. The run exits soon.
+func (c *Coordinator) Ending() snapshot.Outcome { return c.chain.ending }
+
 // Status describes the run.
 func (c *Coordinator) Status() Status {
 	s := Status{

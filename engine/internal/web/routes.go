@@ -22,39 +22,42 @@ type serve func(w http.ResponseWriter, r *http.Request) (status int, body any, e
 type route struct {
 	method, path string
 	serve        serve
+	// reserved says why only the operator may ask for it, if the job has one; nil: everybody with a token may.
+	reserved *rest.Error
 }
 
 // routes is the whole API.
 func (s *Server) routes() []route {
 	c := s.controller
 	return []route{
-		{"GET", "/healthz", func(http.ResponseWriter, *http.Request) (int, any, error) {
+		{method: "GET", path: "/healthz", serve: func(http.ResponseWriter, *http.Request) (int, any, error) {
 			return http.StatusOK, map[string]string{"status": "alive"}, nil
 		}},
-		{"GET", "/readyz", s.ready},
-		{"GET", "/v1/job", func(http.ResponseWriter, *http.Request) (int, any, error) {
+		{method: "GET", path: "/readyz", serve: s.ready},
+		{method: "GET", path: "/v1/job", serve: func(http.ResponseWriter, *http.Request) (int, any, error) {
 			return http.StatusOK, c.Overview(), nil
 		}},
-		{"GET", "/v1/job/operators", func(http.ResponseWriter, *http.Request) (int, any, error) {
+		{method: "GET", path: "/v1/job/operators", serve: func(http.ResponseWriter, *http.Request) (int, any, error) {
 			return http.StatusOK, rest.OperatorList{Operators: orEmpty(c.Operators())}, nil
 		}},
-		{"GET", "/v1/job/checkpoints", func(http.ResponseWriter, *http.Request) (int, any, error) {
+		{method: "GET", path: "/v1/job/checkpoints", serve: func(http.ResponseWriter, *http.Request) (int, any, error) {
 			return http.StatusOK, rest.CheckpointList{Checkpoints: orEmpty(c.Checkpoints())}, nil
 		}},
-		{"POST", "/v1/job/checkpoints", begin(func(ctx context.Context, q rest.CheckpointRequest) (string, func() (rest.Operation, error)) {
+		{method: "POST", path: "/v1/job/checkpoints", serve: begin(func(ctx context.Context, q rest.CheckpointRequest) (string, func() (rest.Operation, error)) {
 			return q.ID, func() (rest.Operation, error) { return c.Checkpoint(ctx, q.ID) }
 		})},
-		{"POST", "/v1/job/savepoints", begin(func(ctx context.Context, q rest.SavepointRequest) (string, func() (rest.Operation, error)) {
+		{method: "POST", path: "/v1/job/savepoints", serve: begin(func(ctx context.Context, q rest.SavepointRequest) (string, func() (rest.Operation, error)) {
 			return q.ID, func() (rest.Operation, error) { return c.Savepoint(ctx, q.ID, q.Target) }
 		})},
-		{"POST", "/v1/job/stop", begin(func(ctx context.Context, q rest.StopRequest) (string, func() (rest.Operation, error)) {
+		{method: "POST", path: "/v1/job/stop", serve: begin(func(ctx context.Context, q rest.StopRequest) (string, func() (rest.Operation, error)) {
 			return q.ID, func() (rest.Operation, error) { return c.Stop(ctx, q.ID, q.Target, q.Drain) }
-		})},
-		{"POST", "/v1/job/cancel", begin(func(ctx context.Context, q rest.CancelRequest) (string, func() (rest.Operation, error)) {
+		}), reserved: reservedStop},
+		{method: "POST", path: "/v1/job/cancel", serve: begin(func(ctx context.Context, q rest.CancelRequest) (string, func() (rest.Operation, error)) {
 			return q.ID, func() (rest.Operation, error) { return c.Cancel(ctx, q.ID) }
-		})},
-		{"GET", "/v1/job/savepoints/{id}", s.savepoint},
-		{"GET", "/v1/job/operations/{id}", func(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+		}), reserved: reservedCancel},
+		{method: "POST", path: "/v1/job/activate", serve: s.activate(), reserved: reservedActivate},
+		{method: "GET", path: "/v1/job/savepoints/{id}", serve: s.savepoint},
+		{method: "GET", path: "/v1/job/operations/{id}", serve: func(_ http.ResponseWriter, r *http.Request) (int, any, error) {
 			op, err := s.operation(r)
 			return http.StatusOK, op, err
 		}},

@@ -1,17 +1,23 @@
 // Package web serves the coordinator's HTTP API, whose routes and types are those of package rest.
 //
-// It promises that nobody without the token sees or changes anything (P11): the token is compared in constant time, only
+// It promises that nobody without a token sees or changes anything (P11): tokens are compared in constant time, only
 // /healthz and /readyz are open, the Host header must be one of the server's own names (so that a web page cannot reach
-// it by rebinding a name), no CORS header is ever sent, and what changes something must be JSON under an id of the
-// sender's choice. Every body, header and wait is bounded. It knows nothing of how a job works: a Controller answers.
+// it by rebinding a name) unless TLS keeps strangers out, no CORS header is ever sent, and what changes something must be
+// JSON under an id of the sender's choice. Where there is an operator, what it decides is refused to users. Every body,
+// header and wait is bounded.
+//
+// Metrics are the same job for Prometheus, on a port of their own, without a token, and without anything secret.
+//
+// The package knows nothing of how a job works: a Controller answers.
 package web
 
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -38,17 +44,42 @@ type Controller interface {
 	Checkpoint(ctx context.Context, id string) (rest.Operation, error)
 	Cancel(ctx context.Context, id string) (rest.Operation, error)
 
+	// Activate begins an attempt, and is like them. It is only called where Options name an operator.
+	Activate(ctx context.Context, r rest.ActivateRequest) (rest.Operation, error)
+
 	// Operation waits until the operation is finished or ctx is done, and then returns it as it is, without an error in
 	// either case. An id that nobody used is rest.NotFound.
 	Operation(ctx context.Context, id string) (rest.Operation, error)
 }
 
-// Options are what a Server needs beside its Controller.
+// Options are what a Server needs beside its Controller: those of a local job are Token and Hosts, those of a pod's are
+// Token, OperatorTokenHash and Certificate.
 type Options struct {
 	// Token is what every request but the open ones must bear. It must not be empty.
 	Token string
-	// Hosts are the Host headers that requests may have; LoopbackHosts are those of a local job.
+	// OperatorTokenHash is the SHA-256 of the other token that requests may bear, the operator's; nil: there is no operator,
+	// and Token may do all.
+	OperatorTokenHash []byte
+	// Hosts are the Host headers that requests may have; LoopbackHosts are those of a local job. Nil: any, which needs a
+	// Certificate: no browser takes a page's own server for this one then.
 	Hosts []string
+	// Certificate is what Serve shows, in TLS 1.3; nil: it speaks plain HTTP.
+	Certificate *tls.Certificate
+	// Log is told of connections that came to nothing; nil: the process's default log is.
+	Log *slog.Logger
+}
+
+// check tells what must not be served.
+func (o Options) check() error {
+	switch {
+	case o.Token == "":
+		return errors.New("the HTTP API needs a token")
+	case o.OperatorTokenHash != nil && len(o.OperatorTokenHash) != sha256.Size:
+		return fmt.Errorf("the hash of the operator's token has %d bytes, not %d", len(o.OperatorTokenHash), sha256.Size)
+	case o.Hosts == nil && o.Certificate == nil:
+		return errors.New("the HTTP API needs TLS, or to know its own names")
+	}
+	return nil
 }
 
 // LoopbackHosts returns the names of a server that listens on the loopback device.
@@ -66,19 +97,21 @@ const shutdownTimeout = 5 * time.Second
 
 // Server is the HTTP API of one job.
 type Server struct {
-	controller Controller
-	token      [sha256.Size]byte
-	hosts      []string
-	closing    chan struct{} // closed when the server ends: whoever waits is answered
-	handler    http.Handler
+	controller  Controller
+	tokens      tokens
+	hosts       []string // nil: any
+	certificate *tls.Certificate
+	log         *slog.Logger
+	closing     chan struct{} // closed when the server ends: whoever waits is answered
+	handler     http.Handler
 }
 
 // New returns a server; Serve runs it.
 func New(c Controller, o Options) (*Server, error) {
-	if o.Token == "" {
-		return nil, errors.New("the HTTP API needs a token")
+	if err := o.check(); err != nil {
+		return nil, err
 	}
-	s := &Server{controller: c, token: sha256.Sum256([]byte(o.Token)), hosts: o.Hosts, closing: make(chan struct{})}
+	s := &Server{controller: c, tokens: newTokens(o), hosts: o.Hosts, certificate: o.Certificate, log: o.Log, closing: make(chan struct{})}
 	s.handler = s.build()
 	return s, nil
 }
@@ -86,27 +119,39 @@ func New(c Controller, o Options) (*Server, error) {
 // Serve answers on the listener, which it closes, until ctx is done. Requests under way are then answered; operations that
 // were waited for are answered as they are, so whoever ends the job finishes them before.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	if s.certificate != nil {
+		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*s.certificate}})
+	}
+	return serveUntil(ctx, l, s.handler, s.log, func() { close(s.closing) })
+}
+
+// serveUntil serves a handler within the bounds that every port of a job has. It calls closing once, when no more
+// requests are taken and before those under way must end.
+func serveUntil(ctx context.Context, l net.Listener, h http.Handler, to *slog.Logger, closing func()) error {
 	server := &http.Server{
-		Handler:           s.handler,
+		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      rest.MaxWait + 15*time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
+	if to != nil {
+		server.ErrorLog = slog.NewLogLogger(to.Handler(), slog.LevelWarn)
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	select {
 	case err := <-failed:
-		close(s.closing)
-		return fmt.Errorf("serve the HTTP API: %w", err)
+		closing()
+		return fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
-	close(s.closing)
+	closing()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(last); err != nil {
-		return errors.Join(fmt.Errorf("end the HTTP API: %w", err), server.Close())
+		return errors.Join(fmt.Errorf("end HTTP on %s: %w", l.Addr(), err), server.Close())
 	}
 	return nil
 }
@@ -119,7 +164,7 @@ func (s *Server) build() http.Handler {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
 	for _, r := range s.routes() {
-		mux.Handle(r.method+" "+r.path, answer(r.serve))
+		mux.Handle(r.method+" "+r.path, answer(s.permit(r)))
 		methods[r.path] = append(methods[r.path], r.method)
 	}
 	for path, allowed := range methods {
@@ -141,10 +186,10 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		switch {
-		case !slices.Contains(s.hosts, strings.ToLower(r.Host)):
+		case s.hosts != nil && !slices.Contains(s.hosts, strings.ToLower(r.Host)):
 			writeError(w, &rest.Error{Code: rest.Forbidden, Message: fmt.Sprintf("this server is not %.200q", r.Host),
 				Remedy: "ask it as " + strings.Join(s.hosts, ", ")})
-		case !open(r) && !s.authorized(r):
+		case !open(r) && s.tokens.bearer(r) == nobody:
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			writeError(w, &rest.Error{Code: rest.Unauthorized, Message: "the request bears no valid token",
 				Remedy: "send the header Authorization: Bearer <token>"})
@@ -157,10 +202,3 @@ func (s *Server) guard(next http.Handler) http.Handler {
 
 // open tells whether a request needs no token.
 func open(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
-
-// authorized compares hashes, so that the time tells nothing of the token, not even its length.
-func (s *Server) authorized(r *http.Request) bool {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	sum := sha256.Sum256([]byte(token))
-	return subtle.ConstantTimeCompare(sum[:], s.token[:]) == 1 && strings.EqualFold(scheme, "Bearer")
-}

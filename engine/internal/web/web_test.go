@@ -95,6 +95,10 @@ func (f *fakeJob) Cancel(_ context.Context, id string) (rest.Operation, error) {
 	return f.begin(id, rest.CancelOperation, "")
 }
 
+func (f *fakeJob) Activate(_ context.Context, r rest.ActivateRequest) (rest.Operation, error) {
+	return f.begin(r.ID, rest.ActivateOperation, fmt.Sprintf(" after %d of %s", r.ExpectedAttempt, r.Revision))
+}
+
 func (f *fakeJob) Operation(ctx context.Context, id string) (rest.Operation, error) {
 	f.mu.Lock()
 	o := f.mu.ops[id]

@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"regexp"
 	"strings"
 )
 
@@ -39,6 +40,8 @@ type parser struct {
 	tokens []token
 	i      int
 	depth  int
+	// secret: what comes may be a secret, and no error quotes it (P11).
+	secret bool
 }
 
 func (p *parser) cur() token { return p.tokens[p.i] }
@@ -74,7 +77,11 @@ func (p *parser) expect(words ...string) error {
 }
 
 func (p *parser) unexpected(wanted string) error {
-	return Errorf(p.cur().pos, "", "expected %s, found %s", wanted, p.cur().show())
+	found := p.cur().show()
+	if p.secret && p.cur().kind != tokenEnd && p.cur().kind != tokenSymbol {
+		found = "something else"
+	}
+	return Errorf(p.cur().pos, "", "expected %s, found %s", wanted, found)
 }
 
 // enter counts a level of nesting; every successful enter is followed by a leave.
@@ -181,3 +188,8 @@ func (p *parser) string(what string) (token, error) {
 	p.i++
 	return t, nil
 }
+
+var secretKey = regexp.MustCompile(`(?i)password|secret|token|sasl\.jaas`)
+
+// SecretKey tells whether the option of a table holds a secret, whose value may not stand in the text (P11).
+func SecretKey(key string) bool { return secretKey.MatchString(key) }

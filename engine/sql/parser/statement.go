@@ -89,11 +89,13 @@ func (p *parser) createTable(at Pos) (*CreateTable, error) {
 	if err := p.expect("WITH"); err != nil {
 		return nil, err
 	}
+	defer func() { p.secret = false }()
 	return t, p.list(func() error {
 		key, err := p.string("an option")
 		if err != nil {
 			return err
 		}
+		p.secret = p.secret || SecretKey(key.text)
 		if err := p.expect("="); err != nil {
 			return err
 		}

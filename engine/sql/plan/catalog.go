@@ -249,10 +249,7 @@ func (t *Table) bindDelay(w *parser.Watermark) error {
 	return parser.Unsupported(w.Expr.At(), "this watermark", "write "+w.Column.Text+" - INTERVAL '5' SECOND or the like")
 }
 
-var (
-	secretKey       = regexp.MustCompile(`(?i)password|secret|token|sasl\.jaas`)
-	secretReference = regexp.MustCompile(`\$\{secret:[^}]+\}`)
-)
+var secretReference = regexp.MustCompile(`\$\{secret:[^}]+\}`)
 
 // checkOptions refuses what no connector has to be asked about: options that are set twice, and secrets in the text (P11).
 func (t *Table) checkOptions() error {
@@ -262,14 +259,25 @@ func (t *Table) checkOptions() error {
 			return parser.Errorf(o.Pos, "", "the option '%s' of table %s is set twice", o.Key, t.Name)
 		}
 		seen[o.Key] = true
-		if secretKey.MatchString(o.Key) && !secretReference.MatchString(o.Value) {
-			return parser.Errorf(o.ValuePos, "write '${secret:<name>/<key>}' and name the secret in spec.secrets", "the option '%s' of table %s holds a secret in the text", o.Key, t.Name)
+		if parser.SecretKey(t.withoutColumn(o.Key)) && !secretReference.MatchString(o.Value) {
+			return parser.Errorf(o.ValuePos, "leave it out: credentials are taken from the environment, in pods from spec.checkpoint.credentialsSecret", "the option '%s' of table %s holds a secret in the text", o.Key, t.Name)
 		}
 	}
 	if !seen["connector"] {
 		return parser.Errorf(t.Pos, "add 'connector' = 'filesystem' or the like to WITH", "table %s has no connector", t.Name)
 	}
 	return nil
+}
+
+// withoutColumn is the key of an option without the column that it is about, as in 'fields.<column>.kind': that a column is
+// called token makes no secret of how it is generated.
+func (t *Table) withoutColumn(key string) string {
+	for _, f := range t.Physical.Fields {
+		if rest, ok := strings.CutPrefix(key, "fields."+f.Name+"."); ok {
+			return rest
+		}
+	}
+	return key
 }
 
 func (c *catalog) createView(s *parser.CreateView) error {

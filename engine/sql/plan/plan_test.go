@@ -68,7 +68,7 @@ func TestWhatCannotBeBoundIsRefusedWithItsPlaceAndARemedy(t *testing.T) {
 		{"CREATE TABLE x (a TIMESTAMP(3), WATERMARK FOR a AS a - INTERVAL '1' MONTH)" + with, "4:56: the delay of a watermark must be a positive number of days or less; write INTERVAL '5' SECOND or the like"},
 		{"CREATE TABLE x (a INT) WITH ('format' = 'json')", "4:14: table x has no connector; add 'connector' = 'filesystem' or the like to WITH"},
 		{"CREATE TABLE x (a INT) WITH ('connector' = 'y', 'connector' = 'z')", "4:49: the option 'connector' of table x is set twice"},
-		{"CREATE TABLE x (a INT) WITH ('connector' = 'y', 'properties.sasl.jaas.config' = 'p')", "4:81: the option 'properties.sasl.jaas.config' of table x holds a secret in the text; write '${secret:<name>/<key>}' and name the secret in spec.secrets"},
+		{"CREATE TABLE x (a INT) WITH ('connector' = 'y', 'properties.sasl.jaas.config' = 'p')", "4:81: the option 'properties.sasl.jaas.config' of table x holds a secret in the text; leave it out: credentials are taken from the environment, in pods from spec.checkpoint.credentialsSecret"},
 		// windows
 		{"INSERT INTO o SELECT k, s FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(other), INTERVAL '1' HOUR))", "4:65: the column other of t is not a time attribute; declare WATERMARK FOR other AS other - INTERVAL '5' SECOND in the table, and select the column as it is"},
 		{"INSERT INTO o SELECT k, s FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), 5))", "4:70: SIZE of TUMBLE must be an INTERVAL; write INTERVAL '1' HOUR or the like"},
@@ -172,5 +172,32 @@ func TestUIDsComeFromNamesInTheText(t *testing.T) {
 		if got := states(t, oneState+c.text); got != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", c.name, got, c.want)
 		}
+	}
+}
+
+func TestASecretInTheTextIsRefusedAndNeverShown(t *testing.T) {
+	const tail = ");INSERT INTO o SELECT k, s FROM t"
+	for _, c := range []struct{ name, options, want string }{
+		{"as a value", "'connector' = 'y', 'password' = 'hunter2'",
+			"4:62: the option 'password' of table x holds a secret in the text; leave it out: credentials are taken from the environment, in pods from spec.checkpoint.credentialsSecret"},
+		{"in capitals", "'connector' = 'y', 'Client.SECRET' = 'hunter2'",
+			"4:67: the option 'Client.SECRET' of table x holds a secret in the text; leave it out: credentials are taken from the environment, in pods from spec.checkpoint.credentialsSecret"},
+		{"without an equals sign", "'api-token' 'hunter2'", "4:42: expected =, found something else"},
+		{"without quotes", "'password' = hunter2", "4:43: expected the value of the option in '...', found something else"},
+		{"in two pieces", "'password' = '' 'hunter2'", "4:46: expected a comma or ), found something else"},
+		{"after a comma too many", "'password' = '', hunter2", "4:47: expected an option in '...', found something else"},
+		{"that is not closed", "'password' = 'hunter2", "4:43: the string is not closed; add '"},
+		{"of a column that is none", "'connector' = 'y', 'fields.token.kind' = 'hunter2'",
+			"4:71: the option 'fields.token.kind' of table x holds a secret in the text; leave it out: credentials are taken from the environment, in pods from spec.checkpoint.credentialsSecret"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := build(tables + "CREATE TABLE x (a INT) WITH (" + c.options + tail)
+			if err == nil || err.Error() != c.want || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+		})
+	}
+	if _, err := build(tables + "CREATE TABLE x (token INT) WITH ('connector' = 'y', 'fields.token.kind' = 'sequence'" + tail); err != nil {
+		t.Errorf("a column may be called token: %v", err)
 	}
 }

@@ -1,0 +1,89 @@
+package job
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// entry is how an attempt comes about (P3, P5). The zero value is a process that nobody has told anything, as a pod that
+// its node restarts.
+type entry struct {
+	// commanded: the user began this process to run the job, whatever there is of it.
+	commanded bool
+	// activation: the operator asks for the attempt; nil: it does not.
+	activation *coordinator.Activation
+	// onlyFinish: the job has ended, and its last checkpoint is to be committed and exported.
+	onlyFinish bool
+}
+
+// alone tells that nobody decides here and now what the attempt is begun with.
+func (e entry) alone() bool { return !e.commanded && e.activation == nil }
+
+// asked is the activation that the entry stands for where the newest attempt is this one.
+func (e entry) asked(newest int64) *coordinator.Activation {
+	if e.commanded {
+		return &coordinator.Activation{ExpectedAttempt: newest, AllowEmpty: true}
+	}
+	return e.activation
+}
+
+// expectsState tells that there must be something to go on from.
+func (e entry) expectsState() bool {
+	return !e.commanded && (e.activation == nil || !e.activation.AllowEmpty)
+}
+
+// refusedError says that an attempt may not begin, before it has claimed anything.
+type refusedError struct {
+	verdict coordinator.Verdict
+	why     string
+}
+
+func (e *refusedError) Error() string { return e.why }
+
+// admit decides whether the attempt may begin.
+func (p *place) admit(ctx context.Context, cfg Config, head snapshot.Head, e entry, again bool) error {
+	chain := chainOf(head)
+	if chain.Newest > 0 && chain.Owner != cfg.Owner && !e.alone() {
+		var err error
+		if chain.Quiet, err = p.chain.Quiet(ctx); err != nil {
+			return classified(err)
+		}
+	}
+	verdict, why := coordinator.Admit(chain, coordinator.Applicant{
+		Owner: cfg.Owner, Revision: cfg.Revision, TakeOver: cfg.Restore.TakeOver, RestoresAgain: again,
+		OnlyFinish: e.onlyFinish, Activation: e.asked(chain.Newest),
+	})
+	refused := &fault.Error{Class: fault.Permanent, Place: p.folder.String(), Err: &refusedError{verdict, why}}
+	switch verdict {
+	case coordinator.Begin, coordinator.Finish:
+		return nil
+	case coordinator.Refuse:
+		refused.Remedy = fmt.Sprintf("stop it there, wait until it has been quiet for %v, or set spec.restore.takeOver (--take-over)",
+			coordinator.QuietPeriod)
+	case coordinator.Missing:
+		refused.Remedy = "restore a snapshot with spec.restore.path, or check that checkpoint.storage and the job id are those of the job"
+	case coordinator.Standby: // the reason says what it waits for
+	}
+	return refused
+}
+
+// chainOf says of a head what decides on admission.
+func chainOf(head snapshot.Head) coordinator.Chain {
+	c := coordinator.Chain{Newest: head.Newest.N, Owner: head.Newest.Owner, Revision: head.Newest.Revision, Empty: head.Empty}
+	if head.Snapshot != nil {
+		c.Outcome = head.Snapshot.Metadata.Outcome
+	}
+	return c
+}
+
+// restoresAgain tells whether the user asks for a restore that has not been done yet (P5).
+func restoresAgain(head snapshot.Head, r Restore) bool {
+	if r.From == "" {
+		return false
+	}
+	return head.Base == nil || r.Nonce != 0 && !head.Base.HasRestored(r.Nonce)
+}

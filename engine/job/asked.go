@@ -1,0 +1,186 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/rest"
+)
+
+// Savepoint asks for a savepoint; an empty target is spec.savepoint.storage. Of a job that has ended it is made of the
+// last checkpoint (P3).
+func (c *Coordinator) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r, err := savepointRequest(c.settingsLocked(), id, target)
+	if err != nil {
+		return rest.Operation{}, err
+	}
+	return c.askLocked(r)
+}
+
+// Stop asks for the end of the job, after a savepoint. A job that has been stopped so gives the savepoint of its last
+// checkpoint, however often it is asked (P3).
+func (c *Coordinator) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r, err := stopRequest(c.settingsLocked(), id, target, drain)
+	if err != nil {
+		return rest.Operation{}, err
+	}
+	return c.askLocked(r)
+}
+
+// Checkpoint asks for a checkpoint now.
+func (c *Coordinator) Checkpoint(_ context.Context, id string) (rest.Operation, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.askRunningLocked(checkpointRequest(id))
+}
+
+// Cancel asks for the end of the attempt at once.
+func (c *Coordinator) Cancel(_ context.Context, id string) (rest.Operation, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.askRunningLocked(cancelRequest(id))
+}
+
+// Operation returns what became of a request, when it is final or ctx is done.
+func (c *Coordinator) Operation(ctx context.Context, id string) (rest.Operation, error) {
+	return c.operations.wait(ctx, id)
+}
+
+// settingsLocked is the configuration of the newest attempt.
+func (c *Coordinator) settingsLocked() Config {
+	if c.mu.job != nil {
+		return c.mu.job.d.cfg
+	}
+	return c.cfg
+}
+
+func (c *Coordinator) runsLocked() bool { return c.mu.phase == running && !c.mu.job.over() }
+
+// askLocked gives a request to the attempt that runs, or lets it wait until there is something to say about it.
+func (c *Coordinator) askLocked(r request) (rest.Operation, error) {
+	if c.runsLocked() {
+		return c.mu.job.begin(r)
+	}
+	if err := c.refusesLocked(len(c.mu.requests) >= mostWaiting); err != nil {
+		return rest.Operation{}, err
+	}
+	op, isNew, err := c.operations.begin(r, false)
+	if err == nil && isNew {
+		c.mu.requests = append(c.mu.requests, r)
+		c.signal()
+	}
+	return op, err
+}
+
+// askRunningLocked gives a request to the attempt that runs, or refuses it.
+func (c *Coordinator) askRunningLocked(r request) (rest.Operation, error) {
+	op, known, err := c.operations.repeated(r)
+	switch {
+	case known || err != nil:
+		return op, err
+	case c.runsLocked():
+		return c.mu.job.begin(r)
+	case c.mu.phase == beginning || c.mu.phase == running:
+		return rest.Operation{}, &rest.Error{Code: rest.Unavailable, Message: "an attempt is starting or ending", Remedy: "ask again"}
+	}
+	return rest.Operation{}, &rest.Error{Code: rest.Conflict, Message: "no attempt of the job runs here"}
+}
+
+// refusesLocked refuses what would never be carried out.
+func (c *Coordinator) refusesLocked(full bool) error {
+	switch {
+	case c.mu.phase == left:
+		return errLeaving
+	case full:
+		return &rest.Error{Code: rest.Unavailable, Message: "too many requests wait already", Remedy: "ask again"}
+	}
+	return nil
+}
+
+var errLeaving = &rest.Error{Code: rest.Unavailable, Message: "the coordinator is ending"}
+
+// signal wakes the goroutine of Run.
+func (c *Coordinator) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default: // it is about to look already
+	}
+}
+
+// Activate asks for an attempt (P3). It is carried out once, however often it is sent: under one id, and under another,
+// because the newest attempt is then not the expected one. It is final when others would go on from the attempt, or nothing
+// was begun.
+func (c *Coordinator) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operation, error) {
+	if q.Revision != c.cfg.Revision {
+		return rest.Operation{}, &rest.Error{Code: rest.Conflict,
+			Message: fmt.Sprintf("the activation is of revision %s, and this is %s", q.Revision, c.cfg.Revision)}
+	}
+	cfg, err := c.cfg.withSettings(q.Settings, q.TakeOver)
+	if err != nil {
+		return rest.Operation{}, err
+	}
+	a := &activation{cfg: cfg, asked: coordinator.Activation{ExpectedAttempt: q.ExpectedAttempt, AllowEmpty: q.AllowEmpty}}
+	if a.request, err = activateRequest(q); err != nil {
+		return rest.Operation{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	op, known, err := c.operations.repeated(a.request)
+	switch {
+	case known || err != nil:
+		return op, err
+	case c.runsLocked() && !c.mu.job.d.ending.Load():
+		return c.alreadyRunsLocked(a)
+	}
+	if err := c.refusesLocked(c.mu.activation != nil); err != nil {
+		return rest.Operation{}, err
+	}
+	op, _, err = c.operations.begin(a.request, false)
+	if err == nil {
+		a.after = len(c.mu.requests)
+		c.mu.activation = a
+		c.signal()
+	}
+	return op, err
+}
+
+// activateRequest is what tells an activation from another.
+func activateRequest(q rest.ActivateRequest) (request, error) {
+	id := q.ID
+	q.ID = ""
+	details, err := json.Marshal(q)
+	return request{id: id, kind: rest.ActivateOperation, details: string(details)}, err
+}
+
+// alreadyRunsLocked answers an activation while an attempt runs: it is the one that was asked for, or in its way.
+func (c *Coordinator) alreadyRunsLocked(a *activation) (rest.Operation, error) {
+	if err := c.mu.job.inTheWayOf(a); err != nil {
+		return rest.Operation{}, err
+	}
+	op, _, err := c.operations.begin(a.request, false)
+	if err != nil {
+		return op, err
+	}
+	c.operations.finish(a.request.id, func(o *rest.Operation) { c.mu.job.activated(o) })
+	op, _, err = c.operations.repeated(a.request)
+	return op, err
+}
+
+// activated makes an activation's operation say that this is the attempt.
+func (j *Job) activated(op *rest.Operation) { op.Status, op.Attempt = rest.Done, j.d.began.attempt.N }
+
+// inTheWayOf returns a conflict unless the attempt is what an activation asks for.
+func (j *Job) inTheWayOf(a *activation) error {
+	n := j.d.began.attempt.N
+	if n == a.asked.ExpectedAttempt+1 && settingsOf(j.d.cfg) == settingsOf(a.cfg) {
+		return nil
+	}
+	return &rest.Error{Code: rest.Conflict, Remedy: "stop it first, and expect the attempt that is then the newest",
+		Message: fmt.Sprintf("attempt %d runs here already, and is not what the activation asks for", n)}
+}

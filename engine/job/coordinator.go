@@ -1,0 +1,207 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/web"
+	"github.com/weirstream/weir/engine/rest"
+)
+
+// Coordinator is a process that runs a job for an operator: what is in a job's pod. Over its whole life it serves the
+// job's status and takes requests (it is what package web serves), also while no attempt runs: before the first, and after
+// one has stopped, completed or failed. Its methods may be called from any goroutine, and answer at once, whatever state the
+// storage is in.
+//
+// An attempt begins when it is activated. By itself the process begins one only at its start, if the newest attempt was its
+// own revision's and has not ended, and again after an attempt of its own that failed transiently (P3). A process that was
+// fenced begins none by itself any more (P5).
+type Coordinator struct {
+	cfg     Config
+	graph   *Graph
+	opt     Options
+	refresh time.Duration
+	log     *slog.Logger
+
+	operations *operations
+	// wake holds a token while there is something new in mu to carry out.
+	wake chan struct{}
+	// own is what the goroutine of Run alone uses.
+	own course
+
+	mu struct {
+		sync.Mutex
+		phase phase
+		// shown is the state while no attempt runs, failure why it is so.
+		shown   rest.State
+		failure failure
+		// chain is what the last look at it gave; unseen is why the last look gave nothing.
+		chain  *rest.Chain
+		unseen failure
+		// job is the newest attempt that began here; nil: none did.
+		job *Job
+		// activation waits to be carried out, or is being; nil: none does.
+		activation *activation
+		// requests wait for the end of what is under way, oldest first.
+		requests []request
+	}
+}
+
+// phase is what the process is doing.
+type phase uint8
+
+const (
+	waiting   phase = iota // for what it is asked for
+	beginning              // an attempt, which may be refused or fail
+	running                // an attempt, until nothing of it is left
+	left                   // Run has returned
+)
+
+// failure is an error as the status shows it.
+type failure struct {
+	text string
+	kind rest.FailureKind
+}
+
+// activation is one that was asked for.
+type activation struct {
+	request request
+	asked   coordinator.Activation
+	cfg     Config // with its settings
+	// after is how many of the requests that wait came before it.
+	after int
+}
+
+// CoordinatorOptions are what a process adds to a Config.
+type CoordinatorOptions struct {
+	Logger *slog.Logger
+	// Interrupt, when it is closed, ends the process after a last checkpoint, at once if no attempt runs (SIGTERM).
+	Interrupt <-chan struct{}
+	// AtStep is called between the steps that a crash may fall between; tests end the process there.
+	AtStep func(Step)
+	// EngineVersion goes into snapshots and the status.
+	EngineVersion string
+	// Random is read for names and nonces; nil: crypto/rand.
+	Random io.Reader
+	// Refresh is how often the chain is looked at while no attempt runs; 0: every 5 s.
+	Refresh time.Duration
+}
+
+// defaultRefresh is how old what the status says of the chain may be.
+const defaultRefresh = 5 * time.Second
+
+// mostWaiting bounds the requests that wait.
+const mostWaiting = 64
+
+// NewCoordinator returns a coordinator of the job that cfg and g describe; Run runs it. A job that no attempt can run is
+// refused with a permanent error.
+func NewCoordinator(cfg Config, g *Graph, opt CoordinatorOptions) (*Coordinator, error) {
+	if err := check(cfg, g); err != nil {
+		return nil, err
+	}
+	if _, err := cfg.withSettings(settingsOf(cfg), false); err != nil {
+		return nil, fmt.Errorf("job %s: %w", cfg.Job, err)
+	}
+	c := &Coordinator{
+		cfg: cfg, graph: g, refresh: opt.Refresh, operations: newOperations(), wake: make(chan struct{}, 1),
+		opt: Options{
+			Logger: opt.Logger, Interrupt: opt.Interrupt, AtStep: opt.AtStep, EngineVersion: opt.EngineVersion, Random: opt.Random,
+		},
+	}
+	c.opt.setDefaults()
+	c.log = c.opt.Logger
+	if c.refresh == 0 {
+		c.refresh = defaultRefresh
+	}
+	c.own.itself = &c.cfg
+	c.mu.shown = rest.Standby
+	return c, nil
+}
+
+// Serve answers the HTTPS API of package rest on the listener, with the identity of the pod, until ctx is done.
+func (c *Coordinator) Serve(ctx context.Context, l net.Listener, id rest.ServerIdentity) error {
+	server, err := web.New(c, web.Options{Token: id.Token, OperatorTokenHash: id.OperatorTokenHash, Certificate: &id.Certificate})
+	if err != nil {
+		return err
+	}
+	return server.Serve(ctx, l)
+}
+
+// ServeMetrics answers /metrics on the listener until ctx is done.
+func (c *Coordinator) ServeMetrics(ctx context.Context, l net.Listener) error {
+	return web.ServeMetrics(ctx, l, c, c.log)
+}
+
+// Overview describes the job as a whole. While no attempt runs it tells of the last that did, and of the chain.
+func (c *Coordinator) Overview() rest.Job {
+	c.mu.Lock()
+	phase, job := c.mu.phase, c.mu.job
+	shown, shownFailure, chain, unseen := c.mu.shown, c.mu.failure, c.mu.chain, c.mu.unseen
+	c.mu.Unlock()
+	var o rest.Job
+	if job != nil && phase != beginning {
+		o = job.Overview()
+	}
+	o.ID, o.Revision, o.Engine, o.MaxParallelism = c.cfg.Job, c.cfg.Revision, c.opt.EngineVersion, c.cfg.MaxParallelism
+	switch phase {
+	case running:
+		settings := settingsOf(job.d.cfg)
+		o.Settings = &settings
+		if job.over() {
+			o.State = rest.Stopping // something of it is left, and the chain has not been looked at
+		}
+		return o
+	case beginning:
+		o.State = rest.Starting
+		if shown == rest.Recovering {
+			o.State = shown
+		}
+	default:
+		o.State = shown
+	}
+	o.Chain = chain
+	if shownFailure.text == "" && o.State == rest.Standby {
+		shownFailure = c.anothers(chain)
+	}
+	if shownFailure.text == "" {
+		shownFailure = unseen
+	}
+	o.Failure, o.FailureKind = shownFailure.text, shownFailure.kind
+	return o
+}
+
+// anothers is the failure of a coordinator that waits beside the job of another owner.
+func (c *Coordinator) anothers(chain *rest.Chain) failure {
+	if chain == nil || chain.Attempt == 0 || chain.Owner == c.cfg.Owner || chain.Outcome != "" {
+		return failure{}
+	}
+	return failure{fmt.Sprintf("the job is run by %s (attempt %d)", chain.Owner, chain.Attempt), rest.FailedFenced}
+}
+
+// Operators describes the operators of the attempt that runs, or was the last.
+func (c *Coordinator) Operators() []rest.Operator {
+	if job := c.newest(); job != nil {
+		return job.Operators()
+	}
+	return nil
+}
+
+// Checkpoints lists those of the attempt that runs, or was the last, newest first.
+func (c *Coordinator) Checkpoints() []rest.Checkpoint {
+	if job := c.newest(); job != nil {
+		return job.Checkpoints()
+	}
+	return nil
+}
+
+func (c *Coordinator) newest() *Job {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.job
+}

@@ -1,0 +1,367 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/rest"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// course is where a Coordinator is in its life.
+type course struct {
+	// itself is what the process would begin by itself; nil: it waits to be activated.
+	itself *Config
+	// failures of that in a row, and how often the last came, to tell an error that will not pass (P13).
+	failures int
+	equal    int
+	last     string
+	// nextLook is when the chain is looked at, and with it whether to begin by itself.
+	nextLook time.Time
+	outlook  *outlook // nil: not opened yet
+}
+
+// work is an attempt that is to be made.
+type work struct {
+	entry entry
+	cfg   Config
+	// activation, or requests, are what it is made for; neither: the process begins it by itself.
+	activation *activation
+	requests   []request
+}
+
+func (w work) byItself() bool { return w.activation == nil && len(w.requests) == 0 }
+
+// Run returns after Interrupt, when ctx is done (an attempt is then ended at once, without a last checkpoint), or with an
+// error if something of an attempt cannot be ended, so that the process must. That a job fails does not end it.
+func (c *Coordinator) Run(ctx context.Context) (err error) {
+	idle, _, cancel := untilInterrupt(ctx, c.opt.Interrupt)
+	defer cancel()
+	defer func() { err = errors.Join(err, c.leave()) }()
+	for {
+		w, ok := c.await(idle)
+		if !ok {
+			return nil
+		}
+		if err := c.carryOut(ctx, w); err != nil {
+			return err
+		}
+	}
+}
+
+// leave answers whoever still waits.
+func (c *Coordinator) leave() error {
+	c.mu.Lock()
+	c.mu.phase = left
+	c.mu.Unlock()
+	c.operations.close(errLeaving)
+	if c.own.outlook == nil {
+		return nil
+	}
+	return c.own.outlook.close()
+}
+
+// await returns the next attempt to make; false: the process is to end.
+func (c *Coordinator) await(ctx context.Context) (work, bool) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		if w, ok := c.asked(ctx); ok {
+			return w, true
+		}
+		if !time.Now().Before(c.own.nextLook) {
+			if w, ok := c.itself(ctx); ok {
+				return w, true
+			}
+		}
+		timer.Reset(max(0, time.Until(c.own.nextLook)))
+		select {
+		case <-c.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return work{}, false
+}
+
+// look reads the head of the chain, and keeps it for the status.
+func (c *Coordinator) look(ctx context.Context) (snapshot.Head, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	c.own.nextLook = time.Now().Add(c.refresh)
+	head, chain, err := c.lookNow(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.mu.unseen = failure{err.Error(), kindOf(err)}
+		return head, err
+	}
+	c.mu.chain, c.mu.unseen = &chain, failure{}
+	return head, nil
+}
+
+func (c *Coordinator) lookNow(ctx context.Context) (head snapshot.Head, chain rest.Chain, err error) {
+	if c.own.outlook == nil {
+		if c.own.outlook, err = openOutlook(ctx, c.cfg); err != nil {
+			return head, chain, err
+		}
+	}
+	return c.own.outlook.look(ctx)
+}
+
+// itself looks at the chain, and decides whether to begin by itself.
+func (c *Coordinator) itself(ctx context.Context) (work, bool) {
+	head, err := c.look(ctx)
+	if err != nil || c.own.itself == nil {
+		return work{}, false // the status says why, and the next look is due soon
+	}
+	applicant := coordinator.Applicant{Owner: c.cfg.Owner, Revision: c.cfg.Revision}
+	switch verdict, why := coordinator.Admit(chainOf(head), applicant); verdict {
+	case coordinator.Begin, coordinator.Finish:
+		return work{cfg: *c.own.itself}, true
+	default:
+		c.log.Info("waiting to be activated", "job", c.cfg.Job, "revision", c.cfg.Revision, "reason", why)
+		c.own.itself = nil
+		c.show(rest.Standby, failure{})
+		return work{}, false
+	}
+}
+
+// show says what the process is doing, while no attempt runs.
+func (c *Coordinator) show(s rest.State, f failure) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.phase, c.mu.shown, c.mu.failure = waiting, s, f
+}
+
+// asked returns the attempt that somebody asks for.
+func (c *Coordinator) asked(ctx context.Context) (work, bool) {
+	activation, requests := c.takeAsked()
+	switch {
+	case len(requests) > 0:
+		return c.finish(ctx, requests)
+	case activation != nil:
+		return c.activate(ctx, activation)
+	}
+	return work{}, false
+}
+
+// takeAsked returns what is next. Requests that came before an activation are not for its attempt; those that came after it
+// wait for that.
+func (c *Coordinator) takeAsked() (*activation, []request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := len(c.mu.requests)
+	if c.mu.activation != nil {
+		first, c.mu.activation.after = c.mu.activation.after, 0
+	}
+	requests := c.mu.requests[:first:first]
+	c.mu.requests = c.mu.requests[first:]
+	return c.mu.activation, requests
+}
+
+// activate looks at the chain before an activation is carried out: one that comes twice takes nothing and leaves nothing.
+func (c *Coordinator) activate(ctx context.Context, a *activation) (work, bool) {
+	head, err := c.look(ctx)
+	if err == nil && head.Newest.N != a.asked.ExpectedAttempt {
+		_, why := coordinator.Admit(chainOf(head), coordinator.Applicant{Activation: &a.asked})
+		err = &refusedError{coordinator.Standby, why}
+	}
+	if err != nil {
+		c.refuse(a, err)
+		return work{}, false
+	}
+	return work{entry: entry{activation: &a.asked}, cfg: a.cfg, activation: a}, true
+}
+
+// refuse ends an activation that is not carried out.
+func (c *Coordinator) refuse(a *activation, err error) {
+	c.log.Warn("the activation was not carried out", "id", a.request.id, "expected attempt", a.asked.ExpectedAttempt, "error", err)
+	c.mu.Lock()
+	c.mu.activation = nil
+	c.mu.Unlock()
+	c.operations.fail(a.request.id, startError(err))
+}
+
+// finish makes of requests to a job that does not run an attempt that serves them from its last checkpoint (P3).
+func (c *Coordinator) finish(ctx context.Context, requests []request) (work, bool) {
+	head, err := c.look(ctx)
+	if err == nil {
+		applicant := coordinator.Applicant{Owner: c.cfg.Owner, Revision: c.cfg.Revision, OnlyFinish: true}
+		verdict, why := coordinator.Admit(chainOf(head), applicant)
+		switch {
+		case verdict == coordinator.Finish:
+		case c.own.itself != nil:
+			err = &rest.Error{Code: rest.Unavailable, Message: "an attempt is about to begin", Remedy: "ask again"}
+		default:
+			err = &refusedError{verdict, why}
+		}
+	}
+	if err != nil {
+		c.failAll(requests, err)
+		return work{}, false
+	}
+	c.mu.Lock()
+	cfg := c.settingsLocked()
+	c.mu.Unlock()
+	return work{entry: entry{onlyFinish: true}, cfg: cfg, requests: requests}, true
+}
+
+func (c *Coordinator) failAll(requests []request, err error) {
+	for _, r := range requests {
+		c.operations.fail(r.id, startError(err))
+	}
+}
+
+// carryOut makes an attempt, and returns when nothing of it is left.
+func (c *Coordinator) carryOut(ctx context.Context, w work) error {
+	c.mu.Lock()
+	before, why := c.mu.shown, c.mu.failure
+	c.mu.phase = beginning
+	if w.activation != nil {
+		c.mu.failure = failure{} // it is tried anew
+	}
+	c.mu.Unlock()
+	a := attempt{cfg: w.cfg, graph: c.graph, opt: c.opt, entry: w.entry, operations: c.operations}
+	for _, r := range w.requests {
+		a.requests = append(a.requests, r.event)
+	}
+	a.opt.Started = func(j *Job) { c.started(w, j) }
+	begun := time.Now()
+	result, err := a.run(ctx)
+	if time.Since(begun) >= c.cfg.Restart.ResetAfter {
+		c.own.failures = 0
+	}
+	var stuck *stuckError
+	if errors.As(err, &stuck) {
+		c.failed(w, err)
+		return err
+	}
+	if ctx.Err() == nil && result.Outcome != Interrupted {
+		if _, lookErr := c.look(ctx); lookErr != nil {
+			c.log.Warn("the chain cannot be read", "error", lookErr)
+		}
+	}
+	c.ended(w, result, err, before, why)
+	return nil
+}
+
+// started notes that an attempt has begun: others go on from what it did.
+func (c *Coordinator) started(w work, j *Job) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.phase, c.mu.job, c.mu.chain, c.mu.failure = running, j, nil, failure{}
+	for _, r := range w.requests {
+		c.operations.give(r.id)
+	}
+	for _, r := range c.mu.requests {
+		c.operations.give(r.id)
+		j.give(r)
+	}
+	c.mu.requests = nil
+	a := c.mu.activation
+	if a == nil || w.activation == nil && j.d.ending.Load() {
+		return // what waits is carried out after this attempt
+	}
+	c.mu.activation = nil
+	err := j.inTheWayOf(a)
+	if w.activation != nil || err == nil {
+		c.operations.finish(a.request.id, j.activated)
+		return
+	}
+	c.operations.fail(a.request.id, err)
+}
+
+// ended decides what follows an attempt. before and why are what was shown before it.
+func (c *Coordinator) ended(w work, result Result, err error, before rest.State, why failure) {
+	began := c.hasBegun()
+	f := failure{}
+	if err != nil {
+		f = failure{err.Error(), kindOf(err)}
+		c.log.Error("the attempt has ended", "job", c.cfg.Job, "error", err)
+	}
+	if began && fault.ClassOf(err) == fault.Unknown && f.kind == rest.FailedTransiently {
+		f.kind = rest.FailedPermanently // an attempt ends with an error that has come too often (P13)
+	}
+	switch {
+	case !began && result.Outcome == Interrupted:
+		c.show(before, why)
+	case began && result.Outcome != "":
+		c.own.itself = nil
+		c.show(stateAfter(result.Outcome), failure{})
+	case !began && !w.byItself():
+		if isRefusal(err) || f.kind == rest.FailedTransiently {
+			f = why // the operation says it, and nothing comes of it
+		}
+		c.show(before, f)
+	case len(w.requests) > 0:
+		c.show(before, f)
+	case !began && refused(err):
+		c.own.itself = nil
+		c.show(rest.Standby, failure{}) // the chain says why
+	case f.kind == rest.FailedTransiently && !c.repeats(err):
+		c.again(w, began, f)
+	case f.kind == rest.FailedTransiently:
+		c.own.itself = nil
+		c.show(rest.Failed, failure{f.text, rest.FailedPermanently})
+	default:
+		c.own.itself = nil
+		c.show(rest.Failed, f)
+	}
+	c.failed(w, err)
+}
+
+// hasBegun tells whether the attempt that has ended did begin.
+func (c *Coordinator) hasBegun() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.phase == running
+}
+
+// failed answers what the attempt was made for, if that has not been answered.
+func (c *Coordinator) failed(w work, err error) {
+	if err == nil {
+		err = errLeaving
+	}
+	c.mu.Lock()
+	mine := w.activation != nil && c.mu.activation == w.activation
+	c.mu.Unlock()
+	if mine {
+		c.refuse(w.activation, err)
+	}
+	c.failAll(w.requests, err)
+}
+
+// again lets an attempt that failed transiently be begun once more, with what it had.
+func (c *Coordinator) again(w work, began bool, f failure) {
+	cfg := w.cfg
+	state := rest.Starting
+	if began {
+		state = rest.Recovering
+		cfg = c.newest().d.cfg
+	}
+	c.own.itself = &cfg
+	c.own.failures++
+	policy := coordinator.RestartPolicy{InitialDelay: c.cfg.Restart.InitialDelay, MaxDelay: c.cfg.Restart.MaxDelay}
+	delay := policy.Delay(c.own.failures, rand.Float64())
+	c.own.nextLook = time.Now().Add(delay)
+	c.log.Warn("the attempt is begun again", "job", c.cfg.Job, "in", delay)
+	c.show(state, f)
+}
+
+// repeats tells whether an error that nobody classified has come three times, so that it is permanent (P13).
+func (c *Coordinator) repeats(err error) bool {
+	if fault.ClassOf(err) != fault.Unknown {
+		c.own.equal = 0
+		return false
+	}
+	if err.Error() != c.own.last {
+		c.own.last, c.own.equal = err.Error(), 0
+	}
+	c.own.equal++
+	return c.own.equal >= coordinator.EqualFailures
+}

@@ -1,0 +1,123 @@
+package job_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/rest"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+func TestAPreflightBesideARunningJobChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	empty, err := job.Preflight(t.Context(), w.config(2), w.graph(t, "count"))
+	if err != nil || empty.Attempt != 0 || empty.Checkpoint != nil {
+		t.Errorf("where there is nothing: %+v, %v", empty, err)
+	}
+	if left := listing(t, w.dir); len(left) != 1 {
+		t.Errorf("the preflight left %v", left)
+	}
+	w.input.Open(400)
+	p := w.pod(t, nil)
+	w.activated(p, "a1", 0, 2)
+	p.until("checkpoints were complete", checkpoints(2))
+	var refused *job.IncompatibleError
+	for range 20 {
+		chain, err := job.Preflight(t.Context(), w.config(3), w.graph(t, "count"))
+		if err != nil || chain.Attempt != 1 || chain.Owner != "test" || chain.Checkpoint == nil {
+			t.Fatalf("beside the job: %+v, %v", chain, err)
+		}
+		if _, err := job.Preflight(t.Context(), w.config(3), w.graph(t, "another")); !errors.As(err, &refused) || fault.ClassOf(err) != fault.Permanent {
+			t.Fatalf("with state that does not fit: %v", err)
+		}
+	}
+	cfg := w.config(2)
+	cfg.Restore.From, cfg.Restore.Nonce = "/nowhere", 3
+	if _, err := job.Preflight(t.Context(), cfg, w.graph(t, "count")); err == nil || !strings.Contains(err.Error(), "spec.restore.path") {
+		t.Errorf("with a restore from nowhere: %v", err)
+	}
+	w.input.Open(all)
+	if o := p.until("it completed", in(rest.Completed)); o.Restarts != 0 || o.FailedCheckpoints != 0 {
+		t.Errorf("the job is %+v", o)
+	}
+	w.exact(t)
+}
+
+func TestDiscardFencesWhoeverRunsAndLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.input.Open(400)
+	p := w.pod(t, nil)
+	w.activated(p, "a1", 0, 2)
+	p.until("checkpoints were complete", checkpoints(2))
+	savepoint := p.final(p.Savepoint(t.Context(), "sp", ""))
+	foreign := w.config(2)
+	foreign.Owner = "somebody"
+	if err := job.Discard(t.Context(), foreign, nil); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "another owner") {
+		t.Errorf("discarded by another owner: %v", err)
+	}
+	if err := job.Discard(t.Context(), w.config(2), nil); err != nil {
+		t.Fatal(err)
+	}
+	rows := len(w.output.Rows())
+	w.input.Open(all)
+	o := p.until("it was fenced", func(o rest.Job) bool { return o.State == rest.Failed })
+	if o.FailureKind != rest.FailedFenced {
+		t.Errorf("discarded, the job is %+v", o)
+	}
+	if n := len(w.output.Rows()); n != rows {
+		t.Errorf("%d rows were committed after the job was discarded", n-rows)
+	}
+	p.killed()
+	for range 2 { // also what the zombie left
+		if err := job.Discard(t.Context(), w.config(2), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range listing(t, w.dir) {
+		if strings.Contains(f, "/counts/") && !strings.HasPrefix(filepath.Base(f), ".") {
+			t.Errorf("%s is left", f)
+		}
+	}
+	if _, err := snapshot.OpenSnapshot(t.Context(), savepoint.Path); err != nil {
+		t.Errorf("the savepoint is gone: %v", err)
+	}
+	for range 2 {
+		if err := job.Dispose(t.Context(), w.config(2), savepoint.Path); err != nil {
+			t.Errorf("dispose: %v", err)
+		}
+	}
+	if _, err := os.Stat(strings.TrimPrefix(savepoint.Path, "file://")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the savepoint's folder: %v", err)
+	}
+}
+
+func TestOnlySavepointsAreDisposedOf(t *testing.T) {
+	w := newWorld(t)
+	w.input.Open(400)
+	p := w.pod(t, nil)
+	w.activated(p, "a1", 0, 2)
+	p.until("checkpoints were complete", checkpoints(2))
+	p.terminated()
+	before := listing(t, w.dir)
+	paths := []string{w.dir, filepath.Join(w.dir, "counts"), "ftp://x/savepoint-1", "/"}
+	for _, f := range before {
+		if filepath.Base(f) == "_metadata" {
+			paths = append(paths, filepath.Dir(f))
+		}
+	}
+	for _, path := range paths {
+		if err := job.Dispose(t.Context(), w.config(2), path); fault.ClassOf(err) != fault.Permanent {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if diff := cmp.Diff(before, listing(t, w.dir)); diff != "" {
+		t.Errorf("something was deleted:\n%s", diff)
+	}
+}
