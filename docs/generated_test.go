@@ -137,7 +137,11 @@ func writeFields(t *testing.T, b *strings.Builder, structs map[string]*ast.Struc
 			t.Errorf("a field of %s has no JSON name or no comment", name)
 		}
 		fmt.Fprintf(b, "| `%s%s` | %s |\n", prefix, key, cell(text))
-		if typeName, ok := f.Type.(*ast.Ident); ok && structs[typeName.Name] != nil {
+		kind := f.Type
+		if pointer, ok := kind.(*ast.StarExpr); ok {
+			kind = pointer.X
+		}
+		if typeName, ok := kind.(*ast.Ident); ok && structs[typeName.Name] != nil {
 			writeFields(t, b, structs, typeName.Name, prefix+key+".")
 		}
 	}

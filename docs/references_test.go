@@ -53,7 +53,7 @@ func checkLink(root string, d *document, l link, docs []*document) error {
 }
 
 // topFolders begin the paths of the repository that documents name in code spans.
-var topFolders = []string{"api/", "bench/", "cmd/", "docs/", "e2e/", "engine/", "examples/", "hack/", "manifest/", ".ci/"}
+var topFolders = []string{"api/", "bench/", "charts/", "cmd/", "config/", "controllers/", "docs/", "e2e/", "engine/", "examples/", "hack/", "manifest/", ".ci/"}
 
 // TestEveryPathExists checks the files and folders that documents name, and the tests.
 func TestEveryPathExists(t *testing.T) {
@@ -184,5 +184,42 @@ func TestTheChecksOfReferencesFind(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// metricName is the name of a metric of ours in a document.
+var metricName = regexp.MustCompile("`(weir_[a-z_]+)(?:\\{[a-z,]*\\})?`")
+
+// metricSources are where the metrics are declared: the golden text of a job's, and the operator's descriptions.
+var metricSources = []string{"engine/internal/web/testdata/metrics.txt", "controllers/metrics.go"}
+
+// TestEveryMetricExists checks the names of metrics, by which users write alerts.
+func TestEveryMetricExists(t *testing.T) {
+	var declared strings.Builder
+	for _, s := range metricSources {
+		text, err := os.ReadFile(filepath.Join(root, s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		declared.Write(text)
+	}
+	known := map[string]bool{}
+	for _, name := range regexp.MustCompile(`weir_[a-z_]+`).FindAllString(declared.String(), -1) {
+		known[name] = true
+	}
+	named := 0
+	for _, d := range documents(t) {
+		text, err := os.ReadFile(filepath.Join(root, d.path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range metricName.FindAllStringSubmatch(string(text), -1) {
+			if named++; !known[m[1]] {
+				t.Errorf("%s: there is no metric %s", d.path, m[1])
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("no metric is named")
 	}
 }

@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/yaml"
+
+	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector/registry"
 	"github.com/weirstream/weir/engine/connector/table"
@@ -84,7 +87,7 @@ func compile(tables, text string) string {
 
 // TestEveryManifestSampleIsRead reads every ```yaml block as `weir run` would. A block that begins with spec: or with
 // one of its fields is put into a whole manifest; ```yaml config is a weir.yaml; ```yaml refused is refused with the words
-// of the ```text block after it.
+// of the ```text block after it. ```yaml cluster is for pods, and ```yaml savepoint is a Savepoint.
 func TestEveryManifestSampleIsRead(t *testing.T) {
 	eachBlock(t, func(b block) bool { return b.lang == "yaml" }, func(t *testing.T, d *document, i int) {
 		if err := checkManifest(d.blocks, i); err != nil {
@@ -103,7 +106,13 @@ const (
 
 func checkManifest(blocks []block, i int) error {
 	b := blocks[i]
-	in := manifest.Input{}
+	if b.has("savepoint") {
+		if err := yaml.UnmarshalStrict([]byte(b.text), &v1alpha1.Savepoint{}); err != nil {
+			return fmt.Errorf("%s: %w", b.at(), err)
+		}
+		return nil
+	}
+	in := manifest.Input{Cluster: b.has("cluster")}
 	text := b.text
 	switch {
 	case b.has("config"):

@@ -29,6 +29,9 @@ type decoder struct {
 	nodes  int              // read so far
 	// raw: text is what the user typed for one field, not YAML: a string needs no quotes to be one.
 	raw bool
+	// tolerant: an unknown field is left out with a note.
+	tolerant bool
+	notes    []string
 }
 
 var (
@@ -103,7 +106,12 @@ func (d *decoder) structure(n *yaml.Node, path string, into reflect.Value) error
 		}
 		field, ok := fieldByName(into, key.Value)
 		if !ok {
-			return d.unknown(key, path, into.Type())
+			err := d.unknown(key, path, into.Type())
+			if !d.tolerant {
+				return err
+			}
+			d.notes = append(d.notes, "left out: "+err.Error())
+			continue
 		}
 		if err := d.value(value, fieldPath, field); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -31,6 +32,9 @@ type Input struct {
 	Global *File
 	// Settings are applied in their order.
 	Settings []Setting
+	// Tolerant leaves out fields that this version does not know, with a note, instead of refusing them: a later operator
+	// has checked the manifest and passes it to pods whose image is pinned to an earlier engine (P8).
+	Tolerant bool
 	// Cluster is for jobs in pods: the job id defaults to namespace.name, storage must be said, by a URL, and a status is
 	// passed over: the manifest may be what the API server has.
 	Cluster bool
@@ -114,14 +118,14 @@ func (l *loader) manifest(f File) error {
 	if err != nil {
 		return err
 	}
-	d := &decoder{source: f.Name, places: l.places}
+	d := &decoder{source: f.Name, places: l.places, tolerant: l.in.Tolerant}
 	if err := d.status(doc, l.in.Cluster); err != nil {
 		return err
 	}
 	if err := d.readStreamJob(doc, &l.object); err != nil {
 		return err
 	}
-	l.notes = notes
+	l.notes = slices.Concat(notes, d.notes)
 	l.origin = Place{Source: f.Name, Line: doc.Line}
 	l.name = l.object.Name
 	if l.in.Cluster {

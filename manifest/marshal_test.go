@@ -77,7 +77,7 @@ func (r random) text() string {
 }
 
 func (r random) duration() *metav1.Duration {
-	return &metav1.Duration{Duration: time.Second + time.Duration(r.Int64N(int64(time.Hour)))}
+	return &metav1.Duration{Duration: time.Second + time.Duration(r.Int64N(3600_000))*time.Millisecond}
 }
 
 func (r random) mapping() map[string]string {

@@ -149,3 +149,17 @@ func TestWhatIsRefusedOfPods(t *testing.T) {
 		})
 	}
 }
+
+func TestAPodLeavesOutWhatALaterOperatorKnows(t *testing.T) {
+	text := inPod + "  worker: {podTemplate: {hostname: a}}\n  later: {than: this}\n"
+	if _, err := loadInPod(text); err == nil {
+		t.Error("an unknown field was read")
+	}
+	j, err := Load(Input{Manifest: &File{Name: "job.yaml", Text: []byte(text)}, Cluster: true, Tolerant: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(j.Notes) != 2 || !strings.Contains(j.Notes[0], "hostname") || !strings.Contains(j.Notes[1], "later") {
+		t.Errorf("the notes are %q", j.Notes)
+	}
+}

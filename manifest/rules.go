@@ -142,8 +142,8 @@ func (r *rules) checkpoint(c *v1alpha1.CheckpointSpec, local bool) {
 }
 
 func (r *rules) restart(s *v1alpha1.RestartSpec) {
-	r.atLeast("spec.restart.initialDelay", s.InitialDelay.Duration, 0)
-	r.atLeast("spec.restart.maxDelay", s.MaxDelay.Duration, 0)
+	r.atLeast("spec.restart.initialDelay", s.InitialDelay.Duration, time.Millisecond)
+	r.atLeast("spec.restart.maxDelay", s.MaxDelay.Duration, time.Millisecond)
 	r.atLeast("spec.restart.resetAfter", s.ResetAfter.Duration, time.Second)
 	if s.InitialDelay.Duration > s.MaxDelay.Duration {
 		path := "spec.restart.maxDelay"
@@ -172,9 +172,16 @@ func (r *rules) storage(path string, name *string, local bool) {
 	*name = u.String()
 }
 
-// atLeast checks a duration.
+// longest bounds durations: what is meant to be longer is meant to be never.
+const longest = 10 * 365 * 24 * time.Hour
+
+// atLeast checks a duration, which is sent in milliseconds.
 func (r *rules) atLeast(path string, d, least time.Duration) {
 	switch {
+	case d > longest:
+		r.refuse(path, fmt.Sprintf("use at most %v", longest), "%v is too long", d)
+	case d >= least && d%time.Millisecond != 0:
+		r.refuse(path, "use whole milliseconds", "%v has a fraction of a millisecond", d)
 	case d < 0:
 		r.refuse(path, fmt.Sprintf("use at least %v", least), "%v is negative", d)
 	case d < least:

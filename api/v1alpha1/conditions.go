@@ -49,6 +49,7 @@ const (
 	ReasonFenced            = "Fenced"       // another owner runs the job (P5)
 	ReasonStopFailed        = "StopFailed"   // the Savepoint that was to stop the job failed; the job runs on
 	ReasonActivationFailed  = "ActivationFailed"
+	ReasonWentBack          = "WentBack"          // the change cannot be activated; the job runs on as it did before
 	ReasonSavepointNotFound = "SavepointNotFound" // spec.restore.savepointRef
 	ReasonTerminated        = "Terminated"        // a completed or drained job never runs again
 
@@ -74,6 +75,7 @@ const (
 	ReasonTriesExceeded    = "BackoffLimitExceeded"
 	ReasonRefused          = "Refused" // the coordinator says that repeating does not help
 	ReasonJobNotFound      = "JobNotFound"
+	ReasonStatusLost       = "StatusLost" // it is not known what became of it, and the job has gone on
 
 	// Attempts.
 	ReasonStarted      = "Started"
@@ -96,6 +98,8 @@ const (
 	LabelPurpose = "weir.stream/purpose"
 	// AnnotationGeneration is the generation of the StreamJob that an object was resolved from.
 	AnnotationGeneration = "weir.stream/generation"
+	// AnnotationAsked is, on a Savepoint that ends the job, of which attempt that was asked.
+	AnnotationAsked = "weir.stream/asked"
 	// ManagedBy is the value of app.kubernetes.io/managed-by of all that the operator makes.
 	ManagedBy = "weir"
 )

@@ -1,6 +1,9 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
 
 // Savepoint is a snapshot of a job that was asked for: complete, self-contained, relocatable, and its user's own. Its
 // identity is the object's UID: however often the work is repeated, there is one savepoint in storage (P3).
@@ -175,7 +178,12 @@ type SavepointStatus struct {
 	// +optional
 	NextTryAt *metav1.Time `json:"nextTryAt,omitempty"`
 
-	// jobGeneration is the StreamJob's generation when a Stop or Drain had stopped it: a job that was stopped by a
+	// jobUID is the StreamJob's that was asked: another one of the same name is not held by what stopped the first.
+	//
+	// +optional
+	JobUID types.UID `json:"jobUID,omitempty"`
+
+	// jobGeneration is the StreamJob's generation when a Stop or Drain was first asked for: a job that was stopped by a
 	// Savepoint runs again when its spec is newer.
 	//
 	// +optional

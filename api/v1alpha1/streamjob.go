@@ -366,7 +366,7 @@ type RestoreSpec struct {
 
 // RestartSpec is an exponential backoff with jitter.
 type RestartSpec struct {
-	// initialDelay is the time before the first restart, from 0s. Default: 1s.
+	// initialDelay is the time before the first restart, from 1ms; it doubles with each. Default: 1s.
 	//
 	// +optional
 	InitialDelay *metav1.Duration `json:"initialDelay,omitempty"`

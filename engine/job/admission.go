@@ -73,11 +73,11 @@ func (p *place) admit(ctx context.Context, cfg Config, head snapshot.Head, e ent
 
 // chainOf says of a head what decides on admission.
 func chainOf(head snapshot.Head) coordinator.Chain {
-	c := coordinator.Chain{Newest: head.Newest.N, Owner: head.Newest.Owner, Revision: head.Newest.Revision, Empty: head.Empty}
-	if head.Snapshot != nil {
-		c.Outcome = head.Snapshot.Metadata.Outcome
+	return coordinator.Chain{
+		Newest: head.Newest.N, Owner: head.Newest.Owner, Revision: head.Newest.Revision,
+		Began: head.Began.N, BeganOwner: head.Began.Owner, BeganRevision: head.Began.Revision,
+		Empty: head.Empty, Outcome: head.Outcome,
 	}
-	return c
 }
 
 // restoresAgain tells whether the user asks for a restore that has not been done yet (P5).

@@ -98,10 +98,12 @@ func (c *Coordinator) refusesLocked(full bool) error {
 	case c.mu.phase == left:
 		return errLeaving
 	case full:
-		return &rest.Error{Code: rest.Unavailable, Message: "too many requests wait already", Remedy: "ask again"}
+		return errTooMany
 	}
 	return nil
 }
+
+var errTooMany = &rest.Error{Code: rest.Unavailable, Message: "too many requests wait already", Remedy: "ask again"}
 
 var errLeaving = &rest.Error{Code: rest.Unavailable, Message: "the coordinator is ending"}
 

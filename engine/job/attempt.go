@@ -29,6 +29,17 @@ func check(cfg Config, g *Graph) error {
 	return refuseCircles(cfg, g)
 }
 
+// checkActivated is check for a job that is activated with settings: those of the manifest must do.
+func checkActivated(cfg Config, g *Graph) error {
+	if err := check(cfg, g); err != nil {
+		return err
+	}
+	if wrong := wrongSettings(settingsOf(cfg), cfg.MaxParallelism); wrong != "" {
+		return &fault.Error{Class: fault.Permanent, Place: "job " + cfg.Job, Err: errors.New(wrong)}
+	}
+	return nil
+}
+
 // run returns when the attempt has ended and nothing of it is left, or with a *stuckError. Whether it began, so that
 // others go on from what it did, Options.Started tells.
 func (a attempt) run(ctx context.Context) (result Result, err error) {

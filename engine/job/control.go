@@ -18,6 +18,10 @@ type Job struct{ d *driver }
 
 // ask runs f where it may read what the loop owns: in the loop, or after its end.
 func (j *Job) ask(f func(d *driver)) {
+	if j.over() { // nobody takes from the mailbox any more
+		f(j.d)
+		return
+	}
 	answered := make(chan struct{})
 	var once sync.Once
 	j.d.box.put(func() { once.Do(func() { f(j.d); close(answered) }) })
@@ -46,6 +50,7 @@ func (d *driver) overview() rest.Job {
 	if d.began.chosen.Snapshot != nil {
 		o.RestoredFrom = d.began.chosen.From
 	}
+	o.RestoreNonces = d.began.chosen.RestoreNonces()
 	failure := s.Failure
 	if d.exit != nil && d.exit.Err != nil {
 		failure = d.exit.Err

@@ -96,17 +96,14 @@ type CoordinatorOptions struct {
 // defaultRefresh is how old what the status says of the chain may be.
 const defaultRefresh = 5 * time.Second
 
-// mostWaiting bounds the requests that wait.
+// mostWaiting bounds the requests that wait for an attempt, and those of each kind that a running one has not answered.
 const mostWaiting = 64
 
 // NewCoordinator returns a coordinator of the job that cfg and g describe; Run runs it. A job that no attempt can run is
 // refused with a permanent error.
 func NewCoordinator(cfg Config, g *Graph, opt CoordinatorOptions) (*Coordinator, error) {
-	if err := check(cfg, g); err != nil {
+	if err := checkActivated(cfg, g); err != nil {
 		return nil, err
-	}
-	if _, err := cfg.withSettings(settingsOf(cfg), false); err != nil {
-		return nil, fmt.Errorf("job %s: %w", cfg.Job, err)
 	}
 	c := &Coordinator{
 		cfg: cfg, graph: g, refresh: opt.Refresh, operations: newOperations(), wake: make(chan struct{}, 1),
@@ -126,7 +123,7 @@ func NewCoordinator(cfg Config, g *Graph, opt CoordinatorOptions) (*Coordinator,
 
 // Serve answers the HTTPS API of package rest on the listener, with the identity of the pod, until ctx is done.
 func (c *Coordinator) Serve(ctx context.Context, l net.Listener, id rest.ServerIdentity) error {
-	server, err := web.New(c, web.Options{Token: id.Token, OperatorTokenHash: id.OperatorTokenHash, Certificate: &id.Certificate})
+	server, err := web.New(c, web.Options{Token: id.Token, OperatorTokenHash: id.OperatorTokenHash, Certificate: &id.Certificate, Log: c.log})
 	if err != nil {
 		return err
 	}

@@ -147,7 +147,12 @@ func (d *driver) committerContext(uid string) connector.CommitterContext {
 
 // closeTimeout bounds the wait for what was cancelled. Code of a user or of a driver that heeds no context must not keep
 // the process from ending: it is left behind, and can neither publish nor commit any more.
-const closeTimeout = 30 * time.Second
+// After an interrupt there is less time: with the last checkpoint (20 s) and the deletions all must fit into the 60 s that a
+// pod is given.
+const (
+	closeTimeout            = 30 * time.Second
+	closeInterruptedTimeout = 15 * time.Second
+)
 
 // tidyTimeout bounds the wait for deletions at the end of a run: an interrupted process has little time.
 const tidyTimeout = 5 * time.Second
@@ -156,7 +161,8 @@ const tidyTimeout = 5 * time.Second
 func (d *driver) close() error {
 	d.tidy()
 	d.stop()
-	ended := within(closeTimeout, func() {
+	limit := d.closeLimit()
+	ended := within(limit, func() {
 		if d.execution != nil {
 			d.execution.Cancel()
 			d.execution.Wait()
@@ -164,7 +170,7 @@ func (d *driver) close() error {
 		d.work.Wait()
 	})
 	if !ended {
-		return &stuckError{after: closeTimeout}
+		return &stuckError{after: limit}
 	}
 	var errs []error
 	for _, e := range d.sources {
@@ -174,6 +180,16 @@ func (d *driver) close() error {
 		errs = append(errs, c.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// closeLimit is how long close waits.
+func (d *driver) closeLimit() time.Duration {
+	select {
+	case <-d.opt.Interrupt:
+		return closeInterruptedTimeout
+	default:
+		return closeTimeout
+	}
 }
 
 // stuckError says that something of an attempt could not be ended. The process should end: it may have no other attempt.

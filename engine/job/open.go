@@ -43,9 +43,12 @@ func (p *place) close() error { return errors.Join(p.lock.Close(), p.storage.Clo
 // classified tells storage errors that will not pass from those that may (P13).
 func classified(err error) error {
 	var locked *storage.LockedError
+	var others *snapshot.OthersSavepointError
 	switch {
 	case err == nil || fault.ClassOf(err) != fault.Unknown:
 		return err
+	case errors.As(err, &others):
+		return &fault.Error{Class: fault.Permanent, Err: err, Remedy: "choose another id, or another place for savepoints"}
 	case errors.As(err, &locked), errors.Is(err, storage.ErrPermission), errors.Is(err, storage.ErrFull),
 		errors.Is(err, storage.ErrUnsupported), errors.Is(err, storage.ErrInvalid),
 		errors.Is(err, storage.ErrNotFound): // of what is written, it is the bucket that is not there
@@ -96,7 +99,7 @@ func (p *place) begin(ctx context.Context, cfg Config, g *graph.Graph, e entry, 
 		return nil, userError(err)
 	}
 	b := &began{cfg: cfg, attempt: attempt, chosen: chosen}
-	if err := b.settle(p, g, e, again); err != nil {
+	if err := b.settle(p, g, e); err != nil {
 		if chosen.Snapshot != nil {
 			err = errors.Join(err, chosen.Snapshot.Close())
 		}
@@ -106,7 +109,7 @@ func (p *place) begin(ctx context.Context, cfg Config, g *graph.Graph, e entry, 
 }
 
 // settle derives from what was chosen what the attempt is.
-func (b *began) settle(p *place, g *graph.Graph, e entry, again bool) error {
+func (b *began) settle(p *place, g *graph.Graph, e entry) error {
 	if e.alone() && b.chosen.Parallelism > 0 {
 		b.cfg.Parallelism = b.chosen.Parallelism // what the last activation said (P3)
 	}
@@ -119,8 +122,8 @@ func (b *began) settle(p *place, g *graph.Graph, e entry, again bool) error {
 		}
 	}
 	// What was chosen decides, not the head: the head may be damaged, and passed over (P2).
-	ended := b.restored != nil && !b.foreign && !again && b.restored.Outcome != snapshot.None
-	b.over = ended && (e.onlyFinish || b.restored.Outcome != snapshot.Stopped)
+	ended := b.chosen.Outcome
+	b.over = ended != snapshot.None && (e.onlyFinish || ended != snapshot.Stopped)
 	if e.onlyFinish && !b.over {
 		return fault.Permanentf(b.chosen.From, "activate the job", "the checkpoint that ended the job cannot be read, and this one did not end it")
 	}
@@ -128,8 +131,12 @@ func (b *began) settle(p *place, g *graph.Graph, e entry, again bool) error {
 }
 
 // record makes the attempt one that did something: from here on recovery starts from what it started from (P1). All that
-// can refuse the job has been asked before, so that a refused start may be followed by one from elsewhere.
+// can refuse the job has been asked before, so that a refused start may be followed by one from elsewhere. An attempt that
+// only finishes goes on from nothing, and leaves the job ended as it was (P3).
 func (p *place) record(ctx context.Context, b *began) error {
+	if b.over {
+		return nil
+	}
 	return classified(p.chain.Base(ctx, b.attempt, b.chosen, b.cfg.Parallelism))
 }
 

@@ -81,6 +81,9 @@ func (o *operations) begin(r request, given bool) (op rest.Operation, isNew bool
 	if known || err != nil {
 		return op, false, err
 	}
+	if given && o.unansweredLocked(r.kind) >= mostWaiting {
+		return rest.Operation{}, false, errTooMany
+	}
 	fresh := &operation{request: r.String(), given: given, done: make(chan struct{}),
 		state: rest.Operation{ID: r.id, Kind: r.kind, Status: rest.InProgress}}
 	if o.mu.byID[r.id] == nil {
@@ -89,6 +92,18 @@ func (o *operations) begin(r request, given bool) (op rest.Operation, isNew bool
 	o.mu.byID[r.id] = fresh
 	o.forgetLocked()
 	return fresh.state, true, nil
+}
+
+// unansweredLocked counts the requests of a kind that are not final. Kinds are counted apart, so that savepoints, which users
+// may ask for, keep nobody from a stop.
+func (o *operations) unansweredLocked(kind rest.OperationKind) int {
+	n := 0
+	for _, op := range o.mu.byID {
+		if op.state.Kind == kind && !op.state.Status.Final() {
+			n++
+		}
+	}
+	return n
 }
 
 // forgetLocked bounds what is remembered: the oldest that are final go.

@@ -51,7 +51,7 @@ func restChain(head snapshot.Head) rest.Chain {
 		ID: m.ID, Type: checkpointType(m.Outcome), Status: rest.Done, Path: head.Snapshot.Path(),
 		TriggerTime: m.Time, SizeBytes: m.StateSize(),
 	}
-	switch m.Outcome {
+	switch head.Outcome {
 	case snapshot.Stopped:
 		c.Outcome = string(Stopped)
 	case snapshot.Drained:
@@ -79,7 +79,7 @@ func checkpointType(o snapshot.Outcome) rest.CheckpointType {
 // chain is, and whether it has ended, are no errors. It claims nothing, and changes nothing but a probe that it removes, so
 // that a job may run meanwhile. The error's class (package fault) says whether it may pass.
 func Preflight(ctx context.Context, cfg Config, g *Graph) (chain rest.Chain, err error) {
-	if err := check(cfg, g); err != nil {
+	if err := checkActivated(cfg, g); err != nil {
 		return rest.Chain{}, err
 	}
 	o, err := openOutlook(ctx, cfg)

@@ -24,22 +24,32 @@ func (d *driver) probeTarget(e coordinator.ProbeTarget) {
 	d.beside(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 		defer cancel()
-		err := d.probe(ctx, e.Target)
-		d.answer(err, coordinator.TargetProbed{ID: e.ID}, func(err error) coordinator.Event {
+		found, err := d.probe(ctx, e)
+		d.answer(err, found, func(err error) coordinator.Event {
 			return coordinator.TargetProbeFailed{ID: e.ID, Err: err}
 		})
 	})
 }
 
-func (d *driver) probe(ctx context.Context, target string) error {
-	b, err := d.openTarget(ctx, target)
+// probe looks for the savepoint before it writes: a request may come late, or again, after an earlier attempt has done it.
+func (d *driver) probe(ctx context.Context, e coordinator.ProbeTarget) (found coordinator.Event, err error) {
+	b, err := d.openTarget(ctx, e.Target)
 	if err != nil {
-		return fmt.Errorf("open savepoint target %s: %w", target, err)
+		return nil, fmt.Errorf("open savepoint target %s: %w", e.Target, err)
 	}
-	if err = storage.Probe(ctx, b); err != nil {
-		err = fmt.Errorf("savepoint target: %w", err)
+	defer func() { err = errors.Join(err, b.Close()) }()
+	s, err := snapshot.FindSavepoint(ctx, b, d.cfg.Job, e.ID)
+	if err == nil && s != nil {
+		m := s.Metadata
+		return coordinator.SavepointFound{ID: e.ID, Path: s.Path(), Checkpoint: m.ID, Outcome: m.Outcome, Bytes: m.StateSize()}, nil
 	}
-	return errors.Join(err, b.Close())
+	if err == nil {
+		err = storage.Probe(ctx, b)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("savepoint target: %w", err)
+	}
+	return coordinator.TargetProbed{ID: e.ID}, nil
 }
 
 // export has no deadline of its own: a large savepoint takes long, and the request's deadline is the coordinator's.

@@ -13,6 +13,7 @@ import (
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/storage"
 )
 
 func TestAPreflightBesideARunningJobChangesNothing(t *testing.T) {
@@ -116,6 +117,99 @@ func TestOnlySavepointsAreDisposedOf(t *testing.T) {
 		if err := job.Dispose(t.Context(), w.config(2), path); fault.ClassOf(err) != fault.Permanent {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+	if diff := cmp.Diff(before, listing(t, w.dir)); diff != "" {
+		t.Errorf("something was deleted:\n%s", diff)
+	}
+}
+
+func TestASavepointOfAnotherJobIsNeitherReturnedNorDisposedOf(t *testing.T) {
+	w := newWorld(t)
+	w.input.Open(400)
+	// The savepoint of job "counts-a" under id "b" lies where that of job "counts" under id "a-b" would.
+	p := w.pod(t, func(c *job.Config) { c.Job = "counts-a" })
+	w.activated(p, "a1", 0, 2)
+	p.until("it had read", read(400))
+	theirs := p.final(p.Savepoint(t.Context(), "b", ""))
+	if theirs.Status != rest.Done {
+		t.Fatalf("the savepoint became %+v, %v", theirs, theirs.Error)
+	}
+	mine := w.pod(t, func(c *job.Config) { c.Revision = "2" })
+	q := w.activation("a1", 0, 2)
+	q.Revision = "2"
+	if op := mine.final(mine.Activate(t.Context(), q)); op.Status != rest.Done {
+		t.Fatalf("the activation became %+v, %v", op, op.Error)
+	}
+	mine.until("it ran", in(rest.Running))
+	op := mine.final(mine.Stop(t.Context(), "a-b", "", false))
+	if op.Status != rest.Undone || op.Error.Code != rest.Conflict || !strings.Contains(op.Error.Message, `job "counts-a"`) {
+		t.Errorf("the stop became %+v, %v", op, op.Error)
+	}
+	if o := mine.Overview(); o.State != rest.Running {
+		t.Errorf("the job is %+v", o)
+	}
+	if err := job.Dispose(t.Context(), w.config(2), theirs.Path); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), `job "counts-a"`) {
+		t.Errorf("dispose: %v", err)
+	}
+	if _, err := snapshot.OpenSnapshot(t.Context(), theirs.Path); err != nil {
+		t.Errorf("the savepoint is gone: %v", err)
+	}
+}
+
+func TestAPreflightTellsSettingsThatNoAttemptCanRunWith(t *testing.T) {
+	w := newWorld(t)
+	for name, change := range map[string]func(*job.Config){
+		"parallelism":           func(c *job.Config) { c.Parallelism = 65 },
+		"restartInitialDelayMs": func(c *job.Config) { c.Restart.InitialDelay = 0 },
+		"restartMaxDelayMs":     func(c *job.Config) { c.Restart.MaxDelay = 0 },
+		"savepointStorage":      func(c *job.Config) { c.SavepointStorage = "ftp://x" },
+	} {
+		cfg := w.config(2)
+		change(&cfg)
+		if _, err := job.Preflight(t.Context(), cfg, w.graph(t, "count")); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := job.NewCoordinator(cfg, w.graph(t, "count"), job.CoordinatorOptions{}); fault.ClassOf(err) != fault.Permanent {
+			t.Errorf("a coordinator with wrong %s: %v", name, err)
+		}
+	}
+}
+
+// chainOfAttempts claims attempts of an owner in a folder, with what each started from.
+func chainOfAttempts(t *testing.T, url, owner string, attempts int) *snapshot.Chain {
+	t.Helper()
+	b, err := storage.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := snapshot.NewChain(b.Sub("counts"), "counts", nil)
+	for n := range attempts {
+		a, err := chain.Claim(t.Context(), int64(n), snapshot.Claimant{Owner: owner})
+		if err != nil {
+			t.Fatal(err)
+		}
+		chosen, err := chain.Choose(t.Context(), a, snapshot.Request{})
+		if err == nil {
+			err = chain.Base(t.Context(), a, chosen, 1)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return chain
+}
+
+func TestAChainWhoseNewestClaimIsDamagedIsNotDiscarded(t *testing.T) {
+	w := newWorld(t)
+	chainOfAttempts(t, w.dir, "somebody", 2)
+	claim := filepath.Join(w.dir, "counts", "attempts", "2")
+	if err := os.WriteFile(claim, []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := listing(t, w.dir)
+	err := job.Discard(t.Context(), w.config(2), nil)
+	if fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "counts/attempts/2") {
+		t.Errorf("discard: %v", err)
 	}
 	if diff := cmp.Diff(before, listing(t, w.dir)); diff != "" {
 		t.Errorf("something was deleted:\n%s", diff)

@@ -56,6 +56,9 @@ type Job struct {
 	FailureKind FailureKind `json:"failureKind,omitempty"`
 	// Settings are what this attempt was activated with; nil: none is.
 	Settings *Settings `json:"settings,omitempty"`
+	// RestoreNonces are those that have taken effect in the attempt and all before it, its own included (P5): an attempt that
+	// goes on by itself has none in its Settings.
+	RestoreNonces []int64 `json:"restoreNonces,omitempty"`
 	// Chain is what the coordinator last saw of the job's folder; nil while an attempt of its own runs, which knows better.
 	Chain *Chain `json:"chain,omitempty"`
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/weirstream/weir/engine/storage"
@@ -48,6 +49,33 @@ func (c *Chain) Newest(ctx context.Context) (Attempt, error) {
 		return Attempt{}, err
 	}
 	return c.readAttempt(ctx, attempts[len(attempts)-1])
+}
+
+// Claimed returns the newest attempt whose claim is there, N is 0 if there is none, and the highest number of an attempt of
+// which anything is there. Where Newest makes do with a number, a claim that cannot be read is a *CorruptError here.
+func (c *Chain) Claimed(ctx context.Context) (claimed Attempt, highest int64, err error) {
+	attempts, _, err := c.listAttempts(ctx)
+	if err != nil || len(attempts) == 0 {
+		return Attempt{}, 0, err
+	}
+	highest = attempts[len(attempts)-1]
+	for _, n := range slices.Backward(attempts) {
+		text, err := c.bucket.Read(ctx, attemptKey(n))
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err == nil {
+			claimed, err = decodeAttempt(text)
+		}
+		if err == nil && claimed.N != n {
+			err = &CorruptError{Reason: fmt.Sprintf("it is the claim of attempt %d", claimed.N)}
+		}
+		if err != nil {
+			return Attempt{}, 0, fmt.Errorf("read attempt %d: %w", n, in(c.bucket.Sub(attemptKey(n)).String(), err))
+		}
+		return claimed, highest, nil
+	}
+	return Attempt{}, highest, nil
 }
 
 // readAttempt reads the claim of attempt n. Who claimed is for messages and policies: a claim that cannot be read is

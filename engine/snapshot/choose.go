@@ -34,11 +34,16 @@ type Chosen struct {
 	NextID   int64     // of the first checkpoint to take
 	Parent   int64     // Metadata.Parent of that checkpoint: the snapshot's id if it is of this chain, else 0
 	Retained []int64   // what stays of this chain so far: with Retain it gives Metadata.Retained
+	// Outcome is how the job ended with the snapshot, as Head has it; None: it goes on from there, or begins anew.
+	Outcome Outcome
 	// Parallelism is that of the attempt before, 0 if there was none: a coordinator that restarts by itself keeps it.
 	Parallelism int
 
 	base Base
 }
+
+// RestoreNonces returns all values of restore.nonce that have taken effect, that of this attempt included (P5).
+func (c *Chosen) RestoreNonces() []int64 { return c.base.RestoreNonces }
 
 // Choose finds what attempt a goes on from. Every byte of the chosen snapshot has been verified. Errors that need the
 // user are *RepeatError (P2), *DamagedError, *VoidError and *StateMissingError (P5). It changes nothing.
@@ -70,8 +75,12 @@ func (c *Chain) Choose(ctx context.Context, a Attempt, r Request) (Chosen, error
 // Head is what a job would go on from, seen without claiming.
 type Head struct {
 	Newest   Attempt   // N is 0 if there is none
-	Base     *Base     // of the newest attempt that did something; nil if none did
+	Began    Attempt   // the newest that did something; N is 0 if none did
+	Base     *Base     // of Began; nil if there is none, or it cannot be read
 	Snapshot *Snapshot // newest checkpoint of the history whose metadata is readable; nil: none
+	// Outcome is how the job ended with Snapshot; None if it did not, and if an attempt has begun since (P3): the metadata
+	// says Stopped for as long as that attempt has no checkpoint of its own, and so long the job runs all the same.
+	Outcome Outcome
 	// Empty says that no attempt did anything, whatever was claimed, and that there is no checkpoint: the job never ran.
 	Empty bool
 }
@@ -91,9 +100,18 @@ func (c *Chain) Head(ctx context.Context) (Head, error) {
 	if base, ok := s.bases[s.last()]; ok {
 		head.Base = &base
 	}
+	switch last := s.last(); last {
+	case 0:
+	case newest.N:
+		head.Began = newest
+	default:
+		if head.Began, err = c.readAttempt(ctx, last); err != nil {
+			return Head{}, fmt.Errorf("look at the chain: %w", err)
+		}
+	}
 	for _, candidate := range s.lineage(c.Path) {
 		if candidate.snapshot != nil {
-			head.Snapshot = candidate.snapshot
+			head.Snapshot, head.Outcome = candidate.snapshot, s.outcome(candidate.snapshot.Metadata)
 			break
 		}
 	}
@@ -160,6 +178,9 @@ func (ch *chooser) head(ctx context.Context) (Chosen, error) {
 			continue
 		}
 		chosen, older = chosenFrom(candidate, snapshot), candidate.id
+		if candidate.id != 0 {
+			chosen.Outcome = ch.s.outcome(snapshot.Metadata)
+		}
 		break
 	}
 	// Metadata that cannot be read may be that of a newer checkpoint of the history.

@@ -36,6 +36,16 @@ func (e *NotSavepointError) Error() string {
 	return fmt.Sprintf("%s is not the folder of a savepoint: %s", e.Place, e.Reason)
 }
 
+// OthersSavepointError refuses the savepoint of another job: names of jobs and ids may join to the same folder.
+type OthersSavepointError struct {
+	Path string
+	Job  string // whose it is
+}
+
+func (e *OthersSavepointError) Error() string {
+	return fmt.Sprintf("%s is a savepoint of job %q", e.Path, e.Job)
+}
+
 // LostError is the answer to a claim that another attempt preceded.
 type LostError struct {
 	Attempt int64 // the winner's

@@ -23,14 +23,14 @@ import (
 // id is chosen by whoever asked for the savepoint. Any process may repeat or share the work under the same id: the first
 // to finish makes the savepoint, the others return it, whatever checkpoint it was made of, and remove what they copied. A
 // failed export leaves copies, which a repetition removes. Damage of the checkpoint is a *CorruptError, and no savepoint
-// is made.
+// is made. A savepoint of another job in its place is an *OthersSavepointError.
 //
 // progress, unless nil, is called with the bytes that have been copied so far, of the checkpoint's StateSize; by several
 // goroutines, so that one call may overtake another.
 func Export(ctx context.Context, from *Snapshot, target storage.Bucket, id string, progress func(copied int64)) (*Snapshot, error) {
 	e := exporter{from: from, target: target, folder: savepointFolder(from.Metadata.Job, id), progress: progress}
-	existing, err := Load(ctx, target, e.folder)
-	if errors.Is(err, storage.ErrNotFound) {
+	existing, err := FindSavepoint(ctx, target, from.Metadata.Job, id)
+	if existing == nil && err == nil {
 		existing, err = e.run(ctx)
 	}
 	if err == nil {
@@ -40,6 +40,21 @@ func Export(ctx context.Context, from *Snapshot, target storage.Bucket, id strin
 		return nil, fmt.Errorf("export checkpoint %d as savepoint %s: %w", from.Metadata.ID, id, err)
 	}
 	return existing, nil
+}
+
+// FindSavepoint returns the savepoint that a job has in target under an id; nil: there is none. That of another job, whose
+// name and id join to the same, is an *OthersSavepointError.
+func FindSavepoint(ctx context.Context, target storage.Bucket, job, id string) (*Snapshot, error) {
+	s, err := Load(ctx, target, savepointFolder(job, id))
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case s.Metadata.Job != job:
+		return nil, &OthersSavepointError{Path: s.Path(), Job: s.Metadata.Job}
+	}
+	return s, nil
 }
 
 type exporter struct {
@@ -70,7 +85,11 @@ func (e *exporter) run(ctx context.Context) (*Snapshot, error) {
 	if err != nil && !errors.Is(err, storage.ErrExists) {
 		return nil, err
 	}
-	return Load(ctx, e.target, e.folder)
+	s, err := Load(ctx, e.target, e.folder)
+	if err == nil && s.Metadata.Job != m.Job {
+		return nil, &OthersSavepointError{Path: s.Path(), Job: s.Metadata.Job}
+	}
+	return s, err
 }
 
 // copyFiles copies all data files under names of their own, and returns the metadata that names the copies.

@@ -144,6 +144,22 @@ func (s *survey) lineage(path func(id int64) string) []candidate {
 	return line
 }
 
+// outcome returns how the job ended with a checkpoint of the history: not at all if an attempt has begun from there since.
+// A job that was completed or drained runs again only for a restore under a new nonce (P5); other attempts that began from
+// its last checkpoint did so to confirm its commits, in folders of engines that recorded what those start from.
+func (s *survey) outcome(m *Metadata) Outcome {
+	last := s.last()
+	if m.Outcome == None || m.Attempt == last {
+		return m.Outcome
+	}
+	own, known := s.bases[m.Attempt]
+	again := !known || len(s.bases[last].RestoreNonces) > len(own.RestoreNonces)
+	if m.Outcome == Stopped || again {
+		return None
+	}
+	return m.Outcome
+}
+
 // of returns the readable checkpoints of an attempt with an id under below, highest first. Where the attempt's nonce is
 // known it must be theirs: numbers start again if someone has removed the records of the attempts.
 func (s *survey) of(attempt int64, nonce string, below int64) []int64 {

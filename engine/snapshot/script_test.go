@@ -266,6 +266,9 @@ func (s *script) choose(t *testing.T, d *datadriven.TestData, a *actor) (string,
 	if chosen.Parallelism > 0 {
 		out += fmt.Sprintf("parallelism before: %d\n", chosen.Parallelism)
 	}
+	if chosen.Outcome != snapshot.None {
+		out += fmt.Sprintf("the job has %s\n", chosen.Outcome)
+	}
 	if len(chosen.Passed) > 0 {
 		out += fmt.Sprintf("passed over: %v\n", chosen.Passed)
 	}
@@ -314,9 +317,9 @@ func (s *script) publish(t *testing.T, d *datadriven.TestData, a *actor) (string
 			return "", err
 		}
 		m.Retained = snapshot.Retain(m.Retained, id, int(argInt(t, d, "retained", 3)))
-		if arg(d, "outcome", "") == "stopped" {
-			m.Outcome = snapshot.Stopped
-		}
+		m.Outcome = map[string]snapshot.Outcome{
+			"stopped": snapshot.Stopped, "drained": snapshot.Drained, "completed": snapshot.Completed,
+		}[arg(d, "outcome", "")]
 		if d.HasArg("commits") {
 			m.Operators[0].Subtasks[0].Committables = [][]byte{[]byte("part")}
 		}
@@ -387,10 +390,10 @@ func (s *script) head(t *testing.T, _ *datadriven.TestData, a *actor) (string, e
 	}
 	out := fmt.Sprintf("newest attempt %d of %s, revision %s\n", head.Newest.N, head.Newest.Owner, head.Newest.Revision)
 	if head.Base != nil {
-		out += fmt.Sprintf("started: attempt %d\n", head.Base.Attempt)
+		out += fmt.Sprintf("started: attempt %d of %s\n", head.Base.Attempt, head.Began.Owner)
 	}
 	if head.Snapshot != nil {
-		out += fmt.Sprintf("head %s, outcome %s\n", head.Snapshot.Path(), head.Snapshot.Metadata.Outcome)
+		out += fmt.Sprintf("head %s, outcome %s\n", head.Snapshot.Path(), head.Outcome)
 	}
 	return out, nil
 }
@@ -489,7 +492,7 @@ func (s *script) dispose(t *testing.T, d *datadriven.TestData, _ *actor) (string
 		}
 		return s.fault(op)
 	})
-	return "", snapshot.Dispose(t.Context(), root, d.CmdArgs[0].Key)
+	return "", snapshot.Dispose(t.Context(), root, arg(d, "job", "job"), d.CmdArgs[0].Key)
 }
 
 // move renames a folder, object by object.

@@ -38,12 +38,16 @@ type Activation struct {
 
 // Chain is what a coordinator sees of the job's folder before it claims anything.
 type Chain struct {
-	// Newest is the newest attempt; 0: none. Owner and Revision are whose it is and what it ran.
+	// Newest is the newest attempt that claimed; 0: none. Owner and Revision are whose it is and what it was to run.
 	Newest          int64
 	Owner, Revision string
+	// Began is the newest attempt that others go on from (P1: it has a base); 0: none. A claim after it is one that is about
+	// to begin, that only finished, or that died before it did anything. BeganOwner and BeganRevision are as above.
+	Began                     int64
+	BeganOwner, BeganRevision string
 	// Empty says that no attempt has ever begun, whatever was claimed, and that there is no checkpoint.
 	Empty bool
-	// Outcome is that of the head; None also if there is no checkpoint.
+	// Outcome is how the job ended; None also if an attempt has begun since, or there is no checkpoint.
 	Outcome snapshot.Outcome
 	// Quiet is how long ago anything was written, by the store's clock.
 	Quiet time.Duration
@@ -106,6 +110,9 @@ func (a Applicant) byItself(c Chain) (Verdict, string) {
 		return Standby, fmt.Sprintf("attempt %d runs revision %s, this is %s: it begins when it is activated", c.Newest, c.Revision, a.Revision)
 	case c.over():
 		return Finish, fmt.Sprintf("the job has %s", c.Outcome)
+	case c.BeganOwner != a.Owner || c.BeganRevision != a.Revision:
+		// What this revision was activated with, a restore above all, has gone with the process that claimed (P5).
+		return Standby, fmt.Sprintf("attempt %d was to run revision %s and did not begin: it begins when it is activated", c.Newest, c.Revision)
 	case c.Outcome == snapshot.Stopped:
 		return Standby, "the job was stopped: it goes on when it is activated"
 	}
@@ -117,8 +124,15 @@ func (a Applicant) finish(c Chain) (Verdict, string) {
 	switch {
 	case c.Newest > 0 && c.Owner != a.Owner:
 		return Refuse, fmt.Sprintf("the newest attempt, %d, is that of %s", c.Newest, c.Owner)
+	case c.Began == 0:
+		return Standby, "no attempt runs here, and none ever did"
 	case c.Outcome == snapshot.None:
-		return Standby, "no attempt runs here, and the job was not stopped: its newest checkpoint is not its last"
+		return Standby, fmt.Sprintf("no attempt runs here, and the job is not stopped: attempt %d of revision %s is the newest that ran",
+			c.Began, c.BeganRevision)
+	case c.Newest > c.Began && c.Revision != a.Revision:
+		// It may be about to begin, which may take long, and a claim would end it. It may as well be dead: who can tell is who
+		// activated it.
+		return Standby, fmt.Sprintf("attempt %d of revision %s has claimed the job, and may be about to begin: ask its coordinator", c.Newest, c.Revision)
 	}
 	return Finish, fmt.Sprintf("the job has %s", c.Outcome)
 }

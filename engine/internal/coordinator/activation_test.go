@@ -9,7 +9,7 @@ import (
 )
 
 func TestWhoMayBeginAnAttempt(t *testing.T) {
-	running := coordinator.Chain{Newest: 4, Owner: "me", Revision: "r1"}
+	running := coordinator.Chain{Newest: 4, Owner: "me", Revision: "r1", Began: 4, BeganOwner: "me", BeganRevision: "r1"}
 	with := func(change func(*coordinator.Chain)) coordinator.Chain {
 		c := running
 		change(&c)
@@ -20,6 +20,10 @@ func TestWhoMayBeginAnAttempt(t *testing.T) {
 	}
 	others := with(func(c *coordinator.Chain) { c.Owner, c.Quiet = "somebody", time.Minute })
 	quiet := with(func(c *coordinator.Chain) { c.Owner, c.Quiet = "somebody", coordinator.QuietPeriod })
+	// dead is the claim of a revision that did nothing, after the attempt of another.
+	dead := func(o snapshot.Outcome) coordinator.Chain {
+		return with(func(c *coordinator.Chain) { c.Newest, c.Revision, c.Outcome = 5, "r2", o })
+	}
 	activated := &coordinator.Activation{ExpectedAttempt: 4}
 	first := &coordinator.Activation{AllowEmpty: true}
 	claimed := with(func(c *coordinator.Chain) { c.Empty = true })
@@ -36,6 +40,12 @@ func TestWhoMayBeginAnAttempt(t *testing.T) {
 		"a claim that did nothing is not gone on with by itself":   {claimed, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
 		"a restore begins where there is nothing":                  {coordinator.Chain{Empty: true}, coordinator.Applicant{Owner: "me", RestoresAgain: true, Activation: &coordinator.Activation{}}, coordinator.Begin},
 		"checkpoints without attempts wait":                        {coordinator.Chain{}, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
+		"a pod goes on after a claim of its own that did nothing":  {with(func(c *coordinator.Chain) { c.Newest = 5 }), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Begin},
+		"a claim does not make the chain its revision's":           {dead(snapshot.None), coordinator.Applicant{Owner: "me", Revision: "r2"}, coordinator.Standby},
+		"a claim of a later revision holds back the earlier":       {dead(snapshot.None), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
+		"a claim of a later revision may be about to begin":        {dead(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1", OnlyFinish: true}, coordinator.Standby},
+		"after its own claim a stopped job may be finished":        {dead(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r2", OnlyFinish: true}, coordinator.Finish},
+		"a completed job that another revision ran is finished":    {dead(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r2"}, coordinator.Finish},
 		"an old revision's pod waits":                              {running, coordinator.Applicant{Owner: "me", Revision: "r0"}, coordinator.Standby},
 		"a new revision begins when it is activated":               {running, coordinator.Applicant{Owner: "me", Revision: "r2", Activation: activated}, coordinator.Begin},
 		"an activation that comes twice begins once":               {with(func(c *coordinator.Chain) { c.Newest = 5 }), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Standby},

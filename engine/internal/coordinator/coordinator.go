@@ -104,6 +104,8 @@ func (c *Coordinator) handle(e Event) {
 		c.exportFailed(e)
 	case TargetProbed:
 		c.targetProbed(e)
+	case SavepointFound:
+		c.savepointFound(e)
 	case TargetProbeFailed:
 		c.targetProbeFailed(e)
 	case SavepointRequested:

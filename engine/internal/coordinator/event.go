@@ -5,6 +5,7 @@ import (
 
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/snapshot"
 )
 
 // Event is something that has happened. Errors in events are classified by package fault (P13); a *snapshot.FencedError
@@ -66,6 +67,14 @@ type (
 	}
 	// TargetProbed answers ProbeTarget.
 	TargetProbed struct{ ID string }
+	// SavepointFound answers ProbeTarget instead: there is a savepoint under this id already, of a checkpoint with an Outcome.
+	SavepointFound struct {
+		ID         string
+		Path       string
+		Checkpoint int64
+		Outcome    snapshot.Outcome
+		Bytes      int64
+	}
 	// TargetProbeFailed says that a ProbeTarget has failed.
 	TargetProbeFailed struct {
 		ID  string
@@ -109,6 +118,7 @@ func (CommitFailed) event()        {}
 func (Exported) event()            {}
 func (ExportFailed) event()        {}
 func (TargetProbed) event()        {}
+func (SavepointFound) event()      {}
 func (TargetProbeFailed) event()   {}
 func (SavepointRequested) event()  {}
 func (StopRequested) event()       {}

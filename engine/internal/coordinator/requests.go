@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/snapshot"
 )
@@ -146,6 +147,23 @@ func (c *Coordinator) targetProbed(e TargetProbed) {
 	if r := c.probed(e.ID); r != nil {
 		r.state = queued
 	}
+}
+
+// savepointFound answers a request that was served before, by an earlier attempt or under another target's name: a stop that
+// comes late must not end an attempt that began since (P3). A stop is served by the savepoint of a checkpoint that ended the
+// job as it asks.
+func (c *Coordinator) savepointFound(e SavepointFound) {
+	r := c.probed(e.ID)
+	if r == nil {
+		return
+	}
+	if !r.servedBy(e.Outcome) {
+		c.drop(r, &fault.Error{Class: fault.Permanent, Place: e.Path, Remedy: "choose another id",
+			Err: fmt.Errorf("under id %s there is a savepoint that is not of this %s: its outcome is %s", r.id, r.kind, e.Outcome)})
+		return
+	}
+	r.result = Result{Checkpoint: e.Checkpoint, Outcome: e.Outcome, Path: e.Path, Bytes: e.Bytes}
+	c.answer(r)
 }
 
 func (c *Coordinator) targetProbeFailed(e TargetProbeFailed) {

@@ -366,6 +366,14 @@ func (s *script) event(w []string) Event {
 		return ExportFailed{ID: w[1], Err: s.failure(w[2:])}
 	case "probed":
 		return TargetProbed{ID: w[1]}
+	case "found":
+		var outcome snapshot.Outcome
+		for _, o := range []snapshot.Outcome{snapshot.Stopped, snapshot.Drained, snapshot.Completed} {
+			if o.String() == w[3] {
+				outcome = o
+			}
+		}
+		return SavepointFound{ID: w[1], Path: w[2], Checkpoint: 77, Outcome: outcome, Bytes: 100}
 	case "probe-failed":
 		return TargetProbeFailed{ID: w[1], Err: s.failure(w[2:])}
 	}

@@ -79,7 +79,7 @@ func (s *Server) activate() serve {
 				Remedy: "to run it again, start it again"}
 		}
 	}
-	return begin(func(ctx context.Context, q rest.ActivateRequest) (string, func() (rest.Operation, error)) {
+	return beginAs(decodeFromLater, func(ctx context.Context, q rest.ActivateRequest) (string, func() (rest.Operation, error)) {
 		return q.ID, func() (rest.Operation, error) { return s.controller.Activate(ctx, q) }
 	})
 }

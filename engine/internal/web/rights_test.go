@@ -137,6 +137,23 @@ func TestAnActivationReachesTheJob(t *testing.T) {
 	}
 }
 
+func TestAnActivationOfALaterOperatorIsUnderstoodAsFarAsItCan(t *testing.T) {
+	for path, want := range map[string]int{"/v1/job/activate": http.StatusAccepted, "/v1/job/stop": http.StatusBadRequest} {
+		q := request("POST", path, `{"id":"a","later":1,"settings":{"parallelism":2,"later":{"x":[1]}}}`)
+		q.Header.Set("Authorization", "Bearer "+operatorToken)
+		if w := do(podServer(t, newFakeJob()), q); w.Code != want {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	for _, body := range []string{`{"id":"a"} {}`, `{"id":1}`, `no JSON`} {
+		q := request("POST", "/v1/job/activate", body)
+		q.Header.Set("Authorization", "Bearer "+operatorToken)
+		if w := do(podServer(t, newFakeJob()), q); w.Code != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", body, w.Code, w.Body)
+		}
+	}
+}
+
 func TestWhatIsNotServed(t *testing.T) {
 	hash := sha256.Sum256([]byte(operatorToken))
 	certificate := &tls.Certificate{}

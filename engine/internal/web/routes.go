@@ -113,6 +113,11 @@ func (s *Server) operation(r *http.Request) (rest.Operation, error) {
 
 // begin is the serve of a request that changes something. bind returns the request's id, and what it asks for.
 func begin[Q any](bind func(context.Context, Q) (string, func() (rest.Operation, error))) serve {
+	return beginAs(decode, bind)
+}
+
+// beginAs is begin with a way to read the body.
+func beginAs[Q any](decode func(*http.Request, any) error, bind func(context.Context, Q) (string, func() (rest.Operation, error))) serve {
 	return func(w http.ResponseWriter, r *http.Request) (int, any, error) {
 		var q Q
 		if err := decode(r, &q); err != nil {
@@ -132,13 +137,22 @@ func begin[Q any](bind func(context.Context, Q) (string, func() (rest.Operation,
 }
 
 // decode reads a body strictly: a misspelt field would do something else than was meant.
-func decode(r *http.Request, into any) error {
+func decode(r *http.Request, into any) error { return decodeBody(r, into, true) }
+
+// decodeFromLater ignores fields that it does not know. It is for what only the operator sends, which may be newer than the
+// engine's image, because a new operator leaves the revisions that it finds as they are (P8): what it adds has to be
+// optional, and must not keep a running revision from being activated.
+func decodeFromLater(r *http.Request, into any) error { return decodeBody(r, into, false) }
+
+func decodeBody(r *http.Request, into any, strict bool) error {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return &rest.Error{Code: rest.UnsupportedMedia, Message: "the body is not declared as JSON",
 			Remedy: "send the header Content-Type: application/json"}
 	}
 	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
+	if strict {
+		d.DisallowUnknownFields()
+	}
 	err := d.Decode(into)
 	if err == nil {
 		if _, after := d.Token(); after != io.EOF {
