@@ -12,8 +12,16 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # The version comes from git above; the toolchain's own stamping fails in a checkout that belongs to another user.
 export GOFLAGS := -buildvcs=false $(GOFLAGS)
 
-# The engine's packages and their tests; e2e runs by itself, because its tests kill, stop and starve whole processes.
-UNIT := $$(go list ./... | grep -v '/e2e$$')
+# The programs of a real API server, for the tests of controllers: `hack/cluster/cluster kube` builds them.
+export KUBEBUILDER_ASSETS ?= $(shell hack/cluster/cluster assets)
+
+# The packages and their tests; e2e runs by itself, because its tests kill, stop and starve whole processes, and
+# e2e/cluster, because it needs a Kubernetes.
+UNIT := $$(go list ./... | grep -v -e '/e2e$$' -e '/e2e/cluster$$')
+E2E  := $$(go list ./e2e/... | grep -v '/e2e/cluster$$')
+# The tests on a cluster wait for pods most of the time; -timeout bounds all of them.
+CLUSTER := -count=1 -timeout=60m ./e2e/cluster
+IMAGE ?= localhost/weir:$(VERSION)
 FUZZTIME ?= 20000x
 COUNT    ?= 6
 
@@ -35,22 +43,54 @@ run-example: build ## Run the main job: delays per airport and hour from real fl
 data: ## Fetch the real data sets into .data (needs npm; 17 MB down, 300 MB on disk).
 	hack/data.sh
 
+##@ Kubernetes
+
+.PHONY: image
+image: build ## Build the image, without a container engine: bin/weir-image.tar, named IMAGE.
+	@go run ./hack/image -name '$(IMAGE)' -ca-certificates -out bin/weir-image.tar bin/weir=/weir
+
+.PHONY: cluster-up
+cluster-up: image ## Bring a Kubernetes up (of KUBECONFIG, by kind, or on this machine: root and apt) and load the image.
+	@hack/cluster/cluster up >/dev/null
+	@hack/cluster/cluster load bin/weir-image.tar
+	@printf '%s\n' '' 'The cluster is up and has the image $(IMAGE). What next:' \
+		"  export KUBECONFIG=$$(hack/cluster/cluster kubeconfig) PATH=\$$PATH:$$(hack/cluster/cluster assets)" \
+		'  kubectl get pods -A' \
+		'  make demo          # install the operator, run the main job, kill it, upgrade it, check every row' \
+		'  make cluster-down  # stop and remove it all'
+
+.PHONY: cluster-down
+cluster-down: ## Stop the cluster that cluster-up, demo or e2e has started, and remove it.
+	@hack/cluster/cluster down
+
+.PHONY: demo
+demo: .bin/versitygw .bin/helm ## The main job on Kubernetes: killed, upgraded, rescaled, drained, every output row checked.
+	@cd e2e/cluster && go test -count=1 -timeout=30m -run='^TestTheStory$$'
+
+.PHONY: kube
+kube: # The programs of KUBEBUILDER_ASSETS; ten minutes the first time.
+	@hack/cluster/cluster kube >/dev/null
+
 ##@ Prove
 
 .PHONY: test
-test: .bin/versitygw ## Run all tests, on a real S3 server too, and sum them up in the last line.
-	@go run ./hack/testsum -shuffle=on $(UNIT) -- -C hack/flights ./... -- -timeout=40m ./e2e/...
+test: .bin/versitygw .bin/helm kube ## Run all tests but those that need a cluster, on a real S3 server too, and sum them up in the last line.
+	@go run ./hack/testsum -shuffle=on -timeout=30m $(UNIT) -- -C hack/flights ./... -- -timeout=40m $(E2E)
 
 .PHONY: test-unit
-test-unit: .bin/versitygw ## Run the tests of the packages, without those that kill processes.
-	@go run ./hack/testsum -shuffle=on $(UNIT)
+test-unit: .bin/versitygw .bin/helm kube ## Run the tests of the packages, without those that kill processes.
+	@go run ./hack/testsum -shuffle=on -timeout=30m $(UNIT)
 
 .PHONY: e2e
-e2e: .bin/versitygw ## Run the tests that kill, stop and starve whole processes.
-	@go run ./hack/testsum -timeout=40m ./e2e/...
+e2e: .bin/versitygw .bin/helm ## Run the tests that kill, stop and starve whole processes and pods: here, and on a real cluster.
+	@go run ./hack/testsum -timeout=40m $(E2E) -- $(CLUSTER)
+
+.PHONY: e2e-cluster
+e2e-cluster: .bin/versitygw .bin/helm ## Run only the tests on a real cluster, which they start unless it is up.
+	@go run ./hack/testsum $(CLUSTER)
 
 .PHONY: test-race
-test-race: .bin/versitygw ## Run the tests of the packages under the race detector (needs a C compiler).
+test-race: .bin/versitygw .bin/helm kube ## Run the tests of the packages under the race detector (needs a C compiler).
 	@go run ./hack/testsum -race -shuffle=on -timeout=30m $(UNIT)
 
 .PHONY: fuzz-short
@@ -78,14 +118,23 @@ microbench: .bin/benchstat ## Run the packages' benchmarks COUNT (6) times on on
 		$$(find . -name '*_test.go' -not -path './.*' -exec grep -l '^func Benchmark' {} + | xargs -n1 dirname | sort -u) | tee .cache/microbench.txt
 	.bin/benchstat .cache/microbench.txt
 
+.PHONY: hundred
+hundred: kube ## Run a hundred jobs under one operator, and print what that costs: passes, API requests, memory.
+	@go test -count=1 -v -run='^TestAHundredJobs$$' ./controllers/streamjob | grep -e hundred_test -e '^ok' -e FAIL
+
 ##@ Keep house
 
 .PHONY: generate
-generate: ## Write the generated files anew.
+generate: .bin/controller-gen .bin/helm ## Write the generated files anew: copies of API types, CRDs, roles, plain manifests, sections of docs.
+	.bin/controller-gen object paths=./api/...
+	.bin/controller-gen crd paths=./api/... output:crd:dir=config/crd
+	.bin/controller-gen rbac:roleName=weir-operator paths=./controllers/... output:rbac:dir=config/rbac
+	mkdir -p charts/weir/generated && cp config/crd/weir.stream_*.yaml config/rbac/role.yaml charts/weir/generated/
+	.bin/helm template weir charts/weir --namespace weir-system --set crds.install=false >config/manager/operator.yaml
 	go generate ./...
 
 .PHONY: tools
-tools: .bin/golangci-lint .bin/benchstat .bin/versitygw ## Build the pinned tools into .bin.
+tools: $(addprefix .bin/,$(TOOLS)) ## Build the pinned tools into .bin.
 
 .PHONY: clean
 clean: ## Remove what was built, and the output of jobs; fetched data stays.
@@ -93,7 +142,7 @@ clean: ## Remove what was built, and the output of jobs; fetched data stays.
 
 # Each tool is a module of its own under hack/tools, so that its dependencies bind nobody else's. It is built again
 # when its go.mod or go.sum says something else than when it was built, which the name of its pin file tells.
-TOOLS := golangci-lint benchstat versitygw
+TOOLS := golangci-lint benchstat versitygw controller-gen helm
 pin = .bin/.pins/$(1)-$(shell cat hack/tools/$(1)/go.mod hack/tools/$(1)/go.sum | cksum | cut -d' ' -f1)
 PINS := $(foreach tool,$(TOOLS),$(call pin,$(tool)))
 

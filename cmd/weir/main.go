@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/weirstream/weir/controllers"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/manifest"
 )
@@ -31,7 +32,7 @@ func main() {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		getenv: os.Getenv, signals: signals, sameSignal: 500 * time.Millisecond, width: terminalWidth, runJob: runJob,
+		getenv: os.Getenv, signals: signals, sameSignal: 500 * time.Millisecond, width: terminalWidth, runJob: runJob, runOperator: controllers.Run,
 		stdoutIsTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 	}
 	os.Exit(a.main(context.Background(), os.Args[1:]))
@@ -50,6 +51,8 @@ type app struct {
 	width func() int
 	// runJob runs a job until it ends.
 	runJob func(context.Context, *manifest.Job, runOptions) (job.Result, error)
+	// runOperator is an operator until its context is done.
+	runOperator func(context.Context, controllers.Options) error
 	// stdoutIsTerminal tells that what is printed stands between what is logged.
 	stdoutIsTerminal bool
 }

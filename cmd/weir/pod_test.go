@@ -219,8 +219,8 @@ func TestAPreflightLeavesItsResult(t *testing.T) {
 		{"nothing has run", endless, "", 0, resources.Result{OK: true, Chain: &rest.Chain{}}},
 		{"the SQL does not plan", strings.Replace(endless, "FROM g", "FROM h", 1), "", 1, resources.Result{
 			Message: "spec.sql:4:30: there is no table or view h", Remedy: "declare it before it is used", Permanent: true}},
-		{"the manifest is wrong", endless, "  restart: {initialDelay: 0s}\n", 1, resources.Result{
-			Message: "job.yaml:13:27: spec.restart.initialDelay: 0s is too short", Remedy: "use at least 1ms", Permanent: true}},
+		{"the manifest is wrong", endless, "  restart: {maxDelay: 2m}\n", 1, resources.Result{
+			Message: "job.yaml:1: spec.checkpoint.storage: it is missing", Remedy: "name a bucket there or in weir.yaml, such as s3://bucket/prefix", Permanent: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newProcess(t)

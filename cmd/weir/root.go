@@ -41,6 +41,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`,
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(a.runCommand(), a.savepointCommand(), a.stopCommand(), a.checkpointCommand(), a.cancelCommand(),
 		a.listCommand(), a.snapshotCommand(), a.versionCommand())
+	root.AddCommand(a.coordinatorCommand(), a.preflightCommand(), a.discardCommand(), a.disposeCommand(), a.operatorCommand())
 	return root
 }
 
@@ -59,8 +60,8 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// plannedVerbs are what the pods will run.
-var plannedVerbs = []string{"operator", "coordinator", "worker"}
+// plannedVerbs are what pods will run.
+var plannedVerbs = []string{"worker"}
 
 // unknownVerb refuses a verb, and says what was perhaps meant.
 func unknownVerb(root *cobra.Command, verb string) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -34,7 +35,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect PATH",
 		Short: "Show what is in a snapshot",
-		Long:  "Show what is in a snapshot. PATH is the folder of a checkpoint (chk-<n>) or savepoint, as a path or URL.",
+		Long:  "Show what is in a snapshot. PATH is the folder of a checkpoint (chk-<n>) or savepoint, as a path or URL.\n\nWith -o json also how far the sources had read each file.",
 		Args:  between(1, 1),
 	}
 	a.onSnapshot(c, func(ctx context.Context, path string, json bool) error {
@@ -42,13 +43,20 @@ func (a *app) inspectCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		write := s.Inspect().WriteText
-		if json {
-			write = s.Inspect().WriteJSON
-		}
-		return errors.Join(write(a.stdout), s.Close())
+		return errors.Join(a.inspect(s, json), s.Close())
 	})
 	return c
+}
+
+func (a *app) inspect(s *snapshot.Snapshot, json bool) error {
+	sum, err := job.Inspect(s)
+	if err != nil {
+		return err
+	}
+	if json {
+		return sum.WriteJSON(a.stdout)
+	}
+	return sum.WriteText(a.stdout)
 }
 
 // onSnapshot lets a command with the one argument PATH, and -o, do something with the snapshot there until a signal comes.

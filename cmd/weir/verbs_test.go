@@ -19,8 +19,14 @@ type running struct {
 // start runs a job until it can be asked; it is ended with the test, if not before.
 func start(t *testing.T, p *process, args ...string) *running {
 	t.Helper()
+	return startVerb(t, p, append([]string{"run"}, args...)...)
+}
+
+// startVerb runs a command until the job can be asked.
+func startVerb(t *testing.T, p *process, args ...string) *running {
+	t.Helper()
 	r := &running{p, make(chan int, 1)}
-	go func() { r.code <- p.run(append([]string{"run"}, args...)...) }()
+	go func() { r.code <- p.run(args...) }()
 	deadline := time.After(time.Minute)
 	for !strings.Contains(p.stderr.String(), "the job can be asked") {
 		select {

@@ -21,8 +21,11 @@ const (
 // floors is the house from the roof down. An entry is a folder with all below it, the longest that fits counts. A
 // package imports only from floors below its own, and from its own entry: neighbours do not know each other.
 var floors = [][]string{
-	{"cmd", "e2e", "bench", "examples", "hack"},
-	{"controllers"},
+	{"cmd", "e2e", "bench", "examples", "hack", "charts"},
+	{"controllers"}, // the operator's composition
+	{"controllers/streamjob", "controllers/savepoint"}, // observe, plan, act, status
+	{"controllers/plan"}, // what to do next, pure
+	{"controllers/coordinators", "controllers/resources"}, // how coordinators are reached; what jobs are made of
 	{"manifest"},
 	{"engine/enginetest"},   // sources and sinks for tests of whole jobs
 	{"engine/sql"},          // text to graph
@@ -58,6 +61,8 @@ var bans = []struct {
 	{from: "engine", to: "api", why: "the engine knows nothing of Kubernetes: manifest translates a StreamJob for it"},
 	{from: "controllers", to: "engine", except: []string{"engine/rest", "engine/sql"},
 		why: "the operator reaches an engine only through its REST client; the SQL checker serves admission"},
+	{from: "controllers/plan", to: "manifest", why: "it decides from facts; who reads texts gives it what they say"},
+	{from: "controllers/coordinators", to: "manifest", why: "it knows addresses and identities, no jobs"},
 	{from: "engine/sql", to: "engine/job", why: "a query becomes a graph; who runs it is not its concern"},
 }
 
@@ -177,6 +182,12 @@ func TestTheRuleItself(t *testing.T) {
 		{"the API sees nothing", "api/v1alpha1", "engine/batch", "imports run down"},
 		{"the operator sees the REST client", "controllers/streamjob", "engine/rest", ""},
 		{"the operator sees no more of the engine", "controllers/streamjob", "engine/snapshot", "REST client"},
+		{"the operator is composed of controllers", "controllers", "controllers/streamjob", ""},
+		{"controllers do not know each other", "controllers/streamjob", "controllers/savepoint", "imports run down"},
+		{"a controller asks the plan", "controllers/streamjob", "controllers/plan", ""},
+		{"the plan knows no controller", "controllers/plan", "controllers/streamjob", "imports run down"},
+		{"the plan reads no manifests", "controllers/plan", "manifest", "decides from facts"},
+		{"objects are made without knowing who is asked", "controllers/resources", "controllers/coordinators", "imports run down"},
 		{"test kits are for tests", "engine/job", "engine/connector/connectortest", "for tests"},
 		{"a new folder needs a place", "engine/novelty", "engine/batch", "no place"},
 	} {

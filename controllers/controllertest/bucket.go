@@ -1,0 +1,300 @@
+package controllertest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/weirstream/weir/engine/rest"
+)
+
+// Bucket is what storage holds of one job, and the one place where its coordinators meet (P1, P3). It outlives pods,
+// StatefulSets and StreamJobs. Safe for concurrent use.
+type Bucket struct {
+	jobID string
+
+	mu struct {
+		sync.Mutex
+		storage     string // of checkpoints
+		attempts    []Attempt
+		checkpoints []ChainCheckpoint
+		savepoints  map[string]string // paths by id
+		exports     map[string]int    // how often a savepoint was written, by id
+		disposed    []string
+		discarded   int
+		behaviour   Behaviour
+		active      map[*coordinator]bool // coordinators whose attempt runs
+		violations  []string
+	}
+}
+
+// Attempt is one claim (P1).
+type Attempt struct {
+	Number   int64
+	Owner    string
+	Revision string
+	Pod      string
+	Settings rest.Settings
+	// RestoredFrom is the path that it started from; empty: it started empty.
+	RestoredFrom string
+	// SelfClaimed tells that the pod claimed by itself, after a restart.
+	SelfClaimed bool
+	// Finishing attempts export a head that has an outcome, and run nothing.
+	Finishing bool
+}
+
+// ChainCheckpoint is one complete checkpoint of the chain.
+type ChainCheckpoint struct {
+	ID      int64
+	Attempt int64
+	Path    string
+	// Outcome is Stopped, Drained or Completed; empty: none.
+	Outcome string
+	Time    time.Time
+	// Operation is the id of the stop that it was made for.
+	Operation string
+}
+
+// The outcomes of a chain's head.
+const (
+	OutcomeStopped   = "Stopped"
+	OutcomeDrained   = "Drained"
+	OutcomeCompleted = "Completed"
+)
+
+// Behaviour is what a job's coordinators do other than working well. The zero value works well.
+type Behaviour struct {
+	// HoldOperations keeps savepoints and stops in progress.
+	HoldOperations bool
+	// HoldCheckpoints lets none complete.
+	HoldCheckpoints bool
+	// HoldStart keeps an activated attempt Starting.
+	HoldStart bool
+	// Refuse answers requests for savepoints and stops; nil: they are taken.
+	Refuse *rest.Error
+	// RefuseActivation answers activations; nil: they are taken.
+	RefuseActivation *rest.Error
+	// FailOperations are the errors that the next savepoints and stops end with, one for each.
+	FailOperations []*rest.Error
+	// BrokenAnswers is how many of the next requests get none: the connection is closed.
+	BrokenAnswers int
+	// Silent closes every connection until it is false again.
+	Silent bool
+	// FailJob ends the running attempt with this permanent error.
+	FailJob string
+	// CompleteJob ends the running attempt because its input ended.
+	CompleteJob bool
+}
+
+func newBucket(jobID string) *Bucket {
+	b := &Bucket{jobID: jobID}
+	b.mu.savepoints = map[string]string{}
+	b.mu.exports = map[string]int{}
+	b.mu.active = map[*coordinator]bool{}
+	return b
+}
+
+// Behave changes how the job's coordinators behave, from the next thing that they do.
+func (b *Bucket) Behave(change func(*Behaviour)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(&b.mu.behaviour)
+}
+
+// Attempts returns all claims, oldest first.
+func (b *Bucket) Attempts() []Attempt {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.mu.attempts)
+}
+
+// Checkpoints returns all complete checkpoints, oldest first.
+func (b *Bucket) Checkpoints() []ChainCheckpoint {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.mu.checkpoints)
+}
+
+// Savepoints returns the paths of the savepoints in storage, by the ids that they were asked for with.
+func (b *Bucket) Savepoints() map[string]string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.mu.savepoints)
+}
+
+// Disposed returns the paths that dispose Jobs removed.
+func (b *Bucket) Disposed() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.mu.disposed)
+}
+
+// Discarded tells how often a discard Job emptied the job's folder.
+func (b *Bucket) Discarded() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mu.discarded
+}
+
+// Violations are the things that an operator must never bring about, as sentences; none: it did not.
+func (b *Bucket) Violations() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.mu.violations)
+}
+
+// Empty removes all that is in the job's folder, as a wrong lifecycle rule of the bucket does.
+func (b *Bucket) Empty() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.attempts, b.mu.checkpoints = nil, nil
+}
+
+// Seed makes a chain as an earlier owner left it: one attempt with one checkpoint.
+func (b *Bucket) Seed(owner, revision, outcome string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := int64(len(b.mu.attempts)) + 1
+	b.mu.attempts = append(b.mu.attempts, Attempt{Number: n, Owner: owner, Revision: revision, Settings: rest.Settings{Parallelism: 1}})
+	b.appendLocked(n, outcome, "")
+}
+
+func (b *Bucket) violateLocked(format string, args ...any) {
+	b.mu.violations = append(b.mu.violations, fmt.Sprintf(format, args...))
+}
+
+func (b *Bucket) newestLocked() *Attempt {
+	if len(b.mu.attempts) == 0 {
+		return nil
+	}
+	return &b.mu.attempts[len(b.mu.attempts)-1]
+}
+
+func (b *Bucket) headLocked() *ChainCheckpoint {
+	if len(b.mu.checkpoints) == 0 {
+		return nil
+	}
+	return &b.mu.checkpoints[len(b.mu.checkpoints)-1]
+}
+
+// chainLocked is what a coordinator sees of the chain.
+func (b *Bucket) chainLocked() *rest.Chain {
+	chain := &rest.Chain{}
+	if a := b.newestLocked(); a != nil {
+		chain.Attempt, chain.Owner, chain.Revision = a.Number, a.Owner, a.Revision
+	}
+	for _, a := range b.mu.attempts {
+		if n := a.Settings.Restore.Nonce; n != 0 && !slices.Contains(chain.RestoreNonces, n) {
+			chain.RestoreNonces = append(chain.RestoreNonces, n)
+		}
+	}
+	if h := b.headLocked(); h != nil {
+		chain.Outcome, chain.Checkpoint = h.Outcome, h.rest()
+	}
+	return chain
+}
+
+func (c *ChainCheckpoint) rest() *rest.Checkpoint {
+	kind := rest.Periodic
+	if c.Outcome != "" {
+		kind = rest.Stop
+	}
+	return &rest.Checkpoint{ID: c.ID, Type: kind, Status: rest.Done, Path: c.Path, TriggerTime: c.Time, SizeBytes: 1000 + c.ID, DurationMs: 5}
+}
+
+// claimLocked appends an attempt. What it starts from is the chain's head, or the path that was asked for (P5).
+func (b *Bucket) claimLocked(a Attempt) Attempt {
+	a.Number = 1
+	if newest := b.newestLocked(); newest != nil {
+		a.Number = newest.Number + 1
+	}
+	fresh := a.Settings.Restore.Nonce != 0 && !slices.Contains(b.chainLocked().RestoreNonces, a.Settings.Restore.Nonce)
+	switch {
+	case a.Settings.Restore.Path != "" && (fresh || len(b.mu.attempts) == 0):
+		a.RestoredFrom = a.Settings.Restore.Path
+	case b.headLocked() != nil:
+		a.RestoredFrom = b.headLocked().Path
+	}
+	b.mu.attempts = append(b.mu.attempts, a)
+	return a
+}
+
+// publishLocked completes a checkpoint if no later attempt has claimed the job (P1); nil: one has.
+func (b *Bucket) publishLocked(attempt int64, outcome, operation string) *ChainCheckpoint {
+	newest := b.newestLocked()
+	if newest == nil || newest.Number != attempt {
+		return nil
+	}
+	if h := b.headLocked(); h != nil && h.Attempt == attempt && h.Outcome != "" {
+		b.violateLocked("attempt %d published a checkpoint after its last one, with outcome %s", attempt, h.Outcome)
+	}
+	return b.appendLocked(attempt, outcome, operation)
+}
+
+func (b *Bucket) appendLocked(attempt int64, outcome, operation string) *ChainCheckpoint {
+	id := int64(1)
+	if h := b.headLocked(); h != nil {
+		id = h.ID + 1
+	}
+	b.mu.checkpoints = append(b.mu.checkpoints, ChainCheckpoint{ID: id, Attempt: attempt, Outcome: outcome, Operation: operation,
+		Path: fmt.Sprintf("%s/%s/chk-%d", b.storageLocked(), b.jobID, id), Time: time.Now()})
+	return b.headLocked()
+}
+
+func (b *Bucket) storageLocked() string {
+	if b.mu.storage == "" {
+		return "mem://checkpoints"
+	}
+	return b.mu.storage
+}
+
+// exportLocked writes the savepoint of an id, or finds it (P3: one savepoint for each id).
+func (b *Bucket) exportLocked(id, target string) string {
+	path := strings.TrimSuffix(target, "/") + "/savepoint-" + b.jobID + "-" + id
+	if old, ok := b.mu.savepoints[id]; ok {
+		if old != path {
+			b.violateLocked("savepoint %s was asked for at %s, and is at %s", id, path, old)
+		}
+		return old
+	}
+	b.mu.savepoints[id] = path
+	if b.mu.exports[id]++; b.mu.exports[id] > 1 {
+		b.violateLocked("savepoint %s was written %d times", id, b.mu.exports[id])
+	}
+	return path
+}
+
+// dispose removes the savepoint at a path; false: what is there is none.
+func (b *Bucket) dispose(path string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	base := path[strings.LastIndexByte(path, '/')+1:]
+	if !strings.HasPrefix(base, "savepoint-") {
+		b.violateLocked("%s is no savepoint, and was to be disposed of", path)
+		return false
+	}
+	for id, at := range b.mu.savepoints {
+		if at == path {
+			delete(b.mu.savepoints, id)
+		}
+	}
+	b.mu.disposed = append(b.mu.disposed, path)
+	return true
+}
+
+// discard claims the next attempt, which fences all before, and empties the folder.
+func (b *Bucket) discard(owner string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.claimLocked(Attempt{Owner: owner})
+	b.mu.checkpoints = nil
+	b.mu.discarded++
+	// The folder is empty: a later job of this id begins a new chain.
+	b.mu.attempts = nil
+	for c := range b.mu.active {
+		b.violateLocked("the job's folder was discarded while attempt %d ran in pod %s", c.attempt, c.pod)
+	}
+}

@@ -1,0 +1,213 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/engine/rest"
+)
+
+// records: the ControllerRevision and the ConfigMap come first, so that a later operator resolves the same (P8). What a
+// changed spec does not need any more goes at the same time.
+func records(v *view) (Decision, bool) {
+	if !v.Target.Recorded {
+		return v.progress(RecordRevision{v.Target.Revision}, v1alpha1.ReasonPending, "the spec is recorded as revision "+v.Target.Revision)
+	}
+	for _, r := range v.Revisions {
+		if v.unneeded(r) {
+			return v.progress(RemoveRevision{r.Name}, v1alpha1.ReasonPending, "revision "+r.Name+" is not wanted any more")
+		}
+	}
+	if len(v.OldPreflights) > 0 {
+		return v.progress(RemovePreflight{v.OldPreflights[0]}, v1alpha1.ReasonPending, "preflight "+v.OldPreflights[0]+" is not needed any more")
+	}
+	return Decision{}, false
+}
+
+// unneeded: it was to become the target's successor once, and never ran.
+func (v *view) unneeded(r Revision) bool {
+	if r.Name == v.Target.Revision || r.Name == v.Memory.Revision || r.mayExecute() || r.hasAttempt() {
+		return false
+	}
+	return v.chain == nil || v.chain.Revision != r.Name
+}
+
+// restoreProblem: the Savepoint of spec.restore is looked up only where it would take effect (P5).
+func restoreProblem(v *view) (Decision, bool) {
+	if v.Target.RestoreProblem == "" || !v.restores() && !v.begins() {
+		return Decision{}, false
+	}
+	return v.stall(v1alpha1.ReasonSavepointNotFound, v.Target.RestoreProblem+v.runsOn())
+}
+
+// wentBack: trying again what could not be activated would stop the job again.
+func wentBack(v *view) (Decision, bool) {
+	m := v.Memory.Stalled
+	if m == nil || m.Reason != v1alpha1.ReasonWentBack || v.live == nil || !v.live.executes() || !v.changes() {
+		return Decision{}, false
+	}
+	return v.stall(m.Reason, m.Message)
+}
+
+// goesBack: a spec that was changed again after the stop, to something that cannot start, leaves nobody running, and so do
+// settings or a restore that cannot be activated. What was stopped is known to run.
+func goesBack(v *view) (Decision, bool) {
+	switch {
+	case v.Activation.Failures >= toldAfter && v.changes():
+		d, ok := v.goBack(v.Activation.Message)
+		d.Phase, d.Verdict, d.Reason = v1alpha1.PhaseStalled, Stalled, v1alpha1.ReasonWentBack
+		d.Message += "; change the spec"
+		return d, ok
+	case !v.changesRevision():
+		return Decision{}, false
+	case v.checked() && v.Preflight.State == Refused:
+		return v.goBack(v.Preflight.Message)
+	case v.checked() && v.Preflight.Trouble != nil:
+		return v.goBack(v.Preflight.Trouble.Message)
+	case v.target != nil && v.target.Pod.Trouble != nil:
+		return v.goBack(v.target.Pod.Trouble.Message)
+	default:
+		return Decision{}, false
+	}
+}
+
+// goBack activates the live revision again, as it was, if the operator stopped it for a successor. A job that its user
+// stopped stays stopped.
+func (v *view) goBack(because string) (Decision, bool) {
+	if !v.live.in(rest.Stopped) || v.Job.Desired == v1alpha1.Suspended || v.outcome() != outcomeStopped || v.live.Coordinator.Settings == nil {
+		return Decision{}, false
+	}
+	asked := slices.ContainsFunc(v.Savepoints, func(s Savepoint) bool { return s.Purpose != "" && !s.Final() })
+	if asked || v.inProgress() != nil || v.userStop() != nil || !v.stoppedForChange() || v.Now.Before(v.Activation.RetryAt) {
+		return Decision{}, false
+	}
+	return v.progress(Activate{Revision: v.live.Name, ExpectedAttempt: v.newest, Settings: *v.live.Coordinator.Settings},
+		v1alpha1.ReasonActivating, fmt.Sprintf("revision %s goes on, because what was to follow it cannot start: %s", v.live.Name, because))
+}
+
+// checked: the preflight is about this generation.
+func (v *view) checked() bool {
+	return v.Preflight.Name != "" && v.Preflight.Generation == v.Job.Generation
+}
+
+// preflights: before anything is stopped, or started for the first time, a Job of the target finds out whether the image
+// pulls, the text plans and the state fits (P3, P9). What failed for a reason that may pass is repeated.
+func preflights(v *view) (Decision, bool) {
+	if !v.changesRevision() && !v.begins() && !v.restores() {
+		return Decision{}, false
+	}
+	p := v.Preflight
+	switch {
+	case p.State == NotStarted:
+		return v.checks(StartPreflight{v.Target.Revision})
+	case !v.checked():
+		return v.checks(RemovePreflight{p.Name})
+	case p.State == Checking && p.Trouble != nil:
+		return v.stallAt(v1alpha1.StepPreflight, p.Trouble.Reason, p.Trouble.Message)
+	case p.State == Checking:
+		return v.checks(Wait{})
+	case p.State == Refused && !p.Permanent && !v.Now.Before(p.FinishedAt.Add(repeatCheckAfter)):
+		return v.checks(RemovePreflight{p.Name})
+	case p.State == Refused:
+		return v.stallAt(v1alpha1.StepPreflight, v1alpha1.ReasonPreflightFailed, p.said())
+	default:
+		return Decision{}, false
+	}
+}
+
+// checks acts on the preflight. While it is repeated, the job says what the last one said.
+func (v *view) checks(a Action) (Decision, bool) {
+	if d, ok := v.stillStalled(a, v1alpha1.StepPreflight, v1alpha1.ReasonPreflightFailed, v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonPodUnhealthy); ok {
+		return d, true
+	}
+	return v.step(v1alpha1.StepPreflight, a, v1alpha1.ReasonPreflight,
+		fmt.Sprintf("revision %s is checked against the newest checkpoint", v.Target.Revision)+v.runsOn())
+}
+
+// stillStalled tries again what held this generation up for one of these reasons. Until that comes to something, the job
+// says what it said: whoever waits for it is not to see it hover.
+func (v *view) stillStalled(a Action, s v1alpha1.UpgradeStep, reasons ...string) (Decision, bool) {
+	m := v.Memory.Stalled
+	if m == nil || !slices.Contains(reasons, m.Reason) {
+		return Decision{}, false
+	}
+	d, _ := v.stall(m.Reason, m.Message)
+	d.Action, d.Requeue = a, Hurry
+	if v.changes() {
+		d.Upgrade = v.upgrade(s)
+	}
+	return d, true
+}
+
+func (p Preflight) said() string {
+	if p.Remedy == "" {
+		return p.Message
+	}
+	return p.Message + "; " + p.Remedy
+}
+
+// stallAt is stall in the middle of an upgrade: what runs is untouched.
+func (v *view) stallAt(s v1alpha1.UpgradeStep, reason, message string) (Decision, bool) {
+	d, _ := v.stall(reason, message+v.runsOn())
+	if v.changes() {
+		d.Upgrade = v.upgrade(s)
+	}
+	return d, true
+}
+
+// standsBy: the target's pod is there and its coordinator answers, or a reason is given why not.
+func standsBy(v *view) (Decision, bool) {
+	t := v.target
+	switch {
+	case t == nil:
+		return v.awaitPod(StartRevision{v.Target.Revision}, fmt.Sprintf("revision %s is started", v.Target.Revision))
+	case t.Coordinator != nil:
+		return Decision{}, false
+	case t.Pod.Trouble != nil:
+		return v.stallAt(v1alpha1.StepStandby, t.Pod.Trouble.Reason, t.Pod.Trouble.Message)
+	case !t.Pod.Exists && v.since(t.PodlessSince) >= podlessAfter:
+		return v.stallAt(v1alpha1.StepStandby, v1alpha1.ReasonPodUnhealthy, fmt.Sprintf("StatefulSet %s has had no pod for %s: `kubectl describe statefulset %s` "+
+			"shows in its Events what refuses it, such as a quota or an admission policy", v.setName(t), seconds(v.since(t.PodlessSince)), v.setName(t)))
+	case !t.Pod.Exists:
+		return v.awaitPod(Wait{}, fmt.Sprintf("waiting for the pod of revision %s to be created", t.Name))
+	case !t.Pod.Running && v.since(t.Pod.ScheduledAt) >= startsWithin:
+		return v.stallAt(v1alpha1.StepStandby, v1alpha1.ReasonPodUnhealthy, fmt.Sprintf("pod %s has a node, and has not started for %s%s: `kubectl describe pod %s` "+
+			"shows in its Events what it waits for, such as a Secret or a volume", t.Pod.Name, seconds(v.since(t.Pod.ScheduledAt)), because(t.Pod.Waiting), t.Pod.Name))
+	case !t.Pod.Running:
+		return v.awaitPod(Wait{}, fmt.Sprintf("pod %s starts%s", t.Pod.Name, because(t.Pod.Waiting)))
+	case t.Untrusted || v.since(t.SilentSince) >= silentAfter || v.since(t.Pod.GoneBy) >= lostAfter:
+		return v.unanswered(*t, v1alpha1.ReasonPending)
+	default:
+		return v.awaitPod(Wait{}, fmt.Sprintf("waiting for the coordinator in pod %s to answer", t.Pod.Name))
+	}
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+// awaitPod is a step of an upgrade, a recovery, or a first start.
+func (v *view) awaitPod(a Action, message string) (Decision, bool) {
+	if v.changesRevision() {
+		return v.step(v1alpha1.StepStandby, a, v1alpha1.ReasonStandby, message+v.runsOn())
+	}
+	d, _ := v.progress(a, v1alpha1.ReasonPending, message)
+	if v.Memory.Attempt > 0 && v.Memory.Outcome != outcomeStopped {
+		d.Phase, d.Reason = v1alpha1.PhaseRecovering, v1alpha1.ReasonRecovering
+		d.Message += "; the job goes on from its newest checkpoint"
+	}
+	return d, true
+}
+
+// stops: one Savepoint of mode Stop for the attempt and the generation. An attempt of another revision that recovers is not
+// stopped: the successor starts from where the recovery would, and its claim fences the attempt (P1).
+func stops(v *view) (Decision, bool) {
+	if v.live == nil || !v.live.executes() || !v.changes() || v.live.in(rest.Recovering) && v.changesRevision() {
+		return Decision{}, false
+	}
+	return v.stopLive(v1alpha1.ReasonStopping)
+}

@@ -1,0 +1,327 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/controllers/resources"
+	"github.com/weirstream/weir/engine/rest"
+)
+
+// view is the facts with what follows from them.
+type view struct {
+	Facts
+	// live is the revision whose coordinator runs or ran the newest attempt of this owner; nil: none answers so.
+	live *Revision
+	// target is the target revision's StatefulSet and pod; nil: there is none, or it has no pod.
+	target *Revision
+	// chain is the newest that a coordinator without an attempt of its own saw of storage; nil: none told.
+	chain *rest.Chain
+	// newest is the newest attempt that anybody knows of.
+	newest int64
+}
+
+// look derives a view. Of two answers of different age, that with the higher attempt holds.
+func look(f Facts) *view {
+	v := &view{Facts: f}
+	v.Revisions = slices.Clone(f.Revisions)
+	slices.SortFunc(v.Revisions, func(a, b Revision) int { return strings.Compare(a.Name, b.Name) })
+	for i := range v.Revisions {
+		r := &v.Revisions[i]
+		if r.Name == f.Target.Revision && r.Exists && r.Replicas > 0 {
+			v.target = r
+		}
+		if c := r.chain(); c != nil && (v.chain == nil || c.Attempt > v.chain.Attempt || c.Attempt == v.chain.Attempt && c.Outcome != "") {
+			v.chain = c
+		}
+		if r.hasAttempt() && (v.live == nil || r.Coordinator.Attempt > v.live.Coordinator.Attempt) {
+			v.live = r
+		}
+	}
+	if f.Target.Volatile {
+		v.lookInMemory()
+	}
+	if v.chain != nil {
+		v.newest = v.chain.Attempt
+	}
+	if !f.Target.Volatile && v.live != nil && v.chain != nil && v.chain.Attempt > v.live.Coordinator.Attempt && (v.chain.Owner != f.Owner || v.chain.Revision != v.live.Name) {
+		v.live = nil // superseded, and about to find out
+	}
+	if v.live != nil {
+		v.newest = max(v.newest, v.live.Coordinator.Attempt)
+	}
+	return v
+}
+
+// lookInMemory: each pod of a job with mem:// has a chain of its own, of which that of the pod that executes counts, or
+// else that of the target's, once it ran.
+func (v *view) lookInMemory() {
+	for i := range v.Revisions {
+		if r := &v.Revisions[i]; r.hasAttempt() && !v.live.executes() && (r.executes() || r == v.target) {
+			v.live = r
+		}
+	}
+	switch {
+	case v.live != nil:
+		v.chain = v.live.chain()
+	case v.target != nil:
+		v.chain = v.target.chain()
+	}
+}
+
+// Live is the revision whose coordinator runs or ran the newest attempt; nil: none answers so.
+func Live(f Facts) *Revision { return look(f).live }
+
+// hasAttempt: it runs or ran an attempt, and was not superseded.
+func (r *Revision) hasAttempt() bool {
+	c := r.Coordinator
+	return c != nil && c.Attempt > 0 && c.State != rest.Standby && !(c.State == rest.Failed && c.FailureKind == rest.FailedFenced)
+}
+
+// chain is what its coordinator sees of storage.
+func (r *Revision) chain() *rest.Chain {
+	if r.Coordinator == nil || r.executes() {
+		return nil
+	}
+	return r.Coordinator.Chain
+}
+
+// executes: an attempt of it is not over.
+func (r *Revision) executes() bool {
+	if r == nil || r.Coordinator == nil {
+		return false
+	}
+	switch r.Coordinator.State {
+	case rest.Starting, rest.Running, rest.Recovering, rest.Stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// in: its coordinator says one of these.
+func (r *Revision) in(states ...rest.State) bool {
+	return r != nil && r.Coordinator != nil && slices.Contains(states, r.Coordinator.State)
+}
+
+// mayExecute: its container runs, perhaps an attempt that nobody can see now.
+func (r *Revision) mayExecute() bool {
+	return r.executes() || r.Coordinator == nil && r.Pod.Running
+}
+
+// since is how long ago something was; 0: it was not.
+func (v *view) since(at time.Time) time.Duration {
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, v.Now.Sub(at))
+}
+
+// setName is that of a revision's StatefulSet.
+func (v *view) setName(r *Revision) string { return resources.Name(v.Job.Name, r.Name) }
+
+// The outcomes of chains and attempts.
+const (
+	outcomeStopped   = "Stopped"
+	outcomeCompleted = "Completed"
+	outcomeDrained   = "Drained"
+	// OutcomeFenced is that of an attempt whose job another owner took over.
+	OutcomeFenced = "Fenced"
+)
+
+// outcome is how the chain ended, as its newest checkpoint says; empty: it goes on, or nobody knows.
+func (v *view) outcome() string {
+	switch {
+	case v.live.in(rest.Completed):
+		if c := v.live.Coordinator.Chain; c != nil && c.Outcome != "" {
+			return c.Outcome
+		}
+		return outcomeCompleted
+	case v.live != nil && v.live.executes():
+		return ""
+	case v.chain != nil && v.chain.Attempt == v.newest:
+		return v.chain.Outcome
+	default:
+		return ""
+	}
+}
+
+// changes: the live attempt, or the one that was last, is not what the spec asks for.
+func (v *view) changes() bool { return v.changesRevision() || v.changesSettings() || v.restores() }
+
+func (v *view) changesRevision() bool {
+	if v.live != nil {
+		return v.live.Name != v.Target.Revision
+	}
+	return v.Memory.Revision != "" && v.Memory.Revision != v.Target.Revision
+}
+
+// changesSettings: the live attempt was activated with others. What it was to restore does not matter any more.
+func (v *view) changesSettings() bool {
+	if v.live == nil || v.live.Coordinator.Settings == nil {
+		return false
+	}
+	has, wants := *v.live.Coordinator.Settings, v.Target.Settings
+	has.Restore, wants.Restore = rest.Restore{}, rest.Restore{}
+	return has != wants
+}
+
+// restores: spec.restore has a nonce that has not taken effect (P5).
+func (v *view) restores() bool {
+	nonce := v.Target.Settings.Restore.Nonce
+	switch {
+	case nonce == 0:
+		return false
+	case v.live != nil && v.live.Coordinator.Settings != nil && v.live.Coordinator.Settings.Restore.Nonce == nonce:
+		return false
+	case v.live != nil && slices.Contains(v.live.Coordinator.RestoreNonces, nonce), v.chain != nil && slices.Contains(v.chain.RestoreNonces, nonce):
+		return false
+	default:
+		return v.live != nil || v.chain != nil || v.Memory.Attempt == 0
+	}
+}
+
+// begins: nothing of this StreamJob ran yet, as far as is known.
+func (v *view) begins() bool { return v.live == nil && v.Memory.Attempt == 0 }
+
+// purpose of a stop now.
+func (v *view) purpose() string {
+	switch {
+	case v.Job.Desired == v1alpha1.Suspended:
+		return PurposeSuspend
+	case v.restores():
+		return PurposeRestore
+	case v.changesRevision():
+		return PurposeUpgrade
+	case v.live.Coordinator.Settings.Parallelism != v.Target.Settings.Parallelism:
+		return PurposeRescale
+	default:
+		return PurposeReconfigure
+	}
+}
+
+// The purposes of the operator's Savepoints.
+const (
+	PurposeSuspend     = "suspend"
+	PurposeRestore     = "restore"
+	PurposeUpgrade     = "upgrade"
+	PurposeRescale     = "rescale"
+	PurposeReconfigure = "reconfigure"
+)
+
+// stopName is the Savepoint that stops the newest attempt for this generation.
+func (v *view) stopName() string {
+	return resources.StopSavepointName(v.Job.Name, v.newest, v.Job.Generation)
+}
+
+// savepoint finds one by name; nil: there is none.
+func (v *view) savepoint(name string) *Savepoint {
+	if i := slices.IndexFunc(v.Savepoints, func(s Savepoint) bool { return s.Name == name }); i >= 0 {
+		return &v.Savepoints[i]
+	}
+	return nil
+}
+
+// inProgress finds a Savepoint that a coordinator works on; nil: there is none.
+func (v *view) inProgress() *Savepoint {
+	i := slices.IndexFunc(v.Savepoints, func(s Savepoint) bool { return s.Phase == v1alpha1.SavepointInProgress })
+	if i < 0 {
+		return nil
+	}
+	return &v.Savepoints[i]
+}
+
+// head is the newest complete checkpoint that is known of; 0: none is.
+func (v *view) head() int64 {
+	switch {
+	case v.chain != nil && v.chain.Attempt == v.newest && v.chain.Checkpoint != nil:
+		return v.chain.Checkpoint.ID
+	case v.live != nil && v.live.Coordinator.LastCheckpoint != nil:
+		return v.live.Coordinator.LastCheckpoint.ID
+	default:
+		return v.Memory.Checkpoint
+	}
+}
+
+// userStop finds the user's Savepoint of mode Stop that ended the newest attempt, of several that of the newest generation;
+// nil: none did.
+func (v *view) userStop() *Savepoint {
+	var found *Savepoint
+	for i := range v.Savepoints {
+		s := &v.Savepoints[i]
+		ended := s.Purpose == "" && s.Mode == v1alpha1.Stop && s.Phase == v1alpha1.SavepointCompleted && s.Checkpoint != 0 && s.Checkpoint == v.head()
+		if ended && (found == nil || s.JobGeneration > found.JobGeneration) {
+			found = s
+		}
+	}
+	return found
+}
+
+// userAsks finds a user's Savepoint that ended the job, or may have, and is about to be answered by the coordinator at rest;
+// nil: there is none.
+func (v *view) userAsks() *Savepoint {
+	outcome := v.outcome()
+	if outcome == "" || v.foreign() || !v.anyAnswers() {
+		return nil
+	}
+	i := slices.IndexFunc(v.Savepoints, func(s Savepoint) bool {
+		serves := outcome == outcomeCompleted || s.Mode == v1alpha1.Stop && outcome == outcomeStopped || s.Mode == v1alpha1.Drain && outcome == outcomeDrained
+		return s.Purpose == "" && s.ends() && !s.Final() && serves
+	})
+	if i < 0 {
+		return nil
+	}
+	return &v.Savepoints[i]
+}
+
+func (v *view) anyAnswers() bool {
+	return slices.ContainsFunc(v.Revisions, func(r Revision) bool { return r.Coordinator != nil })
+}
+
+// stoppedForChange: the newest attempt was ended by the operator, for what is to follow it. A stop that failed may have
+// ended it all the same, unless a user asks for one.
+func (v *view) stoppedForChange() bool {
+	return slices.ContainsFunc(v.Savepoints, func(s Savepoint) bool {
+		if s.Purpose == "" || s.Purpose == PurposeSuspend || !s.Final() {
+			return false
+		}
+		if s.Checkpoint != 0 && s.Checkpoint == v.head() { // a stop of what is stopped makes an attempt that only ends it (P3)
+			return true
+		}
+		return StoppedAttempt(v.Job.Name, s.Name) == v.newest && (s.Phase == v1alpha1.SavepointCompleted || v.userAsks() == nil)
+	})
+}
+
+// hasPods: there are pods, or there will be.
+func (v *view) hasPods() bool {
+	return slices.ContainsFunc(v.Revisions, func(r Revision) bool { return r.Replicas > 0 || v.lingers(r) })
+}
+
+// lingers: its pod is still there, and within its grace period. Later its node is lost, and what runs there is fenced.
+func (v *view) lingers(r Revision) bool {
+	return r.Pod.Exists && (r.Pod.GoneBy.IsZero() || v.Now.Before(r.Pod.GoneBy.Add(lostAfter)))
+}
+
+// The limits of patience.
+const (
+	// lostAfter its grace period a pod that is still there is on a lost node.
+	lostAfter = 30 * time.Second
+	// silentAfter a coordinator that does not answer is somebody's to look after.
+	silentAfter = time.Minute
+	// missedFor is how long a coordinator that answered may miss answers before anything is made of it.
+	missedFor = 15 * time.Second
+	// podlessAfter a StatefulSet without a pod is somebody's to look after, and
+	podlessAfter = time.Minute
+	// startsWithin is how long a pod on a node may take to start, its image aside.
+	startsWithin = 3 * time.Minute
+	// toldAfter so many activations that failed it is said so.
+	toldAfter = 3
+	// DeletionLimit is how long a finalizer holds a StreamJob.
+	DeletionLimit = 5 * time.Minute
+	// podsLimit is how long a deleted job's pods are waited for: their terminations' grace and some.
+	podsLimit = 2 * time.Minute
+	// repeatCheckAfter a preflight that failed for a reason that may pass, such as storage being away, it is repeated.
+	repeatCheckAfter = time.Minute
+)

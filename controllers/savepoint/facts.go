@@ -1,0 +1,204 @@
+package savepoint
+
+import (
+	"time"
+
+	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/controllers/plan"
+	"github.com/weirstream/weir/engine/rest"
+)
+
+// defaultDeadline is that of spec.deadline, and defaultBackoffLimit that of spec.backoffLimit.
+const (
+	defaultDeadline     = 10 * time.Minute
+	defaultBackoffLimit = 6
+)
+
+// facts are what was observed of one Savepoint and its job. Nothing in them is written to.
+type facts struct {
+	now       time.Time
+	savepoint *v1alpha1.Savepoint
+	// job is the StreamJob; nil: there is none.
+	job *v1alpha1.StreamJob
+	// coordinators are those of the job's pods that have an address.
+	coordinators []coordinator
+	// operators are the Savepoints by which the operator stops the job or stopped it; none if this is one of them.
+	operators []v1alpha1.Savepoint
+	// answer is what a coordinator said to the request of this pass; nil: none was made.
+	answer *answer
+	// disposal is the Job that removes the savepoint from storage.
+	disposal disposal
+	// jitter is a random number in [0,1).
+	jitter float64
+	pace   Pace
+}
+
+// coordinator is one pod and what its coordinator says.
+type coordinator struct {
+	pod string
+	// job is nil if it does not answer.
+	job *rest.Job
+	// stranger: whoever answers there is not this job's coordinator.
+	stranger bool
+	// operation is what became of the Savepoint's request; nil: it knows of none.
+	operation *rest.Operation
+}
+
+// attempt is the newest that it knows of.
+func (c *coordinator) attempt() int64 {
+	if c.job.Chain != nil {
+		return max(c.job.Attempt, c.job.Chain.Attempt)
+	}
+	return c.job.Attempt
+}
+
+// answer is the result of a request: an operation or an error.
+type answer struct {
+	pod       string
+	operation rest.Operation
+	err       error
+}
+
+// disposal is how far the Job is that removes a savepoint from storage.
+type disposal struct {
+	state disposalState
+	// message says why it failed, or why it cannot be made.
+	message string
+}
+
+type disposalState int
+
+const (
+	notDisposed disposalState = iota
+	disposing
+	disposed
+	disposeFailed
+	// cannotDispose: there is nothing to make a Job of.
+	cannotDispose
+)
+
+func (f *facts) mode() v1alpha1.SavepointMode {
+	if m := f.savepoint.Spec.Mode; m != nil {
+		return *m
+	}
+	return v1alpha1.Continue
+}
+
+func (f *facts) deadline() time.Time {
+	d := defaultDeadline
+	if s := f.savepoint.Spec.Deadline; s != nil {
+		d = s.Duration
+	}
+	return f.savepoint.CreationTimestamp.Add(d)
+}
+
+func (f *facts) backoffLimit() int32 {
+	if l := f.savepoint.Spec.BackoffLimit; l != nil {
+		return *l
+	}
+	return defaultBackoffLimit
+}
+
+// operation is what became of the Savepoint's request, as the coordinators know it: a success before what is under way,
+// and that before a failure, because a job's earlier pod may have failed what its later one does. Nil: nobody knows of any.
+func (f *facts) operation() *rest.Operation {
+	var best *rest.Operation
+	rank := map[rest.Status]int{rest.Undone: 1, rest.InProgress: 2, rest.Done: 3}
+	for _, c := range f.coordinators {
+		if c.operation != nil && (best == nil || rank[c.operation.Status] > rank[best.Status]) {
+			best = c.operation
+		}
+	}
+	return best
+}
+
+// candidate is the coordinator that can make the savepoint now; nil: none can. A running attempt can always. A job that has
+// ended is exported from its last checkpoint, if it ended as the mode asks for (P3).
+func (f *facts) candidate() *coordinator {
+	var best *coordinator
+	for i := range f.coordinators {
+		c := &f.coordinators[i]
+		if c.job != nil && f.serves(c.job) && f.heldBy(c) == "" && (best == nil || preferred(c.job, best.job)) {
+			best = c
+		}
+	}
+	return best
+}
+
+// serves tells whether a coordinator can do what the Savepoint asks for. A start, a recovery or a stop is waited for: what
+// comes of it decides.
+func (f *facts) serves(j *rest.Job) bool {
+	if j.State == rest.Running {
+		return true
+	}
+	if j.Chain == nil || j.State != rest.Stopped && j.State != rest.Completed && j.State != rest.Standby {
+		return false
+	}
+	switch f.mode() {
+	case v1alpha1.Stop:
+		return j.Chain.Outcome == outcomeStopped || j.Chain.Outcome == outcomeCompleted
+	case v1alpha1.Drain:
+		return j.Chain.Outcome == outcomeDrained || j.Chain.Outcome == outcomeCompleted
+	default:
+		// A stopped job may be on its way to its next attempt, which can do it without disturbing the handover.
+		return j.Chain.Outcome == outcomeDrained || j.Chain.Outcome == outcomeCompleted
+	}
+}
+
+// heldBy is the operator's Savepoint that comes before this one at a coordinator; empty: none does. While the operator stops
+// the job, nobody else ends it; and a head by which the operator stopped it is its successor's to go on from, so that only
+// the successor is asked. A suspended job has no successor.
+func (f *facts) heldBy(c *coordinator) string {
+	if c.job == nil || f.mode() == v1alpha1.Continue {
+		return ""
+	}
+	was, known := readAsked(f.savepoint)
+	for i := range f.operators {
+		o := &f.operators[i]
+		under := !final(o)
+		switch {
+		case c.job.State == rest.Running:
+			if under && !(known && was.Attempt == c.attempt()) {
+				return o.Name
+			}
+		case c.job.Chain == nil || c.job.Chain.Outcome != outcomeStopped:
+		case under, stoppedForSuccessor(o, c.job.Chain.Checkpoint):
+			return o.Name
+		}
+	}
+	return ""
+}
+
+// stoppedForSuccessor tells whether a Savepoint of the operator's stopped the job with this checkpoint, to go on from it.
+func stoppedForSuccessor(o *v1alpha1.Savepoint, head *rest.Checkpoint) bool {
+	return o.Status.Phase == v1alpha1.SavepointCompleted && o.Labels[v1alpha1.LabelPurpose] != plan.PurposeSuspend &&
+		head != nil && head.ID == o.Status.CheckpointID
+}
+
+func final(s *v1alpha1.Savepoint) bool {
+	return s.Status.Phase == v1alpha1.SavepointCompleted || s.Status.Phase == v1alpha1.SavepointFailed
+}
+
+// The outcomes of a chain's head, as rest.Chain has them.
+const (
+	outcomeStopped   = "Stopped"
+	outcomeDrained   = "Drained"
+	outcomeCompleted = "Completed"
+)
+
+// preferred tells whether a is asked rather than b: what runs before what ended, and what ended before what never began.
+func preferred(a, b *rest.Job) bool {
+	rank := func(j *rest.Job) int {
+		switch {
+		case j.State == rest.Running:
+			return 2
+		case j.State == rest.Standby && (j.Chain == nil || j.Chain.Revision != j.Revision):
+			return 0
+		}
+		return 1
+	}
+	if ra, rb := rank(a), rank(b); ra != rb {
+		return ra > rb
+	}
+	return a.Attempt > b.Attempt
+}

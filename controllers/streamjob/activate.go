@@ -1,0 +1,147 @@
+package streamjob
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/weirstream/weir/controllers/plan"
+	"github.com/weirstream/weir/controllers/resources"
+	"github.com/weirstream/weir/engine/rest"
+)
+
+// activationWait is how long a coordinator is given to say what became of an activation, within coordinators.Timeout. What
+// takes longer is seen at the next pass.
+const activationWait = time.Second
+
+// activationID is the same for the same request, however often it is made, and another for another.
+func activationID(a plan.Activate, generation int64) (string, error) {
+	text, err := json.Marshal(a)
+	if err != nil {
+		return "", fmt.Errorf("write the request: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return fmt.Sprintf("activate-%d-g%d-%s", a.ExpectedAttempt+1, generation, hex.EncodeToString(sum[:4])), nil
+}
+
+// activation is what is known of the activations that expected the newest attempt. Others are over.
+func (s *scope) activation() plan.Activation {
+	newest := int64(0)
+	for _, r := range s.facts.Revisions {
+		if c := r.Coordinator; c != nil {
+			newest = max(newest, c.Attempt)
+			if c.Chain != nil {
+				newest = max(newest, c.Chain.Attempt)
+			}
+		}
+	}
+	if m := &s.memory.activation; m.expected == newest && m.generation == s.job.Generation {
+		return m.Activation
+	}
+	return plan.Activation{}
+}
+
+// activate has the coordinator of a revision begin an attempt. That it is refused, or fails, is a fact for the next pass.
+func (r *Reconciler) activate(ctx context.Context, s *scope, a plan.Activate) (string, error) {
+	pod := s.podNamed(resources.PodName(s.job.Name, a.Revision))
+	if pod == nil {
+		return "", nil
+	}
+	c, err := r.Coordinators.Client(pod, s.job.UID)
+	if err != nil {
+		return "", err
+	}
+	id, err := activationID(a, s.job.Generation)
+	if err != nil {
+		return "", err
+	}
+	m := &s.memory.activation
+	if m.expected != a.ExpectedAttempt || m.generation != s.job.Generation {
+		*m = activation{expected: a.ExpectedAttempt, generation: s.job.Generation}
+	}
+	if m.id != id {
+		m.id, m.pending = id, false
+	}
+	request := rest.ActivateRequest{ID: id, ExpectedAttempt: a.ExpectedAttempt, Revision: a.Revision,
+		AllowEmpty: a.AllowEmpty, TakeOver: a.TakeOver, Settings: a.Settings}
+	var op rest.Operation
+	if m.pending {
+		op, err = c.Operation(ctx, request.ID, 0)
+	} else if op, err = c.Activate(ctx, request); err == nil && !op.Status.Final() {
+		op, err = c.Operation(ctx, request.ID, activationWait)
+	}
+	return r.noteActivation(s, a, op, err)
+}
+
+// noteActivation takes down what came of it.
+func (r *Reconciler) noteActivation(s *scope, a plan.Activate, op rest.Operation, err error) (string, error) {
+	m := &s.memory.activation
+	var refused *rest.Error
+	switch {
+	case errors.As(err, &refused) && refused.Code == rest.NotFound: // it was forgotten with its process
+		m.pending = false
+		return "", nil
+	case errors.As(err, &refused):
+		r.activationFailed(s, refused)
+		return "", nil
+	case err != nil:
+		return "", err
+	case op.Status == rest.Undone:
+		r.activationFailed(s, op.Error)
+		return "", nil
+	case op.Status == rest.Done:
+		*m = activation{}
+		return fmt.Sprintf("activated attempt %d with revision %s", op.Attempt, a.Revision), nil
+	default:
+		m.pending = true
+		return "", nil
+	}
+}
+
+// activationFailed counts, and puts the next try off.
+func (r *Reconciler) activationFailed(s *scope, why *rest.Error) {
+	m := &s.memory.activation
+	m.pending = false
+	m.Failures++
+	m.Message = "the coordinator does not say why"
+	if why != nil {
+		m.Message = why.Error()
+	}
+	pause := r.Pace.Retry
+	for range m.Failures - 1 {
+		if pause *= 2; pause >= r.Pace.RetryMost {
+			pause = r.Pace.RetryMost
+			break
+		}
+	}
+	if s.foreign() {
+		pause = r.Pace.RetryMost
+	}
+	m.RetryAt = s.facts.Now.Add(pause)
+}
+
+// foreign: another owner had the chain last. Its coordinator may still run, which only time tells (P5).
+func (s *scope) foreign() bool {
+	for _, revision := range s.facts.Revisions {
+		if c := revision.Coordinator; c != nil && c.Chain != nil && c.Chain.Attempt > 0 && c.Chain.Owner != s.facts.Owner {
+			return true
+		}
+	}
+	return false
+}
+
+// podNamed finds a pod; nil: there is none.
+func (s *scope) podNamed(name string) *corev1.Pod {
+	for i := range s.pods {
+		if s.pods[i].Name == name {
+			return &s.pods[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+package streamjob
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/controllers/plan"
+	"github.com/weirstream/weir/controllers/resources"
+	"github.com/weirstream/weir/engine/rest"
+)
+
+// scope is one pass over one StreamJob: what was read, and what follows from it. What other StreamJobs of the same name
+// owned before this one is left out.
+type scope struct {
+	job         *v1alpha1.StreamJob
+	memory      *jobMemory
+	sets        []appsv1.StatefulSet
+	pods        []corev1.Pod
+	tasks       []batchv1.Job
+	savepoints  []v1alpha1.Savepoint
+	recorded    []recordedRevision
+	configs     []resolvedRevision
+	configNames map[string]types.UID // by revision
+	resolution  resolution
+	facts       plan.Facts
+}
+
+// +kubebuilder:rbac:groups=apps,resources=statefulsets;controllerrevisions,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups=weir.stream,resources=savepoints,verbs=get;list;watch;create;delete
+
+// observe reads what there is of a StreamJob, resolves its spec, and asks its coordinators: objects first, so that no
+// answer is older than they are.
+func (r *Reconciler) observe(ctx context.Context, from source, name types.NamespacedName) (*scope, error) {
+	s := &scope{job: &v1alpha1.StreamJob{}, memory: r.memory.job(name), configNames: map[string]types.UID{}}
+	if err := from.Get(ctx, name, s.job); err != nil {
+		return nil, err
+	}
+	if err := s.read(ctx, from); err != nil {
+		return nil, fmt.Errorf("read what there is of StreamJob %s: %w", name, err)
+	}
+	s.resolution = r.resolve(s)
+	s.facts = plan.Facts{
+		Now: r.Now(), Owner: r.owner(s.job), Target: s.resolution.target(), OwnersUnknown: r.OneNamespace,
+		Job: plan.Job{Name: s.job.Name, Generation: s.job.Generation, Desired: v1alpha1.Running,
+			Finalizer: controllerutil.ContainsFinalizer(s.job, v1alpha1.Finalizer)},
+	}
+	if d := s.resolution.spec.DesiredState; d != nil {
+		s.facts.Job.Desired = *d
+	}
+	if policy := s.resolution.spec.Checkpoint.OnDelete; policy != nil {
+		s.facts.Job.DeleteStorage = *policy == v1alpha1.Delete
+	}
+	if at := s.job.DeletionTimestamp; at != nil {
+		s.facts.Job.DeletedAt = at.Time
+	}
+	s.facts.Memory = s.remembered(s.facts.Job.Desired)
+	s.facts.Revisions = s.revisions(func(pod *corev1.Pod) (*rest.Job, bool) { return r.ask(ctx, s, pod) })
+	s.facts.Preflight, s.facts.OldPreflights = s.preflights()
+	s.facts.Discard = s.discard()
+	s.facts.Savepoints = s.savepointFacts()
+	s.facts.Activation = s.activation()
+	s.facts.Refused = s.memory.refusals.told(s.job.Generation)
+	return s, r.observeOwners(ctx, from, s)
+}
+
+// read lists what belongs to the job.
+func (s *scope) read(ctx context.Context, from source) error {
+	in, ours := client.InNamespace(s.job.Namespace), client.MatchingLabelsSelector{Selector: resources.JobSelector(s.job.Name)}
+	var sets appsv1.StatefulSetList
+	var revisions appsv1.ControllerRevisionList
+	var configs corev1.ConfigMapList
+	var tasks batchv1.JobList
+	var pods corev1.PodList
+	for _, list := range []client.ObjectList{&sets, &revisions, &configs, &tasks, &pods} {
+		if err := from.List(ctx, list, in, ours); err != nil {
+			return fmt.Errorf("list %T: %w", list, err)
+		}
+	}
+	s.sets = owned(sets.Items, s.job)
+	s.tasks = owned(tasks.Items, s.job)
+	s.pods = pods.Items
+	for _, c := range owned(revisions.Items, s.job) {
+		recorded, err := resources.ReadRevision(&c)
+		if err != nil {
+			return err
+		}
+		s.recorded = append(s.recorded, recordedRevision{name: c.Labels[v1alpha1.LabelRevision], number: c.Revision, recorded: recorded, object: &c})
+	}
+	for _, c := range owned(configs.Items, s.job) {
+		s.configNames[c.Labels[v1alpha1.LabelRevision]] = c.UID
+		spec, generation, err := resources.ReadConfigMap(&c)
+		if err != nil { // somebody changed it: it is written again
+			log.FromContext(ctx).Error(err, "a ConfigMap of the operator was changed")
+			continue
+		}
+		s.configs = append(s.configs, resolvedRevision{revision: c.Labels[v1alpha1.LabelRevision], generation: generation, spec: spec})
+	}
+	var savepoints v1alpha1.SavepointList
+	options := []client.ListOption{in}
+	if from.indexed {
+		options = append(options, client.MatchingFields{savepointsOf: s.job.Name})
+	}
+	if err := from.List(ctx, &savepoints, options...); err != nil {
+		return fmt.Errorf("list Savepoints: %w", err)
+	}
+	for _, p := range savepoints.Items {
+		if p.Spec.JobRef.Name == s.job.Name {
+			s.savepoints = append(s.savepoints, p)
+		}
+	}
+	return nil
+}
+
+// owned leaves out what another StreamJob of the same name left behind, and what is about to go.
+func owned[T any, P interface {
+	*T
+	client.Object
+}](items []T, job *v1alpha1.StreamJob) []T {
+	var ours []T
+	for i := range items {
+		if o := P(&items[i]); metav1.IsControlledBy(o, job) && o.GetDeletionTimestamp().IsZero() {
+			ours = append(ours, items[i])
+		}
+	}
+	return ours
+}
+
+// remembered is what the status says that cannot be observed again.
+func (s *scope) remembered(desired v1alpha1.DesiredState) plan.Memory {
+	job, status := s.job, &s.job.Status
+	m := plan.Memory{Revision: status.Revision, Attempt: status.Attempt, RecoveryPoint: status.RecoveryPoint != nil, Upgrade: status.Upgrade.DeepCopy()}
+	if c := status.LastCheckpoint; c != nil {
+		m.LastCheckpoint, m.Checkpoint = c.Time.Time, c.ID
+	}
+	if len(status.History) > 0 && status.History[0].Attempt == status.Attempt {
+		m.Outcome = status.History[0].Outcome
+	}
+	if old := s.config(status.Revision); old != nil && old.spec.Restore.Nonce != nil {
+		m.Nonce = *old.spec.Restore.Nonce
+	}
+	for _, c := range status.Conditions {
+		if c.Status != metav1.ConditionTrue || c.ObservedGeneration != job.Generation {
+			continue
+		}
+		switch c.Type {
+		case v1alpha1.ConditionReady:
+			if c.Reason == v1alpha1.ReasonRunning {
+				m.Running = c.Message
+			}
+		case v1alpha1.ConditionPaused:
+			m.Paused = desired == v1alpha1.Running
+		case v1alpha1.ConditionStalled:
+			m.Stalled = &plan.Trouble{Reason: c.Reason, Message: c.Message}
+		}
+	}
+	return m
+}
+
+// ask asks the coordinator in a running pod; nil: it does not answer, or somebody else does.
+func (r *Reconciler) ask(ctx context.Context, s *scope, pod *corev1.Pod) (_ *rest.Job, untrusted bool) {
+	c, err := r.Coordinators.Client(pod, s.job.UID)
+	if err == nil {
+		var answer rest.Job
+		if answer, err = c.Job(ctx); err == nil {
+			s.memory.answers(pod, s.facts.Now)
+			return &answer, false
+		}
+	}
+	log.FromContext(ctx).V(1).Info("the coordinator does not answer", "pod", pod.Name, "untrusted", rest.IsUntrusted(err), "reason", err.Error())
+	return nil, rest.IsUntrusted(err)
+}
+
+// observeOwners finds out who lives, if a chain says that another owner of this cluster had it last.
+func (r *Reconciler) observeOwners(ctx context.Context, from source, s *scope) error {
+	matters := false
+	for _, revision := range s.facts.Revisions {
+		if c := revision.Coordinator; c != nil && c.Chain != nil && c.Chain.Owner != s.facts.Owner && strings.HasPrefix(c.Chain.Owner, r.ClusterID+"/") {
+			matters = true
+		}
+	}
+	if !matters {
+		return nil
+	}
+	options := []client.ListOption{}
+	if r.OneNamespace {
+		options = append(options, client.InNamespace(s.job.Namespace))
+	}
+	var all v1alpha1.StreamJobList
+	if err := from.List(ctx, &all, options...); err != nil {
+		return fmt.Errorf("list StreamJobs: %w", err)
+	}
+	s.facts.LivingOwners = map[string]string{}
+	for i := range all.Items {
+		if other := &all.Items[i]; other.UID != s.job.UID {
+			s.facts.LivingOwners[r.owner(other)] = other.Namespace + "/" + other.Name
+		}
+	}
+	return nil
+}
