@@ -7,6 +7,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/weirstream/weir/engine/snapshot"
@@ -24,7 +25,13 @@ type Chain struct {
 // Chain opens the job's folder of attempts and checkpoints.
 func (j *Job) Chain() *Chain {
 	j.t.Helper()
-	return &Chain{Open(j.t, j.Folder())}
+	return OpenChain(j.t, j.Folder())
+}
+
+// OpenChain opens a job's folder of attempts and checkpoints by its path or URL.
+func OpenChain(t testing.TB, folder string) *Chain {
+	t.Helper()
+	return &Chain{Open(t, folder)}
 }
 
 // Checkpoints returns the ids of all checkpoints that exist now, ascending as the store lists them.

@@ -95,26 +95,40 @@ func (p *Place) write(key string, content []byte) {
 // Visible returns the content of what readers of the output see: objects below no name that begins with "." or "_".
 func (p *Place) Visible() map[string][]byte {
 	p.t.Helper()
+	return p.contents(func(key string) bool { return !hidden(key) }, func(key string) {
+		p.t.Errorf("%s was visible and has vanished", key)
+	})
+}
+
+// Contents returns the content of every object that is there, hidden ones too. One that goes meanwhile is left out.
+func (p *Place) Contents() map[string][]byte {
+	p.t.Helper()
+	return p.contents(func(string) bool { return true }, func(string) {})
+}
+
+// contents reads the objects that are to be shown; vanished is told of those that are listed and cannot be found.
+func (p *Place) contents(shown func(key string) bool, vanished func(key string)) map[string][]byte {
+	p.t.Helper()
 	objects, err := p.bucket.List(p.t.Context(), "")
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	visible := map[string][]byte{}
+	found := map[string][]byte{}
 	for _, o := range objects {
-		if hidden(o.Key) {
+		if !shown(o.Key) {
 			continue
 		}
 		content, err := p.bucket.Read(p.t.Context(), o.Key)
 		if errors.Is(err, storage.ErrNotFound) {
-			p.t.Errorf("%s was visible and has vanished", o.Key)
+			vanished(o.Key)
 			continue
 		}
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		visible[o.Key] = content
+		found[o.Key] = content
 	}
-	return visible
+	return found
 }
 
 func hidden(key string) bool {

@@ -1,0 +1,67 @@
+package cluster
+
+import (
+	"bytes"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// script runs the script with an environment of its own and returns what it prints.
+func script(t *testing.T, environment []string, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), "./cluster", args...)
+	c.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir()}, environment...)
+	var out, complaint bytes.Buffer
+	c.Stdout, c.Stderr = &out, &complaint
+	err = c.Run()
+	return strings.TrimSpace(out.String()), complaint.String(), err
+}
+
+// TestTheClusterIsTheOneThatIsAskedFor asks for the kubeconfig, whose place tells which cluster is meant.
+func TestTheClusterIsTheOneThatIsAskedFor(t *testing.T) {
+	dir := t.TempDir()
+	own, kind := filepath.Join(dir, "admin.kubeconfig"), filepath.Join(dir, "kind.kubeconfig")
+	cases := []struct {
+		name        string
+		environment []string
+		want        string
+	}{
+		{"one that exists", []string{"KUBECONFIG=/home/me/config"}, "/home/me/config"},
+		{"KUBECONFIG is our own", []string{"KUBECONFIG=" + own, "WEIR_CLUSTER=own"}, own},
+		{"said: own, although there is another", []string{"WEIR_CLUSTER=own", "KUBECONFIG=/home/me/config"}, own},
+		{"said: kind", []string{"WEIR_CLUSTER=kind"}, kind},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got, complaint, err := script(t, append(c.environment, "WEIR_CLUSTER_DIR="+dir), "kubeconfig")
+			if err != nil || got != c.want {
+				t.Errorf("kubeconfig %q, want %q; error %v: %s", got, c.want, err, complaint)
+			}
+		})
+	}
+}
+
+// TestWrongUseSaysWhatToDo calls the script in ways that cannot work.
+func TestWrongUseSaysWhatToDo(t *testing.T) {
+	cases := []struct {
+		name        string
+		environment []string
+		args        []string
+		says        string
+	}{
+		{"no verb", nil, nil, "cluster up"},
+		{"an unknown verb", nil, []string{"upp"}, "cluster down"},
+		{"an unknown cluster", []string{"WEIR_CLUSTER=minikube"}, []string{"kubeconfig"}, "existing, kind or own"},
+		{"an image for a cluster that is not ours", []string{"KUBECONFIG=/home/me/config"}, []string{"load", "x.tar"}, "WEIR_LOAD"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			out, complaint, err := script(t, append(c.environment, "WEIR_CLUSTER_DIR="+t.TempDir()), c.args...)
+			if err == nil || !strings.Contains(complaint, c.says) || out != "" {
+				t.Errorf("it printed %q and complained %q, want %q among it; error %v", out, complaint, c.says, err)
+			}
+		})
+	}
+}
