@@ -193,8 +193,9 @@ own_down() {
 containers() {
 	local shim child
 	for shim in /proc/[0-9]*; do
-		tr '\0' ' ' <"$shim/cmdline" 2>/dev/null | grep -qF -- "containerd-shim-runc-v2 -namespace k8s.io" || continue
-		grep -qzxF -- "$SOCKET" "$shim/cmdline" || continue
+		# A process may end while it is looked at.
+		{ tr '\0' ' ' <"$shim/cmdline"; } 2>/dev/null | grep -qF -- "containerd-shim-runc-v2 -namespace k8s.io" || continue
+		grep -qszxF -- "$SOCKET" "$shim/cmdline" || continue
 		for child in $(cat "$shim"/task/*/children 2>/dev/null); do kill -KILL "$child" 2>/dev/null || true; done
 		kill -KILL "${shim#/proc/}" 2>/dev/null || true
 	done
