@@ -147,7 +147,7 @@ func TestAnotherPrefixDoesNotRepeatOutput(t *testing.T) {
 	// At another speed other rows belong to the first checkpoint, so that no name of a file saves the output.
 	f.Checkpoints, f.RowsPerSecond = strings.Replace(right, "chk?", "elsewhere?", 1), 0
 	requireSays(t, f.Start().Fail(patience), "output of an earlier run")
-	if diff := difference(visible, f.output.VisibleListing()); len(diff) > 0 {
+	if diff := harness.Difference(visible, f.output.VisibleListing()); len(diff) > 0 {
 		t.Errorf("a job without its state has written output: %s", strings.Join(diff, ", "))
 	}
 	f.Checkpoints, f.RowsPerSecond = right, slowly
@@ -235,7 +235,7 @@ func requireSays(t *testing.T, complaint, word string) {
 // requireUntouched checks that a listing is as it was.
 func requireUntouched(t *testing.T, before, after []string) {
 	t.Helper()
-	if diff := difference(before, after); len(diff) > 0 {
+	if diff := harness.Difference(before, after); len(diff) > 0 {
 		t.Errorf("something was touched: %s", strings.Join(diff, ", "))
 	}
 }

@@ -265,7 +265,7 @@ func requireRowsAtLeastOnce(t *testing.T, want, got []oracle.Row) {
 // requireVisibleKept checks that what was visible still is, unchanged.
 func requireVisibleKept(t *testing.T, before, after []string) {
 	t.Helper()
-	for _, line := range difference(before, after) {
+	for _, line := range harness.Difference(before, after) {
 		if strings.HasPrefix(line, "- ") {
 			t.Errorf("visible output has changed: %s", line)
 		}

@@ -85,7 +85,7 @@ func TestAZombieChangesNothing(t *testing.T) {
 				t.Errorf("the zombie says %q, and not that attempt 2 has the job", complaint)
 			}
 			requireNothingButData(t, folder, chain.Listing(), 1)
-			if diff := difference(visible, output.VisibleListing()); len(diff) > 0 {
+			if diff := harness.Difference(visible, output.VisibleListing()); len(diff) > 0 {
 				t.Errorf("the zombie has changed what is visible: %s", strings.Join(diff, ", "))
 			}
 
@@ -103,36 +103,13 @@ var dataFile = regexp.MustCompile(`^chk-\d+/(\d+)\.\d+-`)
 // requireNothingButData fails the test if a folder has lost an object, or gained one that is no data file of the attempt.
 func requireNothingButData(t *testing.T, before, after []string, attempt int64) {
 	t.Helper()
-	for _, line := range difference(before, after) {
+	for _, line := range harness.Difference(before, after) {
 		added, isAdded := strings.CutPrefix(line, "+ ")
 		name := dataFile.FindStringSubmatch(added)
 		if !isAdded || name == nil || name[1] != fmt.Sprint(attempt) {
 			t.Errorf("the zombie has changed the job's folder: %s", line)
 		}
 	}
-}
-
-// difference returns the lines that are only in before ("- ") or only in after ("+ ").
-func difference(before, after []string) []string {
-	was, is := map[string]bool{}, map[string]bool{}
-	for _, line := range before {
-		was[line] = true
-	}
-	for _, line := range after {
-		is[line] = true
-	}
-	var lines []string
-	for _, line := range before {
-		if !is[line] {
-			lines = append(lines, "- "+line)
-		}
-	}
-	for _, line := range after {
-		if !was[line] {
-			lines = append(lines, "+ "+line)
-		}
-	}
-	return lines
 }
 
 // TestOfFiftyClaimantsOneWins lets fifty claim the same attempt at once, ten times.

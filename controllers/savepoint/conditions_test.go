@@ -41,7 +41,7 @@ func TestConditionsTellTheTruthAtAllTimes(t *testing.T) {
 	overdue := newSavepoint(w, "overdue", v1alpha1.Continue, v1alpha1.Retain)
 	create(t, w, overdue)
 	await(w, overdue, v1alpha1.SavepointInProgress, v1alpha1.ReasonInProgress)
-	clock.forward(11 * time.Minute)
+	clock.Forward(11 * time.Minute)
 	await(w, overdue, v1alpha1.SavepointFailed, v1alpha1.ReasonDeadlineExceeded)
 
 	for name, last := range map[string]v1alpha1.SavepointPhase{"waited": v1alpha1.SavepointCompleted,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -36,35 +35,17 @@ func quick() savepoint.Pace {
 		BackoffFirst: 20 * time.Millisecond, BackoffMax: 100 * time.Millisecond, Patience: 5 * time.Minute, Progress: time.Millisecond}
 }
 
-// clock is the operator's; a test puts it forward.
-type clock struct {
-	mu    sync.Mutex
-	ahead time.Duration
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Now().Add(c.ahead)
-}
-
-func (c *clock) forward(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ahead += d
-}
-
 // operator starts one with nothing but the Savepoint controller.
-func operator(t *testing.T, w *controllertest.World) (*controllertest.Operator, *clock) {
+func operator(t *testing.T, w *controllertest.World) (*controllertest.Operator, *controllertest.Clock) {
 	t.Helper()
-	c := &clock{}
+	c := &controllertest.Clock{}
 	return w.StartOperator(func(mgr manager.Manager) error {
 		directory, err := coordinators.NewDirectory(w.Key)
 		if err != nil {
 			return err
 		}
 		r := &savepoint.Reconciler{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("weir"), Coordinators: directory,
-			ClusterID: w.ClusterID, Now: c.now, Random: func() float64 { return 0 }, Pace: quick()}
+			ClusterID: w.ClusterID, Now: c.Now, Random: func() float64 { return 0 }, Pace: quick()}
 		return r.SetupWithManager(mgr)
 	}), c
 }
@@ -395,7 +376,7 @@ func TestASavepointWaitsForItsJobUntilItsDeadline(t *testing.T) {
 	late := newSavepoint(w, "late", v1alpha1.Continue, v1alpha1.Retain)
 	create(t, w, late)
 	await(w, late, v1alpha1.SavepointPending, v1alpha1.ReasonWaitingForJob)
-	clock.forward(11 * time.Minute)
+	clock.Forward(11 * time.Minute)
 	await(w, late, v1alpha1.SavepointFailed, v1alpha1.ReasonDeadlineExceeded)
 	if !meta.IsStatusConditionTrue(late.Status.Conditions, v1alpha1.ConditionStalled) {
 		t.Errorf("it failed and is not Stalled: %+v", late.Status.Conditions)
@@ -442,7 +423,7 @@ func TestAFinalizerNeverHangs(t *testing.T) {
 		w.Node.Hang("dispose", true)
 		remove(t, w, s)
 		await(w, s, v1alpha1.SavepointDeleting, v1alpha1.ReasonDeleting)
-		clock.forward(6 * time.Minute)
+		clock.Forward(6 * time.Minute)
 		path := s.Status.Path
 		awaitGone(w, s)
 		awaitEvent(w, s, path+" may be left")
@@ -492,7 +473,7 @@ func TestAFinalizerNeverHangs(t *testing.T) {
 		create(t, w, s)
 		await(w, s, v1alpha1.SavepointInProgress, v1alpha1.ReasonInProgress)
 		remove(t, w, s)
-		clock.forward(6 * time.Minute)
+		clock.Forward(6 * time.Minute)
 		awaitGone(w, s)
 		awaitEvent(w, s, "savepoint-"+w.Namespace+".flights-"+string(s.UID))
 	})

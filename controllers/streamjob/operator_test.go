@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -36,41 +35,23 @@ func quick() streamjob.Pace {
 		Retry: 50 * time.Millisecond, RetryMost: 200 * time.Millisecond}
 }
 
-// clock is the operator's; a test puts it forward.
-type clock struct {
-	mu    sync.Mutex
-	ahead time.Duration
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Now().Add(c.ahead)
-}
-
-func (c *clock) forward(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ahead += d
-}
-
 // startOperator starts an operator with both controllers, as the real one has them.
-func startOperator(w *controllertest.World, pace streamjob.Pace) (*controllertest.Operator, *clock) {
-	c := &clock{}
+func startOperator(w *controllertest.World, pace streamjob.Pace) (*controllertest.Operator, *controllertest.Clock) {
+	c := &controllertest.Clock{}
 	return w.StartOperator(func(mgr manager.Manager) error {
 		directory, err := coordinators.NewDirectory(w.Key)
 		if err != nil {
 			return err
 		}
 		jobs := &streamjob.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("weir"),
-			Coordinators: directory, ClusterID: w.ClusterID, EngineImage: "weir:test", Now: c.now, Pace: pace}
+			Coordinators: directory, ClusterID: w.ClusterID, EngineImage: "weir:test", Now: c.Now, Pace: pace}
 		if err := jobs.SetupWithManager(mgr); err != nil {
 			return err
 		}
 		savepointPace := savepoint.DefaultPace()
 		savepointPace.Busy, savepointPace.Waiting = 50*time.Millisecond, 200*time.Millisecond
 		savepoints := &savepoint.Reconciler{Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("weir"), Coordinators: directory,
-			ClusterID: w.ClusterID, Now: c.now, Random: func() float64 { return 0 }, Pace: savepointPace}
+			ClusterID: w.ClusterID, Now: c.Now, Random: func() float64 { return 0 }, Pace: savepointPace}
 		return savepoints.SetupWithManager(mgr)
 	}), c
 }
@@ -80,7 +61,7 @@ type tale struct {
 	t     *testing.T
 	w     *controllertest.World
 	name  string
-	clock *clock
+	clock *controllertest.Clock
 }
 
 func (s *tale) bucket() *controllertest.Bucket { return s.w.Bucket(s.w.Namespace + "." + s.name) }

@@ -194,7 +194,7 @@ func TestDeletionDoesNotHang(t *testing.T) {
 		}
 		return nil
 	})
-	s.clock.forward(6 * time.Minute)
+	s.clock.Forward(6 * time.Minute)
 	s.gone()
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/e2e/cluster/lab"
+	"github.com/weirstream/weir/e2e/harness"
 	"github.com/weirstream/weir/e2e/oracle"
 	"github.com/weirstream/weir/engine/snapshot"
 )
@@ -97,7 +98,7 @@ func TestOnDeleteDeleteClearsTheFolder(t *testing.T) {
 	if left := chain.Listing(); len(left) > 0 {
 		t.Errorf("this is left in the job's folder: %q", left)
 	}
-	for _, line := range difference(visible, output.VisibleListing()) {
+	for _, line := range harness.Difference(visible, output.VisibleListing()) {
 		if line[0] == '-' {
 			t.Errorf("output is gone: %s", line)
 		}

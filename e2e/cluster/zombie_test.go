@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/e2e/cluster/lab"
+	"github.com/weirstream/weir/e2e/harness"
 	"github.com/weirstream/weir/e2e/oracle"
 	"github.com/weirstream/weir/engine/rest"
 )
@@ -50,7 +51,7 @@ func TestAZombiePodChangesNothing(t *testing.T) {
 	chain.Settle()
 	output.Settle()
 	requireNothingButData(t, folder, chain.Listing())
-	if diff := difference(visible, output.VisibleListing()); len(diff) > 0 {
+	if diff := harness.Difference(visible, output.VisibleListing()); len(diff) > 0 {
 		t.Errorf("the zombie has changed what is visible: %s", strings.Join(diff, ", "))
 	}
 	zombie.ThawShim()
@@ -72,33 +73,10 @@ var dataFile = regexp.MustCompile(`^chk-\d+/1\.\d+-`)
 // requireNothingButData fails the test if a folder has lost an object, or gained one that is no data file of attempt 1.
 func requireNothingButData(t *testing.T, before, after []string) {
 	t.Helper()
-	for _, line := range difference(before, after) {
+	for _, line := range harness.Difference(before, after) {
 		added, isAdded := strings.CutPrefix(line, "+ ")
 		if !isAdded || !dataFile.MatchString(added) {
 			t.Errorf("the zombie has changed the job's folder: %s", line)
 		}
 	}
-}
-
-// difference returns the lines that are only in before ("- ") or only in after ("+ ").
-func difference(before, after []string) []string {
-	was, is := map[string]bool{}, map[string]bool{}
-	for _, line := range before {
-		was[line] = true
-	}
-	for _, line := range after {
-		is[line] = true
-	}
-	var lines []string
-	for _, line := range before {
-		if !is[line] {
-			lines = append(lines, "- "+line)
-		}
-	}
-	for _, line := range after {
-		if !was[line] {
-			lines = append(lines, "+ "+line)
-		}
-	}
-	return lines
 }

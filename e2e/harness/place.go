@@ -169,3 +169,26 @@ func (a *Audit) Look() {
 
 // Seen is the number of objects that were ever visible.
 func (a *Audit) Seen() int { return len(a.seen) }
+
+// Difference returns the lines that are only in before ("- ") or only in after ("+ ").
+func Difference(before, after []string) []string {
+	was, is := map[string]bool{}, map[string]bool{}
+	for _, line := range before {
+		was[line] = true
+	}
+	for _, line := range after {
+		is[line] = true
+	}
+	var lines []string
+	for _, line := range before {
+		if !is[line] {
+			lines = append(lines, "- "+line)
+		}
+	}
+	for _, line := range after {
+		if !was[line] {
+			lines = append(lines, "+ "+line)
+		}
+	}
+	return lines
+}
