@@ -93,6 +93,10 @@ e2e-cluster: .bin/versitygw .bin/helm ## Run only the tests on a real cluster, w
 test-race: .bin/versitygw .bin/helm kube ## Run the tests of the packages under the race detector (needs a C compiler).
 	@go run ./hack/testsum -race -shuffle=on -timeout=30m $(UNIT)
 
+.PHONY: mutants
+mutants: .bin/versitygw .bin/helm ## Break the code in known ways, one at a time: does a test notice? FAULTS='name...' or '-range main..HEAD' chooses.
+	@go run ./hack/mutants $(FAULTS)
+
 .PHONY: fuzz-short
 fuzz-short: ## Fuzz every target for FUZZTIME (20000x: so many executions).
 	@hack/fuzz.sh $(FUZZTIME)
