@@ -36,6 +36,7 @@ func complete(spec *v1alpha1.StreamJobSpec, name string, local bool) {
 
 	or(&spec.State.Backend, v1alpha1.Heap)
 	or(&spec.Upgrade.AllowNonRestoredState, false)
+	or(&spec.Upgrade.Surge, true)
 	or(&spec.Restore.Nonce, 0)
 	or(&spec.Restore.TakeOver, false)
 	or(&spec.Restore.AllowRepeatedOutput, false)

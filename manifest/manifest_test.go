@@ -201,7 +201,7 @@ func TestARevisionIsOfWhatTheJobIsNotOfHowMuchOfIt(t *testing.T) {
 		t.Errorf("revision %s: it is stored with attempts and names pods, so it must never change", base)
 	}
 	for _, same := range []string{"spec.parallelism=9", "spec.checkpoint.interval=1s", "spec.checkpoint.retained=7", "spec.jobID=other",
-		"spec.restart.maxDelay=2m", "spec.image=weir:2", "spec.checkpoint.onDelete=Delete", "spec.upgrade.allowNonRestoredState=true"} {
+		"spec.restart.maxDelay=2m", "spec.image=weir:2", "spec.checkpoint.onDelete=Delete", "spec.upgrade.allowNonRestoredState=true", "spec.upgrade.surge=false"} {
 		if got := of(same); got != base {
 			t.Errorf("%s makes another revision", same)
 		}

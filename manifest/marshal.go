@@ -74,14 +74,15 @@ func nodeOf(d *json.Decoder) (*yaml.Node, error) {
 	return n, err
 }
 
-// truths are what YAML 1.1 reads as true or false, and YAML 1.2, as here, as a text.
-var truths = []string{"y", "n", "yes", "no", "on", "off"}
+// words are what YAML reads as something else than a text: 1.1 as true or false, which 1.2, as here, does not, and both as
+// the merging of mappings.
+var words = []string{"y", "n", "yes", "no", "on", "off", "<<"}
 
 // styleOf lets a text of several lines stand in the file as it is, where that is without doubt: white space at the wrong
 // places, or what is not printable, would not be read back.
 func styleOf(text string) yaml.Style {
 	if !strings.Contains(text, "\n") {
-		if slices.Contains(truths, strings.ToLower(text)) {
+		if slices.Contains(words, strings.ToLower(text)) {
 			return yaml.DoubleQuotedStyle
 		}
 		return 0 // quoted where it must be

@@ -107,7 +107,7 @@ func (r random) spec() v1alpha1.StreamJobSpec {
 		SQL: new(r.text()), Image: maybe(r, "registry.example:5000/weir@sha256:01"), DesiredState: maybe(r, v1alpha1.Suspended),
 		JobID: maybe(r, "1e3"), Parallelism: maybe(r, int32(1+r.IntN(512))),
 		Savepoint: v1alpha1.SavepointDefaults{Storage: maybe(r, "gs://b/c%20d?x=1")},
-		Upgrade:   v1alpha1.UpgradeSpec{AllowNonRestoredState: maybe(r, true)},
+		Upgrade:   v1alpha1.UpgradeSpec{AllowNonRestoredState: maybe(r, true), Surge: maybe(r, false)},
 		Restore:   v1alpha1.RestoreSpec{Path: maybe(r, "file:///a/b%23c"), TakeOver: maybe(r, true)},
 		Worker: v1alpha1.PodSpec{
 			Resources: corev1.ResourceRequirements{Limits: r.amounts(2000)},

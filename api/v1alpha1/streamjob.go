@@ -319,6 +319,14 @@ type UpgradeSpec struct {
 	//
 	// +optional
 	AllowNonRestoredState *bool `json:"allowNonRestoredState,omitempty"`
+
+	// surge lets the new revision's pod stand by beside the old one before that is stopped, so that an upgrade needs room for
+	// one more pod. With false the old pod is stopped with a savepoint and ends first: no room is needed, the job is down
+	// until the new pod has started, and does not go back by itself if that cannot start. The check that comes before it
+	// then asks for little. Default: true. For `weir run` it has no effect.
+	//
+	// +optional
+	Surge *bool `json:"surge,omitempty"`
 }
 
 // SavepointReference names a Savepoint of the same namespace.
