@@ -18,7 +18,8 @@ export KUBEBUILDER_ASSETS ?= $(shell hack/cluster/cluster assets)
 # The packages and their tests; e2e runs by itself, because its tests kill, stop and starve whole processes, and
 # e2e/cluster, because it needs a Kubernetes.
 UNIT := $$(go list ./... | grep -v -e '/e2e$$' -e '/e2e/cluster$$')
-E2E  := $$(go list ./e2e/... | grep -v '/e2e/cluster$$')
+# Nothing of them comes from the cache of go test: they run programs, and hang on the moment at which they kill them.
+E2E  := -count=1 -timeout=40m $$(go list ./e2e/... | grep -v '/e2e/cluster$$')
 # The tests on a cluster wait for pods most of the time; -timeout bounds all of them.
 CLUSTER := -count=1 -timeout=60m ./e2e/cluster
 IMAGE ?= localhost/weir:$(VERSION)
@@ -75,15 +76,15 @@ kube: # The programs of KUBEBUILDER_ASSETS; ten minutes the first time.
 
 .PHONY: test
 test: .bin/versitygw .bin/helm kube ## Run all tests but those that need a cluster, on a real S3 server too, and sum them up in the last line.
-	@go run ./hack/testsum -shuffle=on -timeout=30m $(UNIT) -- -C hack/flights ./... -- -timeout=40m $(E2E)
+	@go run ./hack/testsum -shuffle=on -count=1 -timeout=30m $(UNIT) -- -C hack/flights -count=1 ./... -- $(E2E)
 
 .PHONY: test-unit
 test-unit: .bin/versitygw .bin/helm kube ## Run the tests of the packages, without those that kill processes.
-	@go run ./hack/testsum -shuffle=on -timeout=30m $(UNIT)
+	@go run ./hack/testsum -shuffle=on -count=1 -timeout=30m $(UNIT)
 
 .PHONY: e2e
 e2e: .bin/versitygw .bin/helm ## Run the tests that kill, stop and starve whole processes and pods: here, and on a real cluster.
-	@go run ./hack/testsum -timeout=40m $(E2E) -- $(CLUSTER)
+	@go run ./hack/testsum $(E2E) -- $(CLUSTER)
 
 .PHONY: e2e-cluster
 e2e-cluster: .bin/versitygw .bin/helm ## Run only the tests on a real cluster, which they start unless it is up.

@@ -29,6 +29,7 @@ import (
 	psa "k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 
+	"github.com/weirstream/weir/e2e/harness"
 	"github.com/weirstream/weir/manifest"
 )
 
@@ -36,13 +37,15 @@ var update = flag.Bool("update", false, "write testdata anew")
 
 // helm runs the chart's own Helm.
 func helm(ctx context.Context, args ...string) (stdout []byte, err error) {
+	if err := harness.DependsOn("weir", "../.bin/helm"); errors.Is(err, os.ErrNotExist) {
+		return nil, errors.New("../.bin/helm is not built: make .bin/helm")
+	} else if err != nil {
+		return nil, err
+	}
 	command := exec.CommandContext(ctx, "../.bin/helm", args...)
 	var problems bytes.Buffer
 	command.Stderr = &problems
 	stdout, err = command.Output()
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, errors.New("../.bin/helm is not built: make .bin/helm")
-	}
 	if err != nil {
 		return nil, fmt.Errorf("helm %s: %w: %s%s", args[0], err, problems.String(), stdout)
 	}

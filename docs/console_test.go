@@ -39,7 +39,7 @@ var built = sync.OnceValues(func() (string, error) { return harness.Build(contex
 func weir(t *testing.T) string {
 	t.Helper()
 	path, err := built()
-	if err != nil {
+	if err = errors.Join(err, harness.DependsOnSources()); err != nil {
 		t.Fatal(err)
 	}
 	return path

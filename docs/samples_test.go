@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/e2e/harness"
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector/registry"
 	"github.com/weirstream/weir/engine/connector/table"
@@ -178,6 +179,9 @@ func checkProgram(t *testing.T, blocks []block, i int) error {
 // buildProgram compiles a program that only an overlay puts into the module.
 func buildProgram(t *testing.T, text string) (path string, err error) {
 	t.Helper()
+	if err := harness.DependsOnSources(); err != nil {
+		return "", err
+	}
 	dir := t.TempDir()
 	top, err := filepath.Abs(root)
 	if err != nil {

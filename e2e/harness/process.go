@@ -40,6 +40,9 @@ type Launch struct {
 // Start runs a process.
 func Start(t testing.TB, l Launch) *Process {
 	t.Helper()
+	if err := DependsOnSources(); err != nil {
+		t.Fatal(err)
+	}
 	out, err := os.CreateTemp(l.Logs, "run-*.out")
 	if err != nil {
 		t.Fatal(err)

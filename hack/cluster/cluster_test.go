@@ -6,11 +6,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/weirstream/weir/e2e/harness"
 )
 
 // script runs the script with an environment of its own and returns what it prints.
 func script(t *testing.T, environment []string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
+	if err := harness.DependsOn("cluster", "lib"); err != nil {
+		t.Fatal(err)
+	}
 	c := exec.CommandContext(t.Context(), "./cluster", args...)
 	c.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir()}, environment...)
 	var out, complaint bytes.Buffer

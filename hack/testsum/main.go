@@ -4,7 +4,8 @@
 //
 // Each group of arguments is one run of `go test -json`, one after the other; the last line sums all of them. Output of
 // a test is shown when the test fails, as soon as it does. The exit code is 1 if a test failed, if a run had no test at
-// all, or if a test was skipped: a skipped test proves nothing, and nobody reads about it.
+// all, or if a test was skipped: a skipped test proves nothing, and nobody reads about it. A pass that comes from the
+// cache of go test is said to, for each package and once more at the end.
 //
 // What is counted is a test without subtests, and a test with subtests only where it did not fail because of one.
 package main

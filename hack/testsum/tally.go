@@ -39,11 +39,13 @@ type tally struct {
 	out io.Writer
 	counts
 	packages map[string]*pkg // those that have not ended
+	cached   int             // packages whose tests did not run now: go test remembers that they passed
 	skips    []string
 }
 
 type pkg struct {
 	output []byte // not of a test
+	cached bool
 	tests  map[string]*test
 }
 
@@ -72,6 +74,7 @@ func (t *tally) line(line []byte) {
 			ts.output = appendBounded(ts.output, e.Output)
 		} else {
 			p.output = appendBounded(p.output, e.Output)
+			p.cached = p.cached || strings.HasPrefix(e.Output, "ok  \t") && strings.Contains(e.Output, "\t(cached)")
 		}
 	case "pass", "fail", "skip":
 		if e.Test == "" {
@@ -136,9 +139,15 @@ func (t *tally) endPackage(e event) {
 		t.print("%s", p.output)
 	}
 	t.passed, t.failed, t.skipped = t.passed+c.passed, t.failed+c.failed, t.skipped+c.skipped
-	if c != (counts{}) {
-		t.print("%s %s (%.1fs): %s\n", map[bool]string{true: "ok  ", false: "FAIL"}[c.failed == 0], e.Package, e.Elapsed, c)
+	if c == (counts{}) {
+		return
 	}
+	took := fmt.Sprintf("%.1fs", e.Elapsed)
+	if p.cached {
+		t.cached++
+		took = "not run: passed before, from the cache"
+	}
+	t.print("%s %s (%s): %s\n", map[bool]string{true: "ok  ", false: "FAIL"}[c.failed == 0], e.Package, took, c)
 }
 
 // count counts leaves, and those tests with subtests that did not pass although no subtest failed.
@@ -192,6 +201,9 @@ func (t *tally) summary() bool {
 	}
 	for _, s := range t.skips {
 		t.print("skipped, which counts as a failure: %s", s)
+	}
+	if t.cached > 0 {
+		t.print("of %d packages the tests did not run: go test remembers their pass (-count=1 runs them)\n", t.cached)
 	}
 	t.print("%s\n", t.counts)
 	return t.failed == 0 && t.skipped == 0 && t.passed > 0

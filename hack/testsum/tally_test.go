@@ -107,6 +107,24 @@ func TestOutputIsShownOfFailedTestsOnly(t *testing.T) {
 	}
 }
 
+func TestAPassFromTheCacheIsSaidToBeOne(t *testing.T) {
+	output, good := play(t, `
+		{"Action":"output","Package":"p","Test":"TestA","Output":"what a test says is not the cache: ok  \tp\t(cached)\n"}
+		{"Action":"pass","Package":"p","Test":"TestA"}
+		{"Action":"output","Package":"p","Output":"ok  \tp\t(cached)\n"}
+		{"Action":"pass","Package":"p","Elapsed":0.001}
+		{"Action":"pass","Package":"q","Test":"TestA"}
+		{"Action":"output","Package":"q","Output":"ok  \tq\t0.3s\n"}
+		{"Action":"pass","Package":"q","Elapsed":0.3}`)
+	want := "ok   p (not run: passed before, from the cache): 1 passed, 0 failed, 0 skipped\n" +
+		"ok   q (0.3s): 1 passed, 0 failed, 0 skipped\n" +
+		"of 1 packages the tests did not run: go test remembers their pass (-count=1 runs them)\n" +
+		"2 passed, 0 failed, 0 skipped\n"
+	if strings.TrimLeft(output, "\n") != want || !good {
+		t.Errorf("good %v, output\n%s\nwant\n%s", good, output, want)
+	}
+}
+
 func TestOutputOfATestIsBounded(t *testing.T) {
 	var b []byte
 	for range 1000 {
