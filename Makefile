@@ -138,9 +138,6 @@ generate: .bin/controller-gen .bin/helm ## Write the generated files anew: copie
 	.bin/helm template weir charts/weir --namespace weir-system --set crds.install=false >config/manager/operator.yaml
 	go generate ./...
 
-.PHONY: tools
-tools: $(addprefix .bin/,$(TOOLS)) ## Build the pinned tools into .bin.
-
 .PHONY: clean
 clean: ## Remove what was built, and the output of jobs; fetched data stays.
 	rm -rf bin .bin .cache out
@@ -150,6 +147,9 @@ clean: ## Remove what was built, and the output of jobs; fetched data stays.
 TOOLS := golangci-lint benchstat versitygw controller-gen helm
 pin = .bin/.pins/$(1)-$(shell cat hack/tools/$(1)/go.mod hack/tools/$(1)/go.sum | cksum | cut -d' ' -f1)
 PINS := $(foreach tool,$(TOOLS),$(call pin,$(tool)))
+
+.PHONY: tools
+tools: $(addprefix .bin/,$(TOOLS)) ## Build the pinned tools into .bin.
 
 .SECONDEXPANSION:
 $(addprefix .bin/,$(TOOLS)): .bin/%: $$(call pin,$$*)
