@@ -119,7 +119,7 @@ func (d *driver) open(ctx context.Context) (err error) {
 			}
 			d.sources[n.UID] = e
 		case n.Sink != nil:
-			c, err := n.Sink.Committer(d.background, d.committerContext(n.UID))
+			c, err := n.Sink.Committer(d.background, d.began.committerContext(n.UID))
 			if err != nil {
 				return fmt.Errorf("sink %s: %w", n.UID, err)
 			}
@@ -133,14 +133,14 @@ func (d *driver) open(ctx context.Context) (err error) {
 }
 
 // committerContext says what output of the job may be visible already (P2).
-func (d *driver) committerContext(uid string) connector.CommitterContext {
-	c := connector.CommitterContext{Job: d.cfg.Job, UID: uid, Attempt: d.began.attempt.N}
+func (b *began) committerContext(uid string) connector.CommitterContext {
+	c := connector.CommitterContext{Job: b.cfg.Job, UID: uid, Attempt: b.attempt.N}
 	switch {
-	case d.cfg.Restore.AllowRepeatedOutput:
-	case d.began.restored == nil:
+	case b.cfg.Restore.AllowRepeatedOutput:
+	case b.restored == nil:
 		c.Empty = true
-	case d.began.foreign:
-		c.From = d.began.restored.ID
+	case b.foreign:
+		c.From = b.restored.ID
 	}
 	return c
 }

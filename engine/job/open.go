@@ -83,7 +83,7 @@ func (p *place) begin(ctx context.Context, cfg Config, g *graph.Graph, e entry, 
 	if err := p.admit(ctx, cfg, head, e, again); err != nil {
 		return nil, err
 	}
-	if err := p.preflight(ctx, cfg, g, head, again); err != nil {
+	if err := p.preflight(ctx, cfg, g, head, e, again); err != nil {
 		return nil, err
 	}
 	attempt, err := p.chain.Claim(ctx, head.Newest.N, snapshot.Claimant{Owner: cfg.Owner, Revision: cfg.Revision})
@@ -91,10 +91,7 @@ func (p *place) begin(ctx context.Context, cfg Config, g *graph.Graph, e entry, 
 		return nil, classified(err)
 	}
 	at(StepRestoring)
-	chosen, err := p.chain.Choose(ctx, attempt, snapshot.Request{
-		Path: cfg.Restore.From, Nonce: cfg.Restore.Nonce, ExpectState: e.expectsState(),
-		AllowRepeatedOutput: cfg.Restore.AllowRepeatedOutput, SinksCanRewind: allRewind(g),
-	})
+	chosen, err := p.chain.Choose(ctx, attempt, requestOf(cfg, g, e))
 	if err != nil {
 		return nil, userError(err)
 	}
@@ -108,14 +105,21 @@ func (p *place) begin(ctx context.Context, cfg Config, g *graph.Graph, e entry, 
 	return b, nil
 }
 
+// requestOf is what the user wants to start from, as the chain is asked.
+func requestOf(cfg Config, g *graph.Graph, e entry) snapshot.Request {
+	return snapshot.Request{
+		Path: cfg.Restore.From, Nonce: cfg.Restore.Nonce, ExpectState: e.expectsState(),
+		AllowRepeatedOutput: cfg.Restore.AllowRepeatedOutput, SinksCanRewind: allRewind(g),
+	}
+}
+
 // settle derives from what was chosen what the attempt is.
 func (b *began) settle(p *place, g *graph.Graph, e entry) error {
 	if e.alone() && b.chosen.Parallelism > 0 {
 		b.cfg.Parallelism = b.chosen.Parallelism // what the last activation said (P3)
 	}
 	if b.chosen.Snapshot != nil {
-		b.restored = b.chosen.Snapshot.Metadata
-		b.foreign = b.restored.Savepoint || b.chosen.From != p.chain.Path(b.restored.ID)
+		b.restores(p.chain)
 		// The chain may have grown between the look at its head and the claim.
 		if err := compatible(b.restored, g, b.cfg.MaxParallelism, b.cfg.Restore.AllowNonRestoredState); err != nil {
 			return err
@@ -130,6 +134,12 @@ func (b *began) settle(p *place, g *graph.Graph, e entry) error {
 	return nil
 }
 
+// restores takes over what was chosen of a snapshot.
+func (b *began) restores(chain *snapshot.Chain) {
+	b.restored = b.chosen.Snapshot.Metadata
+	b.foreign = b.restored.Savepoint || b.chosen.From != chain.Path(b.restored.ID)
+}
+
 // record makes the attempt one that did something: from here on recovery starts from what it started from (P1). All that
 // can refuse the job has been asked before, so that a refused start may be followed by one from elsewhere. An attempt that
 // only finishes goes on from nothing, and leaves the job ended as it was (P3).
@@ -140,27 +150,68 @@ func (p *place) record(ctx context.Context, b *began) error {
 	return classified(p.chain.Base(ctx, b.attempt, b.chosen, b.cfg.Parallelism))
 }
 
-// preflight checks the job against the snapshot that it would go on from (P9).
-func (p *place) preflight(ctx context.Context, cfg Config, g *graph.Graph, head snapshot.Head, again bool) (err error) {
-	from := head.Snapshot
-	if again {
-		path, err := storage.InheritQuery(cfg.Restore.From, cfg.Storage)
-		if err != nil {
-			return &fault.Error{Class: fault.Permanent, Place: "spec.restore.path (-s)", Err: err}
-		}
-		if from, err = snapshot.OpenSnapshot(ctx, path); err != nil {
-			return &fault.Error{Class: fault.Permanent, Place: "spec.restore.path (-s)", Err: err,
-				Remedy: "give the folder of a checkpoint (chk-<n>) or savepoint"}
-		}
-		defer func() { err = errors.Join(err, from.Close()) }()
-		if err := mayBegin(from.Metadata, g); err != nil {
-			return err
-		}
-	}
-	if from == nil {
+// preflight checks the job against the snapshot that it would go on from (P9), and whether that would write output again
+// (P2): whoever stops a job for another start, or claims, is told before.
+func (p *place) preflight(ctx context.Context, cfg Config, g *graph.Graph, head snapshot.Head, e entry, again bool) error {
+	switch {
+	case again:
+		return p.foresee(ctx, cfg, g, head, e)
+	case head.Snapshot != nil:
+		return compatible(head.Snapshot.Metadata, g, cfg.MaxParallelism, cfg.Restore.AllowNonRestoredState)
+	case head.Empty:
+		return mayWrite(ctx, &began{cfg: cfg, attempt: snapshot.Attempt{N: head.Newest.N + 1}}, g)
+	default: // what is there cannot be read, which choosing tells
 		return nil
 	}
-	return compatible(from.Metadata, g, cfg.MaxParallelism, cfg.Restore.AllowNonRestoredState)
+}
+
+// foresee is preflight for a snapshot that the user names.
+func (p *place) foresee(ctx context.Context, cfg Config, g *graph.Graph, head snapshot.Head, e entry) (err error) {
+	path, err := storage.InheritQuery(cfg.Restore.From, cfg.Storage)
+	if err != nil {
+		return &fault.Error{Class: fault.Permanent, Place: "spec.restore.path (-s)", Err: err}
+	}
+	from, err := snapshot.OpenSnapshot(ctx, path)
+	if err != nil {
+		return &fault.Error{Class: fault.Permanent, Place: "spec.restore.path (-s)", Err: err,
+			Remedy: "give the folder of a checkpoint (chk-<n>) or savepoint"}
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	if err := mayBegin(from.Metadata, g); err != nil {
+		return err
+	}
+	if err := compatible(from.Metadata, g, cfg.MaxParallelism, cfg.Restore.AllowNonRestoredState); err != nil {
+		return err
+	}
+	b := &began{cfg: cfg, attempt: snapshot.Attempt{N: head.Newest.N + 1}}
+	if b.chosen, err = p.chain.Foresee(ctx, requestOf(cfg, g, e)); err != nil {
+		return userError(err)
+	}
+	if b.chosen.Snapshot == nil {
+		return nil // the nonce has taken effect since the look at the head
+	}
+	defer func() { err = errors.Join(err, b.chosen.Snapshot.Close()) }()
+	b.restores(p.chain)
+	return mayWrite(ctx, b, g)
+}
+
+// mayWrite asks the sinks whether output is visible that the job would write again (P2). A sink that cannot be reached is
+// left to the attempt.
+func mayWrite(ctx context.Context, b *began, g *graph.Graph) error {
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if n.Sink == nil {
+			continue
+		}
+		c, err := n.Sink.Committer(ctx, b.committerContext(n.UID))
+		if err == nil && c != nil {
+			err = c.Close()
+		}
+		if fault.ClassOf(err) == fault.Permanent {
+			return fmt.Errorf("sink %s: %w", n.UID, err)
+		}
+	}
+	return nil
 }
 
 // userError marks errors that the user has to decide about.

@@ -39,7 +39,7 @@ func (o *outlook) look(ctx context.Context) (snapshot.Head, rest.Chain, error) {
 
 // restChain says of a head what an activation must fit.
 func restChain(head snapshot.Head) rest.Chain {
-	c := rest.Chain{Attempt: head.Newest.N, Owner: head.Newest.Owner, Revision: head.Newest.Revision}
+	c := rest.Chain{Attempt: head.Newest.N, Owner: head.Newest.Owner, Revision: head.Newest.Revision, Began: head.Began.N}
 	if head.Base != nil {
 		c.RestoreNonces = head.Base.RestoreNonces
 	}
@@ -96,7 +96,7 @@ func Preflight(ctx context.Context, cfg Config, g *Graph) (chain rest.Chain, err
 		return rest.Chain{}, err
 	}
 	p := &place{storage: o.storage, folder: o.chain.Bucket(), chain: o.chain}
-	return chain, p.preflight(ctx, cfg, g, head, restoresAgain(head, cfg.Restore))
+	return chain, p.preflight(ctx, cfg, g, head, entry{commanded: true}, restoresAgain(head, cfg.Restore))
 }
 
 // probeFolder is where a preflight probes, in the job's folder.

@@ -104,6 +104,9 @@ type Chain struct {
 	Attempt  int64  `json:"attempt"`
 	Owner    string `json:"owner,omitempty"`
 	Revision string `json:"revision,omitempty"`
+	// Began is the newest attempt from which anything came: those above it were claimed and did not begin. 0: none did, or
+	// an older engine does not tell.
+	Began int64 `json:"began,omitempty"`
 	// Outcome is that of the newest checkpoint: Stopped, Drained or Completed; empty: none.
 	Outcome string `json:"outcome,omitempty"`
 	// Checkpoint is the newest one that the job would go on from; nil: there is none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -52,7 +53,23 @@ func (c *Chain) Choose(ctx context.Context, a Attempt, r Request) (Chosen, error
 	if err != nil {
 		return Chosen{}, fmt.Errorf("choose what to restore: %w", err)
 	}
-	ch := chooser{c: c, s: s, r: r, line: s.lineage(c.Path)}
+	return chooser{c: c, s: s, r: r, line: s.lineage(c.Path)}.chosen(ctx)
+}
+
+// Foresee finds what the next attempt would go on from, before any is claimed: whoever is to stop what runs, or to claim,
+// asks first. Data files are not verified, which may take as long as a restore: that is left to Choose. A job may run
+// meanwhile; what it commits from now on is not foreseen.
+func (c *Chain) Foresee(ctx context.Context, r Request) (Chosen, error) {
+	s, err := c.survey(ctx, math.MaxInt64)
+	if err != nil {
+		return Chosen{}, fmt.Errorf("foresee what to restore: %w", err)
+	}
+	return chooser{c: c, s: s, r: r, line: s.lineage(c.Path), unverified: true}.chosen(ctx)
+}
+
+// chosen makes the decision, and says what else follows from it.
+func (ch chooser) chosen(ctx context.Context) (Chosen, error) {
+	s, r := ch.s, ch.r
 	chosen, err := ch.choose(ctx)
 	if err != nil {
 		return Chosen{}, fmt.Errorf("choose what to restore: %w", err)
@@ -124,6 +141,8 @@ type chooser struct {
 	s    *survey
 	r    Request
 	line []candidate
+	// unverified: what the metadata says is believed, as where nothing is restored yet.
+	unverified bool
 }
 
 func (ch *chooser) choose(ctx context.Context) (Chosen, error) {
@@ -233,8 +252,16 @@ func (ch *chooser) inspect(ctx context.Context, from candidate) (*Snapshot, *Cor
 	case from.id == 0:
 		return ch.openElsewhere(ctx, from.base.Path)
 	}
-	corrupt, err := intact(ctx, from.snapshot)
+	corrupt, err := ch.intact(ctx, from.snapshot)
 	return from.snapshot, corrupt, err
+}
+
+// intact verifies the data files of a snapshot, unless it is only looked at.
+func (ch *chooser) intact(ctx context.Context, s *Snapshot) (*CorruptError, error) {
+	if ch.unverified {
+		return nil, nil
+	}
+	return intact(ctx, s)
 }
 
 // openElsewhere opens and verifies a snapshot outside of the job's folder.
@@ -247,7 +274,7 @@ func (ch *chooser) openElsewhere(ctx context.Context, path string) (*Snapshot, *
 	case err != nil:
 		return nil, nil, err
 	}
-	corrupt, err = intact(ctx, snapshot)
+	corrupt, err = ch.intact(ctx, snapshot)
 	if corrupt != nil || err != nil {
 		return nil, corrupt, errors.Join(err, snapshot.Close())
 	}
