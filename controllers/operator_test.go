@@ -114,7 +114,7 @@ func start(t *testing.T, w *controllertest.World, log io.Writer) (end func()) {
 }
 
 // grant gives a user the rights of config/rbac: the cluster's by binding, those of weir-system and of the jobs' namespaces
-// in the world's.
+// in the world's. The second operator of a world has them already.
 func grant(t *testing.T, w *controllertest.World, user string) {
 	t.Helper()
 	text, err := os.ReadFile("../config/rbac/role.yaml")
@@ -136,13 +136,21 @@ func grant(t *testing.T, w *controllertest.World, user string) {
 		if role.GetKind() == "Role" {
 			role.SetNamespace(w.Namespace)
 		}
-		create(t, w, role)
+		createOnce(t, w, role)
 		if role.GetKind() == "ClusterRole" && strings.HasPrefix(name, "weir-cluster-id") {
-			create(t, w, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, RoleRef: ref, Subjects: subjects})
+			createOnce(t, w, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, RoleRef: ref, Subjects: subjects})
 			continue
 		}
 		binding := metav1.ObjectMeta{Namespace: w.Namespace, Name: strings.ToLower(role.GetKind()) + "-" + name}
-		create(t, w, &rbacv1.RoleBinding{ObjectMeta: binding, RoleRef: ref, Subjects: subjects})
+		createOnce(t, w, &rbacv1.RoleBinding{ObjectMeta: binding, RoleRef: ref, Subjects: subjects})
+	}
+}
+
+// createOnce creates an object unless it is there.
+func createOnce(t *testing.T, w *controllertest.World, object client.Object) {
+	t.Helper()
+	if err := w.Client.Create(t.Context(), object); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
 	}
 }
 

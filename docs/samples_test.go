@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/weirstream/weir/api/v1alpha1"
@@ -108,7 +109,12 @@ const (
 func checkManifest(blocks []block, i int) error {
 	b := blocks[i]
 	if b.has("savepoint") {
-		if err := yaml.UnmarshalStrict([]byte(b.text), &v1alpha1.Savepoint{}); err != nil {
+		var savepoint struct { // a Savepoint itself forgives
+			metav1.TypeMeta   `json:",inline"`
+			metav1.ObjectMeta `json:"metadata"`
+			Spec              v1alpha1.SavepointSpec `json:"spec"`
+		}
+		if err := yaml.UnmarshalStrict([]byte(b.text), &savepoint); err != nil {
 			return fmt.Errorf("%s: %w", b.at(), err)
 		}
 		return nil

@@ -193,7 +193,7 @@ func isStreamJob(file string, n *yaml.Node, h header) (bool, error) {
 
 // readStreamJob reads a StreamJob's document over job.
 func (d *decoder) readStreamJob(n *yaml.Node, job *v1alpha1.StreamJob) error {
-	return d.value(n, "", reflect.ValueOf(job).Elem())
+	return d.structure(n, "", reflect.ValueOf(job).Elem()) // not by its JSON form, which forgives
 }
 
 // status takes the status out of a StreamJob's document: it is the operator's, and says nothing about what the job is to be.

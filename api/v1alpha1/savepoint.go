@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"encoding/json"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -34,6 +36,9 @@ type Savepoint struct {
 	//
 	// +optional
 	Status SavepointStatus `json:"status,omitzero"`
+
+	// UnreadSpec is spec as it is stored, if not all of it can be read; nil: Spec is all. Nobody acts on such a Spec.
+	UnreadSpec json.RawMessage `json:"-"`
 }
 
 // SavepointList is a list of Savepoints.

@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"encoding/json"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -36,6 +38,10 @@ type StreamJob struct {
 	//
 	// +optional
 	Status StreamJobStatus `json:"status,omitzero"`
+
+	// UnreadSpec is spec as it is stored, if not all of it can be read; nil: Spec is all. It is for telling what is wrong:
+	// nobody acts on such a Spec.
+	UnreadSpec json.RawMessage `json:"-"`
 }
 
 // StreamJobList is a list of StreamJobs.

@@ -52,7 +52,7 @@ func fields(t *testing.T) []field {
 					t.Fatal(err)
 				}
 				json, options, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ",")
-				if json == "" { // inline
+				if json == "" || json == "-" { // inline, or in no JSON
 					continue
 				}
 				optional := f.Doc != nil && slices.ContainsFunc(f.Doc.List, func(c *ast.Comment) bool { return c.Text == "// +optional" })

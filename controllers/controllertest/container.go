@@ -146,10 +146,15 @@ func (n *Node) job(ctx context.Context, pod *corev1.Pod) (*v1alpha1.StreamJob, *
 			}
 		}
 	}
-	job := &v1alpha1.StreamJob{}
-	if err := yaml.UnmarshalStrict([]byte(config.Data[manifestKey]), job); err != nil {
+	var read struct { // a StreamJob itself forgives
+		metav1.TypeMeta   `json:",inline"`
+		metav1.ObjectMeta `json:"metadata"`
+		Spec              v1alpha1.StreamJobSpec `json:"spec"`
+	}
+	if err := yaml.UnmarshalStrict([]byte(config.Data[manifestKey]), &read); err != nil {
 		return nil, nil, n.world.violate("pod %s: the manifest in ConfigMap %q cannot be read: %v", pod.Name, config.Name, err)
 	}
+	job := &v1alpha1.StreamJob{TypeMeta: read.TypeMeta, ObjectMeta: read.ObjectMeta, Spec: read.Spec}
 	id := job.Namespace + "." + job.Name
 	if job.Spec.JobID != nil {
 		id = *job.Spec.JobID

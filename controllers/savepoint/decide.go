@@ -31,6 +31,9 @@ type decision struct {
 
 // decide is what follows from the facts about a Savepoint that is not being deleted and not final.
 func decide(f *facts) decision {
+	if problem := f.savepoint.SpecProblem(); problem != nil {
+		return unreadable(f, problem)
+	}
 	if op := f.operation(); op != nil && op.Status == rest.Done {
 		return completed(f, op)
 	}
@@ -60,6 +63,12 @@ func decide(f *facts) decision {
 		return inProgress(f, nil) // as far as anybody knows
 	}
 	return waiting(f)
+}
+
+// unreadable ends what was never begun: a spec is immutable, and what it asks for cannot be known.
+func unreadable(f *facts, problem error) decision {
+	return decision{phase: v1alpha1.SavepointFailed, reason: v1alpha1.ReasonInvalidSpec, failures: f.savepoint.Status.Failures,
+		message: problem.Error() + "; delete this Savepoint and create another one"}
 }
 
 // answered follows from the answer to a request that was made in this pass.

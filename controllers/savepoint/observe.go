@@ -22,6 +22,9 @@ import (
 // observe finds out all that decides about a Savepoint. A coordinator that does not answer is a fact, not an error.
 func (r *Reconciler) observe(ctx context.Context, s *v1alpha1.Savepoint) (*facts, error) {
 	f := &facts{now: r.Now(), savepoint: s, jitter: r.Random(), pace: r.Pace}
+	if s.Spec.JobRef.Name == "" { // only if it cannot be read
+		return f, nil
+	}
 	job := &v1alpha1.StreamJob{}
 	switch err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: s.Spec.JobRef.Name}, job); {
 	case apierrors.IsNotFound(err):

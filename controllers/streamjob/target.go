@@ -79,6 +79,7 @@ func (r *Reconciler) load(job *v1alpha1.StreamJob) (v1alpha1.StreamJobSpec, erro
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.StreamJobKind},
 		ObjectMeta: metav1.ObjectMeta{Name: job.Name, Namespace: job.Namespace},
 		Spec:       job.Spec,
+		UnreadSpec: job.UnreadSpec,
 	})
 	if err != nil {
 		return v1alpha1.StreamJobSpec{}, fmt.Errorf("write StreamJob %s as JSON: %w", job.Name, err)
@@ -86,6 +87,9 @@ func (r *Reconciler) load(job *v1alpha1.StreamJob) (v1alpha1.StreamJobSpec, erro
 	file := &manifest.File{Name: fileName + job.Namespace + "/" + job.Name, Text: text}
 	loaded, err := manifest.Load(manifest.Input{Manifest: file, Global: r.Global, Cluster: true})
 	if err != nil {
+		return v1alpha1.StreamJobSpec{}, err
+	}
+	if err := job.SpecProblem(); err != nil { // the manifest's reader takes what Kubernetes' does not
 		return v1alpha1.StreamJobSpec{}, err
 	}
 	if err := resources.CheckName(job.Name); err != nil {

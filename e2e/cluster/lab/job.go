@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -94,7 +95,7 @@ func (l *Lab) example(t testing.TB) *v1alpha1.StreamJob {
 		t.Fatal(err)
 	}
 	var job v1alpha1.StreamJob
-	if err := yaml.UnmarshalStrict(text, &job); err != nil {
+	if err := errors.Join(yaml.Unmarshal(text, &job), job.SpecProblem()); err != nil {
 		t.Fatal(err)
 	}
 	return &job
