@@ -47,6 +47,7 @@ func RunSink(t *testing.T, s Sink) {
 		{"subtasks and restarts do not meet", s.subtasks},
 		{"a zombie's rows stay invisible, and its commits change nothing", s.zombie},
 		{"a zombie sweeps nothing of a higher attempt", s.zombieSweeps},
+		{"an attempt sweeps nothing of its own", s.ownSweeps},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(&run{Sink: s, t: t, ctx: within(t), place: s.Place(t)}) })
 	}
@@ -328,6 +329,26 @@ func (Sink) zombieSweeps(r *run) {
 	r.must(zombie.Sweep(r.ctx, nil))
 	r.must(r.committer(2).Commit(r.ctx, out))
 	r.see(10)
+}
+
+// ownSweeps sweeps as the runtime does, when the attempt's first commit is confirmed: later checkpoints may be staged by
+// then, and rows that belong to none yet are with the writer. No live committable names either.
+func (Sink) ownSweeps(r *run) {
+	r.prepared(1000, 10) // of an attempt before, in no complete checkpoint
+	w := r.writer(2, 0, 0)
+	defer closed(r.t, w)
+	r.write(w, 0, 10)
+	out := r.prepare(w, 1)
+	r.write(w, 10, 10)
+	out = append(out, r.prepare(w, 2)...)
+	r.write(w, 20, 10)
+	c := r.committer(2)
+	r.must(c.Sweep(r.ctx, nil))
+	out = append(out, r.prepare(w, 3)...)
+	r.must(c.Commit(r.ctx, out))
+	r.see(30)
+	r.must(c.Forget(r.ctx, out))
+	r.staged(0)
 }
 
 // RunPlainSink tests a sink that has nothing to commit. newBatch returns a batch that it takes.

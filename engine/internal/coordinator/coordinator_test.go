@@ -78,7 +78,7 @@ func TestForeignSnapshotIsCommittedButNeverForgottenNorAParent(t *testing.T) {
 	}
 	s := newScript(t, cfg, c)
 	out := s.step(0, []string{"started", "committed 77", "running", "checkpoint c", "acks 1", "published 1", "committed 1"})
-	for _, want := range []string{"Commit 77: out [theirs]", "Publish 1 parent 0 outcome none retained [1] confirmed 0"} {
+	for _, want := range []string{"Commit 77: out [theirs]", "Publish 1 parent 0 outcome none retained [1] confirmed 0", "SweepStaged except out [theirs]"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -99,8 +99,9 @@ func TestACheckpointOfTheOwnChainIsTheParentOfTheNextAndWhatItStagedIsForgotten(
 		t.Fatal(err)
 	}
 	s := newScript(t, cfg, c)
-	out := s.step(0, []string{"started", "committed 77", "running", "checkpoint c", "acks 78", "published 78"})
-	for _, want := range []string{"Publish 78 parent 77 outcome none", "confirmed 77", "Forget out [ours]"} {
+	out := s.step(0, []string{"started", "committed 77", "running", "checkpoint c", "acks 78", "published 78", "committed 78"})
+	// The first sweep of what is staged spares what the restored checkpoint names: it may be restored once more.
+	for _, want := range []string{"Publish 78 parent 77 outcome none", "confirmed 77", "Forget out [ours]", "SweepStaged except out [ours]"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,6 +58,31 @@ func TestOutputPreparedForAnAbortedCheckpointIsCommittedWithTheNext(t *testing.T
 	d.until(func() bool { return len(d.acks[id]) == d.subtasks() })
 	d.exec.Abort(id) // another part failed, or the checkpoint could not be published
 	d.finish()
+	d.checkCounts(src)
+}
+
+// TestOutputOfACheckpointThatIsAbortedWhileItIsPreparedIsCommittedWithTheNext aborts the checkpoint from within Prepare:
+// the barrier has come, and what earlier barriers left behind is not forgotten yet.
+func TestOutputOfACheckpointThatIsAbortedWhileItIsPreparedIsCommittedWithTheNext(t *testing.T) {
+	src, sink := &numbers{splits: 4, rows: 5000, keys: 100}, newCollected()
+	d := newDriver(t, backendtest.NewStore(t, nil), countGraph(src, sink), src.names())
+	var once sync.Once
+	aborted := make(chan struct{})
+	sink.fail = func(checkpoint int64) error {
+		once.Do(func() {
+			d.exec.Abort(checkpoint)
+			close(aborted)
+		})
+		return nil
+	}
+	d.start(2)
+	d.await(sink, 20000)
+	id := d.trigger(message.Continue)
+	<-aborted
+	d.finish()
+	if len(d.acks[id]) == d.subtasks() {
+		t.Error("every subtask acknowledged the aborted checkpoint")
+	}
 	d.checkCounts(src)
 }
 
