@@ -22,9 +22,18 @@ type lowering struct {
 	compiler Compiler
 	insert   parser.Pos // of the INSERT that is being lowered
 	graph    *graph.Graph
-	nodes    map[plan.Op][]int // the streams of what is lowered already, so that a view is computed once
+	nodes    map[lowered][]int // the streams of what is lowered already, so that a view is computed once
 	kinds    map[string]int    // how many nodes of each "block/kind" there are
 	sinks    map[*plan.Table]*sink
+}
+
+// lowered is what a plan's Op is lowered for. A view of windows that one query aggregates and another only reads is two
+// things: what is late for the one is a row like any other to the other.
+type lowered struct {
+	op plan.Op
+	// inTime says that late rows are dropped where they are assigned to the windows that the op reads (P4), because an
+	// aggregate reads them. Without, a windowing function only adds columns, to late rows too.
+	inTime bool
 }
 
 // maxBranches is how many streams may be read together: views of UNION ALL upon others can double them each time.
@@ -49,7 +58,7 @@ func (l *lowering) plan(p *plan.Plan) error {
 			l.sinks[in.Into] = s
 			order = append(order, s)
 		}
-		streams, err := l.streams(in.Input)
+		streams, err := l.streams(in.Input, false)
 		if err != nil {
 			return err
 		}
@@ -76,30 +85,32 @@ func (l *lowering) sink(t *plan.Table) (*sink, error) {
 	return &sink{table: t, sink: k}, spec.Options.Check()
 }
 
-// streams returns the nodes whose output together is a relation.
-func (l *lowering) streams(r *plan.Relation) ([]int, error) {
-	if n, done := l.nodes[r.Op]; done {
+// streams returns the nodes whose output together is a relation. inTime is as in lowered; it means nothing to a relation
+// without windows.
+func (l *lowering) streams(r *plan.Relation, inTime bool) ([]int, error) {
+	of := lowered{r.Op, inTime && r.Windowing != nil}
+	if n, done := l.nodes[of]; done {
 		return n, nil
 	}
-	n, err := l.lower(r.Op)
-	l.nodes[r.Op] = n
+	n, err := l.lower(of)
+	l.nodes[of] = n
 	return n, err
 }
 
-func (l *lowering) lower(op plan.Op) ([]int, error) {
-	switch op := op.(type) {
+func (l *lowering) lower(of lowered) ([]int, error) {
+	switch op := of.op.(type) {
 	case *plan.Scan:
 		return l.scan(op.Table)
 	case *plan.Calc:
-		return l.calc(op)
+		return l.calc(op, of.inTime)
 	case *plan.Window:
-		return l.window(op)
+		return l.window(op, of.inTime)
 	case *plan.Aggregate:
 		return l.aggregate(op)
 	case *plan.Union:
 		var all []int
 		for _, in := range op.Inputs {
-			streams, err := l.streams(in)
+			streams, err := l.streams(in, false)
 			if err != nil {
 				return nil, err
 			}
@@ -109,7 +120,7 @@ func (l *lowering) lower(op plan.Op) ([]int, error) {
 		}
 		return all, nil
 	}
-	panic(fmt.Sprintf("a plan with a %T", op))
+	panic(fmt.Sprintf("a plan with a %T", of.op))
 }
 
 // chain adds an operator behind each stream.
@@ -176,8 +187,8 @@ func sourceFingerprint(t *plan.Table) string {
 }
 
 // window lowers a windowing function that adds its columns to all others.
-func (l *lowering) window(w *plan.Window) ([]int, error) {
-	streams, err := l.streams(w.Input)
+func (l *lowering) window(w *plan.Window, inTime bool) ([]int, error) {
+	streams, err := l.streams(w.Input, false)
 	if err != nil {
 		return nil, err
 	}
@@ -191,17 +202,17 @@ func (l *lowering) window(w *plan.Window) ([]int, error) {
 		layout = append(layout, k)
 		schema.Fields = append(schema.Fields, exec.WindowField(k))
 	}
-	return l.assign(w, streams, layout, schema), nil
+	return l.assign(w, inTime, streams, layout, schema), nil
 }
 
-func (l *lowering) assign(w *plan.Window, streams, layout []int, schema *batch.Schema) []int {
-	spec := exec.AssignSpec{Window: w.Windowing.Assigner, KeepLate: !w.Windowing.Aggregated, Out: layout, Schema: schema}
+func (l *lowering) assign(w *plan.Window, inTime bool, streams, layout []int, schema *batch.Schema) []int {
+	spec := exec.AssignSpec{Window: w.Windowing.Assigner, KeepLate: !inTime, Out: layout, Schema: schema}
 	return l.chain(w.Block, "window", w.Windowing.String(), streams, exec.Assign(spec))
 }
 
 // calc lowers a filter and projection. Above a windowing function it does its work before rows are multiplied, if no
 // expression needs the columns of the window.
-func (l *lowering) calc(c *plan.Calc) ([]int, error) {
+func (l *lowering) calc(c *plan.Calc, inTime bool) ([]int, error) {
 	input := c.Input
 	w, above := input.Op.(*plan.Window)
 	var before []expr.Expr
@@ -214,7 +225,7 @@ func (l *lowering) calc(c *plan.Calc) ([]int, error) {
 	if above {
 		input = w.Input
 	}
-	streams, err := l.streams(input)
+	streams, err := l.streams(input, inTime)
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +242,7 @@ func (l *lowering) calc(c *plan.Calc) ([]int, error) {
 	} else {
 		streams = l.project(c, before, exec.Schema(make([]string, len(before)), before), streams)
 	}
-	return l.assign(w, streams, layout, schema), nil
+	return l.assign(w, inTime, streams, layout, schema), nil
 }
 
 func (l *lowering) project(c *plan.Calc, out []expr.Expr, schema *batch.Schema, streams []int) []int {
@@ -286,7 +297,7 @@ func onlyColumns(es []expr.Expr) bool {
 
 // aggregate lowers a window aggregate: each stream is keyed, and one node takes them all.
 func (l *lowering) aggregate(a *plan.Aggregate) ([]int, error) {
-	streams, err := l.streams(a.Input)
+	streams, err := l.streams(a.Input, true)
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func (c Compiler) Compile(text string) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lowering{compiler: c, graph: &graph.Graph{}, nodes: map[plan.Op][]int{}, kinds: map[string]int{}, sinks: map[*plan.Table]*sink{}}
+	l := &lowering{compiler: c, graph: &graph.Graph{}, nodes: map[lowered][]int{}, kinds: map[string]int{}, sinks: map[*plan.Table]*sink{}}
 	if err := l.plan(p); err != nil {
 		return nil, c.place(err)
 	}

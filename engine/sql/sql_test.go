@@ -154,6 +154,52 @@ func TestAWindowFunctionWithoutAggregationAddsColumns(t *testing.T) {
 		"8|2001-01-01 00:00:00|2001-01-01 01:00:00|59", "8|2000-12-31 23:30:00|2001-01-01 00:30:00|29")
 }
 
+// A view of windows belongs to all that read it: that one of them aggregates must not take late rows from the others.
+func TestWhatOneInsertDoesWithAViewOfWindowsDoesNotChangeTheRowsOfAnother(t *testing.T) {
+	const (
+		view  = "CREATE VIEW v AS SELECT * FROM TABLE(TUMBLE(TABLE flights, DESCRIPTOR(ts), INTERVAL '1' HOUR));\n"
+		near  = "CREATE VIEW near AS SELECT delay, window_start, window_end FROM v WHERE distance < 100;\n"
+		plain = "INSERT INTO o SELECT delay, window_start FROM v;\n"
+		count = "INSERT INTO n SELECT COUNT(*), window_start FROM v GROUP BY window_start, window_end;\n"
+		inner = "INSERT INTO n SELECT COUNT(*), window_start FROM near GROUP BY window_start, window_end;\n"
+		sums  = "INSERT INTO s SELECT SUM(delay), window_start FROM near GROUP BY window_start, window_end;\n"
+	)
+	all := []string{"7|2001-01-10 18:00:00", "8|2001-01-01 00:00:00"}
+	for _, c := range []struct {
+		name, script string
+		late         int
+	}{
+		{"nobody aggregates", view + near + plain, 0},
+		{"another aggregates before", view + near + count + plain, 1},
+		{"another aggregates after", view + near + plain + count, 1},
+		{"another aggregates a view of it", view + near + plain + inner, 1},
+		{"two aggregate the same view", view + near + plain + inner + sums, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := compile(t, flights+`
+			CREATE TABLE o (d INT, w TIMESTAMP(3)) WITH ('connector' = 'test');
+			CREATE TABLE n (n BIGINT, w TIMESTAMP(3)) WITH ('connector' = 'test');
+			CREATE TABLE s (s INT, w TIMESTAMP(3)) WITH ('connector' = 'test');
+			`+c.script)
+			h := newHarness(t, g).open(nil)
+			if err := h.feed("flights", 1, []string{"2001/01/10 18:20", "7", "1", "SEA", "X"}, []string{"2001/01/01 00:00", "8", "1", "SEA", "X"}); err != nil {
+				t.Fatal(err)
+			}
+			h.finish()
+			expect(t, h.rows("o"), all...)
+			if h.late() != c.late {
+				t.Errorf("%d rows are counted as late, want %d", h.late(), c.late)
+			}
+			if strings.Contains(c.script, "INTO n") {
+				expect(t, h.rows("n"), "1|2001-01-10 18:00:00")
+			}
+			if strings.Contains(c.script, "INTO s") {
+				expect(t, h.rows("s"), "7|2001-01-10 18:00:00")
+			}
+		})
+	}
+}
+
 func TestGroupsMayBeExpressionsAndAggregatesFiltered(t *testing.T) {
 	g := compile(t, flights+`
 	CREATE TABLE o (w TIMESTAMP(3), late BOOLEAN, n BIGINT, far INT, spread INT, label STRING) WITH ('connector' = 'test');

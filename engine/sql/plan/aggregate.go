@@ -49,7 +49,6 @@ func (b *block) aggregate(q *parser.Select, from scope, filter []expr.Expr, item
 	if from.Windowing == nil {
 		return nil, noWindow(q, items)
 	}
-	from.Windowing.Aggregated = true
 	calc := &Calc{Block: b.path, Input: from.Relation, Filter: filter}
 	g := &grouping{in: from.Relation, calc: calc, keys: map[string]int{}, args: map[string]int{}, calls: map[string]int{}, grouped: map[Role]bool{}}
 	g.agg = &Aggregate{Block: b.path, UID: b.path + "/aggregate.1", Windowing: from.Windowing}

@@ -57,15 +57,12 @@ const (
 	TimeOfWindow
 )
 
-// Windowing is what a windowing function did.
+// Windowing is what a windowing function did. Views share it: nothing changes it once it is made.
 type Windowing struct {
 	Function string // TUMBLE or HOP
 	Assigner window.Assigner
 	// Time is the origin of the time attribute.
 	Time string
-	// Aggregated says that a GROUP BY reads the windows: late rows are dropped before it (P4). Without, a windowing function
-	// only adds columns, to late rows too.
-	Aggregated bool
 }
 
 // String is the readable form for fingerprints, such as "TUMBLE(date, 1 h)".
