@@ -71,6 +71,7 @@ func encodeOperator(o *OperatorState) []byte {
 	for i := range o.Subtasks {
 		w.bytesAlways(8, encodeSubtask(&o.Subtasks[i]))
 	}
+	w.text(9, o.Advisory)
 	return w
 }
 
@@ -90,7 +91,6 @@ func encodeSchema(s StateSchema) []byte {
 func encodeSubtask(s *SubtaskState) []byte {
 	var w message
 	w.int(1, int64(s.Index))
-	w.bool(2, s.Finished)
 	for _, split := range s.Splits {
 		w.bytesAlways(3, encodeSplit(split))
 	}
@@ -148,10 +148,11 @@ func Decode(file []byte) (*Metadata, error) {
 	if want, got := binary.LittleEndian.Uint32(file[end:]), crc32.Checksum(file[:end], castagnoli); want != got {
 		return nil, &CorruptError{Offset: 0, Reason: fmt.Sprintf("its checksum is %08x, not %08x", got, want)}
 	}
-	if version := binary.LittleEndian.Uint32(file[8:]); version != Format {
+	version := binary.LittleEndian.Uint32(file[8:])
+	if version < 1 || version > Format {
 		return nil, fmt.Errorf("a snapshot of format %d: this engine reads formats up to %d, use a newer one", version, Format)
 	}
-	m := &Metadata{Format: Format}
+	m := &Metadata{Format: int(version)}
 	err := readMessage(file[metadataHeader:end], metadataHeader, func(n protowire.Number, v value) error {
 		return decodeMetadata(m, n, v)
 	})
@@ -232,6 +233,8 @@ func decodeOperator(o *OperatorState, n protowire.Number, v value) error {
 		return v.toBytes(&o.Enumerator)
 	case 8:
 		return appendMessage(v, &o.Subtasks, decodeSubtask)
+	case 9:
+		return v.toText(&o.Advisory)
 	}
 	return unknownField("Operator", n, v)
 }
@@ -254,8 +257,9 @@ func decodeSubtask(s *SubtaskState, n protowire.Number, v value) error {
 	switch n {
 	case 1:
 		return v.toCount(&s.Index)
-	case 2:
-		return v.toBool(&s.Finished)
+	case 2: // of format 1: whether the subtask's input had ended, which its splits say too
+		var finished bool
+		return v.toBool(&finished)
 	case 3:
 		return appendMessage(v, &s.Splits, decodeSplit)
 	case 4:

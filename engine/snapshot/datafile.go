@@ -16,6 +16,7 @@ import (
 const (
 	dataMagic    = "WEIRDATA"
 	dataEndMagic = "WEIREND."
+	dataFormat   = 1
 	dataHeader   = 12 // magic, version
 	dataFooter   = 20 // length, checksum, magic
 	writeBuffer  = 256 << 10
@@ -48,7 +49,7 @@ func (w *FileWriter) Create(ctx context.Context, operatorUID string, subtask int
 	}
 	g := &GroupFileWriter{out: out, file: GroupFile{Path: name}}
 	g.buffer = bufio.NewWriterSize(out, writeBuffer)
-	g.put(append([]byte(dataMagic), byte(Format), 0, 0, 0))
+	g.put(append([]byte(dataMagic), byte(dataFormat), 0, 0, 0))
 	return g, nil
 }
 

@@ -12,19 +12,19 @@
 // At most one attempt completes checkpoints (Chain.Claim, Chain.Publish). Recovery finds the newest intact checkpoint of
 // the lineage, or says what is damaged and what going further back would repeat (Chain.Choose). Nothing is deleted that
 // the newest complete checkpoint retains (Chain.Sweep). Every flipped byte and every truncation of every file of a
-// snapshot is detected, and named by object and offset (Verify). Files of format 1 are read for ever; golden files in
-// testdata hold it to that.
+// snapshot is detected, and named by object and offset (Verify). Files of every format since 1 are read for ever; golden
+// files in testdata hold it to that.
 //
 // It refuses to know what state, positions and committables mean: to it they are bytes. It reads no clock: the time of a
 // snapshot is the caller's, is shown to people, and decides nothing.
 //
-// # _metadata, format 1
+// # _metadata, format 2
 //
 // Integers of the frame are little-endian:
 //
 //	offset  size  content
 //	0       8     magic "WEIRSNAP"
-//	8       4     format version: 1
+//	8       4     format version: 2
 //	12      8     length n of the body
 //	20      n     body: message Metadata in protobuf wire format
 //	20+n    4     CRC-32C (Castagnoli) of all bytes before
@@ -59,6 +59,7 @@
 //	  repeated Schema schemas = 6;
 //	  bytes  enumerator = 7;
 //	  repeated Subtask subtasks = 8;
+//	  string advisory = 9;         // P9; since format 2
 //	}
 //	message Schema {
 //	  string name = 1;
@@ -68,7 +69,7 @@
 //	}
 //	message Subtask {
 //	  sint64 index = 1;
-//	  bool   finished = 2;
+//	  bool   finished = 2;         // until format 1; read and not kept
 //	  repeated Split splits = 3;
 //	  repeated File files = 4;
 //	  repeated bytes committables = 5;
@@ -97,7 +98,7 @@
 //	}
 //
 // A reader refuses fields that it does not know: an engine must not lose state silently by not understanding it. Whoever
-// adds a field raises the version.
+// adds a field raises the version. Format 2 added Operator.advisory and writes Subtask.finished no more.
 //
 // # Data files, format 1
 //

@@ -38,6 +38,7 @@ type OperatorSummary struct {
 	UID            string          `json:"uid"`
 	Name           string          `json:"name,omitempty"`
 	Fingerprint    string          `json:"fingerprint,omitempty"`
+	Advisory       string          `json:"advisory,omitempty"` // which rows are in the state
 	Parallelism    int             `json:"parallelism"`
 	MaxParallelism int             `json:"maxParallelism"`
 	States         []SchemaSummary `json:"states,omitempty"`
@@ -95,7 +96,8 @@ func (s *Snapshot) Inspect() Summary {
 
 func inspectOperator(o *OperatorState) OperatorSummary {
 	sum := OperatorSummary{
-		UID: o.UID, Name: o.Name, Fingerprint: o.Fingerprint, Parallelism: o.Parallelism, MaxParallelism: o.MaxParallelism,
+		UID: o.UID, Name: o.Name, Fingerprint: o.Fingerprint, Advisory: o.Advisory,
+		Parallelism: o.Parallelism, MaxParallelism: o.MaxParallelism,
 	}
 	for _, schema := range o.Schemas {
 		sum.States = append(sum.States, SchemaSummary{schema.Name, schema.Kind, schema.KeyFields, schema.ValueFields})
@@ -153,9 +155,12 @@ func (s Summary) WriteText(w io.Writer) error {
 	line("state", "%d bytes in %d files", s.StateBytes, s.Files)
 	for _, o := range s.Operators {
 		line("\noperator", "%s", o.UID)
-		if o.Fingerprint != "" {
-			for i, l := range strings.Split(o.Fingerprint, "\n") {
-				line([]string{"  fingerprint", ""}[min(i, 1)], "%s", l)
+		for _, text := range [...]struct{ name, lines string }{{"  fingerprint", o.Fingerprint}, {"  rows", o.Advisory}} {
+			if text.lines == "" {
+				continue
+			}
+			for i, l := range strings.Split(text.lines, "\n") {
+				line([]string{text.name, ""}[min(i, 1)], "%s", l)
 			}
 		}
 		line("  parallelism", "%d of at most %d", o.Parallelism, o.MaxParallelism)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Format is the version of the format that this engine writes.
-const Format = 1
+// Format is the version of the format that this engine writes. It reads this one and all earlier ones.
+const Format = 2
 
 // NoTime is the event time or watermark of what has none yet.
 const NoTime = math.MinInt64
@@ -70,7 +70,8 @@ type Metadata struct {
 // OperatorState is the state of one operator.
 type OperatorState struct {
 	UID, Name      string
-	Fingerprint    string // readable (P9)
+	Fingerprint    string // readable: what the state means (P9)
+	Advisory       string // readable: which rows are in the state (P9); empty before format 2
 	Parallelism    int
 	MaxParallelism int
 	Schemas        []StateSchema
@@ -89,7 +90,6 @@ type StateSchema struct {
 // SubtaskState is what one subtask contributed.
 type SubtaskState struct {
 	Index        int
-	Finished     bool
 	Splits       []SplitState
 	Files        []GroupFile
 	Committables [][]byte

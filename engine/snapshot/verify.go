@@ -181,11 +181,11 @@ func (s sumTo) Write(p []byte) (int, error) {
 }
 
 func (c *fileCheck) run() error {
-	header := append([]byte(dataMagic), byte(Format), 0, 0, 0)
+	header := append([]byte(dataMagic), byte(dataFormat), 0, 0, 0)
 	if sum, whole, err := c.section(dataHeader); !whole || err != nil {
 		return err
 	} else if sum != crc32.Checksum(header, castagnoli) {
-		c.wrong(0, "the header is not %q and version %d", dataMagic, Format)
+		c.wrong(0, "the header is not %q and version %d", dataMagic, dataFormat)
 	}
 	blocks := slices.Clone(c.file.Blocks)
 	slices.SortStableFunc(blocks, func(a, b Block) int {

@@ -71,6 +71,7 @@ type Source struct {
 type Operator struct {
 	UID, Name   string
 	Fingerprint string
+	Advisory    string
 	Schemas     []snapshot.StateSchema
 	Sink        bool
 }

@@ -30,6 +30,7 @@ func (c *Coordinator) metadata(ck *checkpoint) *snapshot.Metadata {
 			UID:            o.UID,
 			Name:           o.Name,
 			Fingerprint:    o.Fingerprint,
+			Advisory:       o.Advisory,
 			Parallelism:    c.cfg.Parallelism,
 			MaxParallelism: c.cfg.MaxParallelism,
 			Schemas:        o.Schemas,

@@ -138,7 +138,7 @@ func (x *modelExecution) obey(i int, m message.Command) {
 		r.paused = r.paused || m.Mode != message.Continue
 		x.report(message.Ack{Subtask: r.task, Checkpoint: m.ID, States: []message.OperatorState{{
 			UID:   r.task.Task,
-			State: snapshot.SubtaskState{Index: r.task.Index, Splits: slices.Clone(r.splits), Finished: r.ended},
+			State: snapshot.SubtaskState{Index: r.task.Index, Splits: slices.Clone(r.splits)},
 		}}})
 		for _, k := range x.workers {
 			k.inputs[i] = append(k.inputs[i], item{barrier: m.ID})

@@ -123,7 +123,7 @@ func (t *subtask) freeze(id int64) *part {
 			frozen = s.backend.Freeze()
 		}
 		if s.node.Source != nil {
-			st.State.Splits, st.State.Finished = t.source.splits.snapshot(), t.source.ended
+			st.State.Splits = t.source.splits.snapshot()
 		}
 		p.states, p.frozen = append(p.states, st), append(p.frozen, frozen)
 	}
