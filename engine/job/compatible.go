@@ -24,30 +24,36 @@ func (e *IncompatibleError) Error() string {
 	return fmt.Sprintf("the state of operator %s does not fit the job: %s; %s", e.UID, e.Reason, e.Remedy)
 }
 
-// compatible tells whether the job can go on from a snapshot: every operator's state must mean what it meant (P9). A new
-// uid starts empty; one that is gone is left behind only if allowNonRestored says so.
-func compatible(m *snapshot.Metadata, g *graph.Graph, maxParallelism int, allowNonRestored bool) error {
-	if m.MaxParallelism != maxParallelism {
-		return permanent(&IncompatibleError{
-			Reason: fmt.Sprintf("it has %d key groups, spec.maxParallelism is %d", m.MaxParallelism, maxParallelism),
+// compatible tells whether the job can go on from a snapshot, and how: every operator's state must mean what it meant
+// (P9). A new uid starts empty; one that is gone is left behind only if AllowNonRestoredState says so.
+func compatible(m *snapshot.Metadata, g *graph.Graph, cfg Config) (*adoption, error) {
+	if m.MaxParallelism != cfg.MaxParallelism {
+		return nil, permanent(&IncompatibleError{
+			Reason: fmt.Sprintf("it has %d key groups, spec.maxParallelism is %d", m.MaxParallelism, cfg.MaxParallelism),
 			Remedy: fmt.Sprintf("set spec.maxParallelism to %d: it cannot change over the life of a job", m.MaxParallelism),
 		})
 	}
-	nodes := map[string]*graph.Node{}
+	a, err := adopt(m, g, cfg)
+	if err != nil {
+		return nil, err
+	}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		nodes[n.UID] = n
-		if old := m.Operator(n.UID); old != nil {
+		if old := a.of[n.UID]; old != nil {
 			if err := sameMeaning(old, n); err != nil {
-				return permanent(err)
+				return nil, permanent(err)
 			}
 		}
 	}
-	for i := range m.Operators {
-		old := &m.Operators[i]
-		if nodes[old.UID] != nil || allowNonRestored {
-			continue
-		}
+	if !cfg.Restore.AllowNonRestoredState {
+		err = nothingLost(m, a.left)
+	}
+	return a, err
+}
+
+// nothingLost refuses a job that would leave state or output behind.
+func nothingLost(m *snapshot.Metadata, left []*snapshot.OperatorState) error {
+	for _, old := range left {
 		if hasState(old) {
 			return permanent(&IncompatibleError{
 				UID:    old.UID,
@@ -110,7 +116,30 @@ func sameMeaning(old *snapshot.OperatorState, n *graph.Node) *IncompatibleError 
 	if len(old.Schemas) > 0 && len(schemas) == 0 {
 		return &IncompatibleError{UID: n.UID, Reason: "it has no state any more", Remedy: remedy}
 	}
+	if was, is := tablesOf(old.Advisory), tablesOf(n.Advisory); disjoint(was, is) {
+		return &IncompatibleError{UID: n.UID,
+			Reason: fmt.Sprintf("its rows came from the tables %s, and all come from others now, %s", strings.Join(was, ", "), strings.Join(is, ", ")),
+			Remedy: "give the tables their names back, or give the operator another uid with a hint /*+ UID('...') */ and let it start empty " +
+				"(spec.upgrade.allowNonRestoredState leaves the old state behind)"}
+	}
 	return nil
+}
+
+// tablesOf returns the quoted names of the tables that an advisory fingerprint names.
+func tablesOf(advisory string) []string {
+	var out []string
+	for line := range strings.Lines(advisory) {
+		if name, ok := strings.CutPrefix(line, "table "); ok {
+			out = append(out, strings.TrimSuffix(name, "\n"))
+		}
+	}
+	return out
+}
+
+// disjoint tells whether a state holds rows of tables that are all others than those that would be added. A table under
+// another name is read from its beginning: what is in the state would be counted again.
+func disjoint(was, is []string) bool {
+	return len(was) > 0 && len(is) > 0 && !slices.ContainsFunc(was, func(t string) bool { return slices.Contains(is, t) })
 }
 
 func equalSchema(a, b snapshot.StateSchema) bool {

@@ -94,7 +94,7 @@ func (d *driver) coordinatorConfig() coordinator.Config {
 	for i := range d.graph.Nodes {
 		n := &d.graph.Nodes[i]
 		c.Operators = append(c.Operators, coordinator.Operator{
-			UID: n.UID, Name: n.Name, Fingerprint: n.Fingerprint, Schemas: nodeSchemas(n), Sink: n.Sink != nil,
+			UID: n.UID, Name: n.Name, Fingerprint: n.Fingerprint, Advisory: n.Advisory, Schemas: nodeSchemas(n), Sink: n.Sink != nil,
 		})
 		if n.Source != nil {
 			c.Sources = append(c.Sources, coordinator.Source{UID: n.UID, Bounded: n.Source.Bounded(), Order: n.Source.Order()})
@@ -128,8 +128,38 @@ func (d *driver) open(ctx context.Context) (err error) {
 			}
 		}
 	}
+	if err := d.canCommit(); err != nil {
+		return err
+	}
 	d.coordinator, err = coordinator.New(d.coordinatorConfig())
 	return err
+}
+
+// canCommit refuses a job whose sinks cannot commit what the restored checkpoint has staged for them: the connector of a
+// table was changed before its output was visible. It is asked before the attempt is recorded, so that the old text can
+// still be started.
+func (d *driver) canCommit() error {
+	if d.began.restored == nil || d.began.foreign {
+		return nil
+	}
+	for i := range d.began.restored.Operators {
+		o := &d.began.restored.Operators[i]
+		if n := d.nodes[o.UID]; n == nil || n.Sink == nil || !hasOutput(o) || d.committers[o.UID] != nil || d.givesUpOutput() {
+			continue
+		}
+		return permanent(&IncompatibleError{
+			UID:    o.UID,
+			Reason: "its connector commits nothing, and the output of its last checkpoint may not be committed",
+			Remedy: "take the old connector back and stop the job with a savepoint first, or set spec.upgrade.allowNonRestoredState (-n) to give that output up",
+		})
+	}
+	return nil
+}
+
+// givesUpOutput tells whether output of the restored checkpoint for a sink that cannot commit it may be passed over: a
+// stopped job has committed it, or the user says so.
+func (d *driver) givesUpOutput() bool {
+	return d.began.restored.Outcome != snapshot.None || d.cfg.Restore.AllowNonRestoredState
 }
 
 // committerContext says what output of the job may be visible already (P2).
@@ -471,7 +501,7 @@ func (d *driver) publish(e coordinator.Publish) {
 
 func (d *driver) commit(e coordinator.Commit) {
 	d.beside(func(ctx context.Context) {
-		err := d.commitAll(ctx, e.Sinks)
+		err := d.commitAll(ctx, e)
 		if err == nil {
 			d.opt.AtStep(StepCommitted)
 		}
@@ -482,12 +512,15 @@ func (d *driver) commit(e coordinator.Commit) {
 }
 
 // commitAll commits one committable after the other.
-func (d *driver) commitAll(ctx context.Context, sinks []coordinator.SinkCommittables) error {
-	for _, s := range sinks {
+func (d *driver) commitAll(ctx context.Context, e coordinator.Commit) error {
+	for _, s := range e.Sinks {
 		c := d.committers[s.UID]
+		if c == nil && e.Checkpoint == d.restoredID() { // what canCommit has let pass
+			d.log.Warn("the sink commits nothing now: if output of the restored checkpoint was not committed before, it is missing", "sink", s.UID)
+			continue
+		}
 		if c == nil {
-			return fault.Permanentf("sink "+s.UID, "put the sink back until the checkpoint's output is committed, then remove it",
-				"the checkpoint has output for it that is not committed, and the job no longer has it")
+			return fault.Permanentf("sink "+s.UID, "make its connector return a committer", "its writers return committables, but it has no committer")
 		}
 		for i := range s.Committables {
 			if err := commitOne(ctx, c, s.Committables[i:i+1]); err != nil {
@@ -497,6 +530,14 @@ func (d *driver) commitAll(ctx context.Context, sinks []coordinator.SinkCommitta
 		}
 	}
 	return nil
+}
+
+// restoredID is the checkpoint that the attempt goes on from; 0: none.
+func (d *driver) restoredID() int64 {
+	if d.began.restored == nil {
+		return 0
+	}
+	return d.began.restored.ID
 }
 
 func commitOne(ctx context.Context, c connector.Committer, one [][]byte) error {

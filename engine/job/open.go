@@ -121,9 +121,13 @@ func (b *began) settle(p *place, g *graph.Graph, e entry) error {
 	if b.chosen.Snapshot != nil {
 		b.restores(p.chain)
 		// The chain may have grown between the look at its head and the claim.
-		if err := compatible(b.restored, g, b.cfg.MaxParallelism, b.cfg.Restore.AllowNonRestoredState); err != nil {
+		adopted, err := compatible(b.restored, g, b.cfg)
+		if err != nil {
 			return err
 		}
+		b.restored = adopted.metadata(b.restored, g)
+		b.chosen.Snapshot.Metadata = b.restored
+		b.chosen.Notes = append(b.chosen.Notes, adopted.notes(b.cfg.Restore.AllowNonRestoredState)...)
 	}
 	// What was chosen decides, not the head: the head may be damaged, and passed over (P2).
 	ended := b.chosen.Outcome
@@ -157,7 +161,8 @@ func (p *place) preflight(ctx context.Context, cfg Config, g *graph.Graph, head 
 	case again:
 		return p.foresee(ctx, cfg, g, head, e)
 	case head.Snapshot != nil:
-		return compatible(head.Snapshot.Metadata, g, cfg.MaxParallelism, cfg.Restore.AllowNonRestoredState)
+		_, err := compatible(head.Snapshot.Metadata, g, cfg)
+		return err
 	case head.Empty:
 		return mayWrite(ctx, &began{cfg: cfg, attempt: snapshot.Attempt{N: head.Newest.N + 1}}, g)
 	default: // what is there cannot be read, which choosing tells
@@ -180,7 +185,7 @@ func (p *place) foresee(ctx context.Context, cfg Config, g *graph.Graph, head sn
 	if err := mayBegin(from.Metadata, g); err != nil {
 		return err
 	}
-	if err := compatible(from.Metadata, g, cfg.MaxParallelism, cfg.Restore.AllowNonRestoredState); err != nil {
+	if _, err := compatible(from.Metadata, g, cfg); err != nil {
 		return err
 	}
 	b := &began{cfg: cfg, attempt: snapshot.Attempt{N: head.Newest.N + 1}}

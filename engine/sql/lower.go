@@ -321,7 +321,10 @@ func (l *lowering) aggregate(a *plan.Aggregate) ([]int, error) {
 		spec.Schema.Fields = append(spec.Schema.Fields, exec.WindowField(k))
 	}
 	node := graph.Node{UID: a.UID, Name: "aggregate " + a.Windowing.String(), Operator: exec.Aggregate(spec),
-		State: []state.Descriptor{spec.Descriptor()}, Fingerprint: a.Fingerprint}
+		State: []state.Descriptor{spec.Descriptor()}, Fingerprint: a.Fingerprint, Advisory: a.Advisory}
+	if !a.Named {
+		node.Path = graph.Path(a.UID)
+	}
 	for _, n := range l.chain(a.Block, "key", "key by", streams, exec.KeyBy(keyBy)) {
 		node.Inputs = append(node.Inputs, graph.Edge{From: n, Kind: graph.Keyed})
 	}

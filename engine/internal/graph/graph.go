@@ -4,6 +4,8 @@ package graph
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/weirstream/weir/engine/batch"
@@ -45,7 +47,35 @@ type Node struct {
 	State []state.Descriptor
 	// Fingerprint says in readable words what the state means; it must be equal on restore (P9). Empty: no state.
 	Fingerprint string
+	// Advisory says in readable words which rows are in the state: lines "table <quoted name>", one "rows ...", one
+	// "gives ...". It tells nodes of one Path apart, and is compared for nothing else. Empty: the uid is a name.
+	Advisory string
+	// Path is what the text names of the uid, if the rest is a place among others (see [Path]): such a uid alone moves no
+	// state (P9). Empty: all of the uid is a name.
+	Path string
 }
+
+// Path returns a uid without the parts that only count: the n-th INSERT into a table, the n-th branch of a UNION ALL, the
+// n-th operator of its kind. What an edit of the text can turn into one another has one path: w/aggregate.1,
+// w.2/aggregate.1 and w/union.1/aggregate.1 have the path w/aggregate.
+func Path(uid string) string {
+	parts := strings.Split(uid, "/")
+	last := len(parts) - 1
+	var out []string
+	for i, part := range parts {
+		counted := ordinal.ReplaceAllString(part, "")
+		switch {
+		case i == 0 || i == last:
+			out = append(out, counted)
+		case counted == "union" && part != counted:
+		default:
+			out = append(out, part)
+		}
+	}
+	return strings.Join(out, "/")
+}
+
+var ordinal = regexp.MustCompile(`\.\d+$`)
 
 // Source is a source with what turns its rows into events.
 type Source struct {

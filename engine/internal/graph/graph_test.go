@@ -38,3 +38,22 @@ func TestCheckNamesTheOperatorAndWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestTheUIDsThatAnEditTurnsIntoOneAnotherHaveOnePath(t *testing.T) {
+	for uid, want := range map[string]string{
+		"w/aggregate.1":                        "w/aggregate",
+		"w.2/aggregate.1":                      "w/aggregate",
+		"w/union.1/aggregate.1":                "w/aggregate",
+		"w.12/union.3/union.1/aggregate.1":     "w/aggregate",
+		"w/union.2/sub/aggregate.1":            "w/sub/aggregate",
+		"v/aggregate.1":                        "v/aggregate",
+		"v1.0/union/per.2/aggregate.1":         "v1/union/per.2/aggregate",
+		"named-by-a-hint":                      "named-by-a-hint",
+		"a table/with a slash.2/aggregate.1":   "a table/with a slash.2/aggregate",
+		"w.2/union.1/subquery/union.2/topn.14": "w/subquery/topn",
+	} {
+		if got := graph.Path(uid); got != want {
+			t.Errorf("the path of %s is %s, want %s", uid, got, want)
+		}
+	}
+}

@@ -53,7 +53,7 @@ func (b *block) aggregate(q *parser.Select, from scope, filter []expr.Expr, item
 	g := &grouping{in: from.Relation, calc: calc, keys: map[string]int{}, args: map[string]int{}, calls: map[string]int{}, grouped: map[Role]bool{}}
 	g.agg = &Aggregate{Block: b.path, UID: b.path + "/aggregate.1", Windowing: from.Windowing}
 	if q.UID != nil {
-		g.agg.UID = q.UID.Text
+		g.agg.UID, g.agg.Named = q.UID.Text, true
 	}
 	if err := g.bindKeys(q, from); err != nil {
 		return nil, err
@@ -86,6 +86,11 @@ func (b *block) aggregate(q *parser.Select, from scope, filter []expr.Expr, item
 		}
 		conditions = conjuncts(e)
 	}
+	results := make([]expr.Expr, len(after))
+	for i, it := range after {
+		results[i] = it.expr
+	}
+	g.agg.Advisory = b.catalog.advisory(g.agg.Input, results, conditions, result)
 	return b.project(result, conditions, after)
 }
 

@@ -53,7 +53,9 @@ type catalog struct {
 	scans   map[string]*Scan
 	views   map[string]*Relation
 	inserts map[string]int // how many INSERTs a table has had
-	names   []string       // of tables and views, in the order of the text
+	// provenances are those of the ops that a state depends on.
+	provenances map[Op]provenance
+	names       []string // of tables and views, in the order of the text
 }
 
 func (c *catalog) declared(n parser.Name) bool {

@@ -97,7 +97,9 @@ type (
 	Aggregate struct {
 		Block       string
 		UID         string
+		Named       bool // the text names the uid with a hint
 		Fingerprint string
+		Advisory    string
 		Input       *Relation
 		Windowing   *Windowing
 		Keys        int // the number of group columns
@@ -117,7 +119,7 @@ func (*Union) op()     {}
 
 // Build binds a parsed script.
 func Build(script []parser.Statement) (*Plan, error) {
-	c := &catalog{tables: map[string]*Table{}, views: map[string]*Relation{}, inserts: map[string]int{}}
+	c := &catalog{tables: map[string]*Table{}, views: map[string]*Relation{}, inserts: map[string]int{}, provenances: map[Op]provenance{}}
 	p := &Plan{}
 	for _, s := range script {
 		switch s := s.(type) {
