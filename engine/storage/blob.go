@@ -221,8 +221,11 @@ func (b *bucket) list(ctx context.Context, prefix, delimiter string) ([]Object, 
 }
 
 func (b *bucket) Publish(ctx context.Context, staged, final string, want Content) error {
-	if done, err := b.published(ctx, staged, final, want); done || err != nil {
-		return err
+	// On files the link is tried first, because only it tells that a name that is there already is durable.
+	if !b.blob.As(new(*filedriver.Bucket)) {
+		if done, err := b.published(ctx, staged, final, want); done || err != nil {
+			return err
+		}
 	}
 	err := b.makeVisible(ctx, staged, final)
 	if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrExists) {

@@ -45,7 +45,8 @@ func Lock(b Bucket) (io.Closer, error) {
 // process has it. Probes and empty folders that killed holders left in it are removed. The kernel frees the lock when
 // the process ends, however it ends.
 func LockFolder(path string) (io.Closer, error) {
-	if err := os.MkdirAll(path, 0o777); err != nil {
+	// The objects of the job are durable only if the folder is that they are in.
+	if err := filedriver.MakeFolders(path); err != nil {
 		return nil, fmt.Errorf("take the folder %s: %w", path, err)
 	}
 	name := filepath.Join(path, filedriver.OwnPrefix+"lock")

@@ -8,6 +8,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"time"
+
+	"github.com/weirstream/weir/engine/storage/filedriver"
 )
 
 // Retry says how long a transient error is met with another try.
@@ -63,6 +65,8 @@ func (r *retrying) Create(ctx context.Context, key string, body []byte) error {
 		// first: only the object tells.
 		found, readErr := r.Bucket.Read(ctx, key)
 		switch {
+		case errors.Is(err, filedriver.ErrNotSynced):
+			return transient(err, ErrNotFound) // whatever can be seen: try again, until it is durable
 		case readErr == nil && bytes.Equal(found, body):
 			return nil
 		case readErr == nil:

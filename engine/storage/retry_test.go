@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/filedriver"
 	"github.com/weirstream/weir/engine/storage/storagetest"
 )
 
@@ -135,7 +136,9 @@ func (r *breakingReader) Read(p []byte) (int, error) {
 }
 
 func (b *breaking) Reader(ctx context.Context, key string, offset, n int64) (io.ReadCloser, error) {
-	b.opened++
+	if b.opened++; b.opened > len("0123456789") { // a reader that does not go on begins for ever
+		return nil, &storage.Error{Op: "read", Object: key, Class: storage.ErrInvalid, Cause: errors.New("it was opened more often than it has bytes")}
+	}
 	r, err := b.Bucket.Reader(ctx, key, offset, n)
 	return &breakingReader{ReadCloser: r, left: 3}, err
 }
@@ -168,6 +171,33 @@ func TestAReaderResumesWhereTheConnectionBroke(t *testing.T) {
 			if err := r.Close(); err != nil {
 				t.Error(err)
 			}
+		}
+	})
+}
+
+// unsynced is a folder that shows what was created and cannot make it durable, for the first tries.
+type unsynced struct {
+	storage.Bucket
+	tries, failures int
+}
+
+func (u *unsynced) Create(ctx context.Context, key string, body []byte) error {
+	err := u.Bucket.Create(ctx, key, body)
+	if u.tries++; u.tries <= u.failures {
+		return &storage.Error{Op: "create", Object: key, Class: storage.ErrTransient, Cause: filedriver.ErrNotSynced}
+	}
+	return err
+}
+
+func TestWhatCanBeSeenButIsNotDurableIsNotCreated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &unsynced{Bucket: memoryWith(t, storagetest.First(0, "", storagetest.NoFault)), failures: 3}
+		if err := storage.WithRetry(u, storage.DefaultRetry).Create(t.Context(), "key", []byte("mine")); err != nil || u.tries != 4 {
+			t.Errorf("%v after %d tries, want success with the fourth, which was told that it exists", err, u.tries)
+		}
+		u = &unsynced{Bucket: memoryWith(t, storagetest.First(0, "", storagetest.NoFault)), failures: 1 << 30}
+		if err := storage.WithRetry(u, storage.DefaultRetry).Create(t.Context(), "key", []byte("mine")); !storage.IsTransient(err) {
+			t.Errorf("what never became durable: %v, want a transient error", err)
 		}
 	})
 }

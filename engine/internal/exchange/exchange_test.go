@@ -96,56 +96,60 @@ func TestRowsWithOtherOptionalPartsDoNotShareABatch(t *testing.T) {
 }
 
 // TestNoRowCrossesABarrier lets producers of very different speed send rows and barriers to one gate. When a checkpoint
-// is aligned, the consumer has had exactly the rows that each producer sent before its barrier.
+// is aligned, the consumer has had exactly the rows that each producer sent before its barrier. An element that never
+// comes is seen at once: then all goroutines wait.
 func TestNoRowCrossesABarrier(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			r := rand.New(rand.NewPCG(seed, 5))
-			producers, checkpoints := 1+r.IntN(5), 1+r.IntN(20)
-			g := newGate(producers)
-			before := make([][]int, producers) // rows before each barrier
-			var running sync.WaitGroup
-			for p := range producers {
-				counts := make([]int, checkpoints+1)
-				for i := range counts {
-					counts[i] = r.IntN(3000 / (p + 1))
-				}
-				before[p] = counts
-				running.Go(func() { produce(t, NewForward(g, p), p, counts) })
-			}
-			got, sum := make([]int, producers), make([]int, producers)
-			for ended, next := false, 0; !ended; {
-				e, err := g.Next()
-				if err != nil {
-					t.Fatal(err)
-				}
-				switch e.Kind {
-				case Batch:
-					for _, it := range rowsOf(e) {
-						if it.N != got[it.Producer] {
-							t.Fatalf("row %d of producer %d came as number %d", it.N, it.Producer, got[it.Producer])
-						}
-						got[it.Producer]++
-					}
-					g.Recycle(e)
-				case Barrier:
-					if e.Value != int64(next+1) {
-						t.Fatalf("checkpoint %d is aligned after %d", e.Value, next)
-					}
-					for p := range sum {
-						sum[p] += before[p][next]
-					}
-					if !slices.Equal(got, sum) {
-						t.Fatalf("at barrier %d the rows are %v, want %v", e.Value, got, sum)
-					}
-					next++
-				case EndOfInput:
-					ended = true
-				}
-			}
-			running.Wait()
+			synctest.Test(t, func(t *testing.T) { noRowCrosses(t, rand.New(rand.NewPCG(seed, 5))) })
 		})
 	}
+}
+
+func noRowCrosses(t *testing.T, r *rand.Rand) {
+	producers, checkpoints := 1+r.IntN(5), 1+r.IntN(20)
+	g := newGate(producers)
+	before := make([][]int, producers) // rows before each barrier
+	var running sync.WaitGroup
+	for p := range producers {
+		counts := make([]int, checkpoints+1)
+		for i := range counts {
+			counts[i] = r.IntN(3000 / (p + 1))
+		}
+		before[p] = counts
+		running.Go(func() { produce(t, NewForward(g, p), p, counts) })
+	}
+	got, sum := make([]int, producers), make([]int, producers)
+	for ended, next := false, 0; !ended; {
+		e, err := g.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch e.Kind {
+		case Batch:
+			for _, it := range rowsOf(e) {
+				if it.N != got[it.Producer] {
+					t.Fatalf("row %d of producer %d came as number %d", it.N, it.Producer, got[it.Producer])
+				}
+				got[it.Producer]++
+			}
+			g.Recycle(e)
+		case Barrier:
+			if e.Value != int64(next+1) {
+				t.Fatalf("checkpoint %d is aligned after %d", e.Value, next)
+			}
+			for p := range sum {
+				sum[p] += before[p][next]
+			}
+			if !slices.Equal(got, sum) {
+				t.Fatalf("at barrier %d the rows are %v, want %v", e.Value, got, sum)
+			}
+			next++
+		case EndOfInput:
+			ended = true
+		}
+	}
+	running.Wait()
 }
 
 func produce(t *testing.T, out *Output, producer int, counts []int) {
@@ -268,6 +272,9 @@ func TestEventTimeIsMergedOverTheChannels(t *testing.T) {
 		{"a channel at the end of event time holds nothing back", "a10 b$ a20", "10 20"},
 		{"when all are at the end it is the end", "a10 b$ a$", "10 end"},
 		{"a channel at its end does not speak for an idle one", "a10 b10 bi a$", "10 idle"},
+		{"the input is over when every channel has ended", "a10 b5 a. b20 b.", "5 10 over"},
+		{"the end of a channel does not end event time", "a10 a. b20", "10"},
+		{"a channel that ends twice is one", "a. a. b.", "over"},
 		{"an idle channel that comes back goes on where it was", "a10 b10 bi a$ ba b20", "10 idle active 20"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -302,6 +309,8 @@ func send(out *Output, what string) error {
 		return out.Idle(what == "i")
 	case "$":
 		return out.Watermark(math.MaxInt64)
+	case ".":
+		return out.End()
 	}
 	var ms int64
 	if _, err := fmt.Sscan(what, &ms); err != nil {
@@ -316,6 +325,8 @@ func wordOf(e Element) string {
 		return "idle"
 	case e.Kind == Active:
 		return "active"
+	case e.Kind == EndOfInput:
+		return "over"
 	case e.Value == math.MaxInt64:
 		return "end"
 	}

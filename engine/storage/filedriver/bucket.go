@@ -21,6 +21,9 @@ import (
 // ErrExists is the error of a Link to a name that is taken.
 var ErrExists = errors.New("the object exists")
 
+// ErrNotSynced is among the errors of a write whose object may be there without being durable. Trying again tells.
+var ErrNotSynced = errors.New("it may be lost if the power fails")
+
 var (
 	errInvalidKey    = errors.New("invalid key")
 	errFileInTheWay  = errors.New("a file has the name of a folder")
@@ -32,6 +35,7 @@ var (
 // Bucket is a folder as a bucket. It implements driver.Bucket and is safe for concurrent use, also by several processes.
 type Bucket struct {
 	root  string
+	disk  disk
 	clean sync.Once // removes, before the first write, what killed writers left
 	wrote atomic.Bool
 }
@@ -44,7 +48,7 @@ func New(root string) (*Bucket, error) {
 	if !filepath.IsAbs(root) {
 		return nil, fmt.Errorf("folder %q is not an absolute path", root)
 	}
-	return &Bucket{root: filepath.Clean(root)}, nil
+	return &Bucket{root: filepath.Clean(root), disk: newDisk()}, nil
 }
 
 // Root returns the folder.

@@ -67,7 +67,7 @@ func (w *writer) Write(p []byte) (int, error) { return w.temp.Write(p) }
 func (w *writer) Close() error {
 	err := w.ctx.Err()
 	if err == nil {
-		err = w.temp.Sync()
+		err = w.b.disk.sync(w.temp)
 	}
 	if err == nil {
 		err = w.publish()
@@ -79,7 +79,7 @@ func (w *writer) Close() error {
 // the last writer's attributes win like its content.
 func (w *writer) publish() error {
 	if w.ifAbsent {
-		if err := w.b.name(w.temp.Name(), w.path, os.Link); err != nil {
+		if err := w.b.name(w.temp.Name(), w.path, w.b.disk.link); err != nil {
 			return err
 		}
 		return w.b.writeAttributes(w.key, w.attrs)
@@ -87,21 +87,26 @@ func (w *writer) publish() error {
 	if err := w.b.writeAttributes(w.key, w.attrs); err != nil {
 		return err
 	}
-	return w.b.name(w.temp.Name(), w.path, os.Rename)
+	return w.b.name(w.temp.Name(), w.path, w.b.disk.rename)
 }
 
 // name gives a synced file its place with link or rename, makes the folders that this needs, and syncs the folder.
 func (b *Bucket) name(from, to string, place func(from, to string) error) error {
 	dir := filepath.Dir(to)
 	for try := 1; ; try++ {
-		err := makeFolders(dir)
+		err := b.disk.makeFolders(dir)
 		if err == nil {
 			err = place(from, to)
 		}
 		switch {
 		case err == nil:
-			return syncFolder(dir)
+			return b.disk.syncFolder(dir)
 		case errors.Is(err, fs.ErrExist):
+			// Who is told that the name is there goes on from that: so it must not vanish with a power cut either, also if
+			// the one that gave it was killed, or failed, before it had synced the folder.
+			if err := b.disk.syncFolder(dir); err != nil {
+				return err
+			}
 			return fmt.Errorf("%w: %s", ErrExists, to)
 		case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.EMLINK):
 			return fmt.Errorf("%w (%s)", errWithoutLinks, err)
@@ -126,7 +131,7 @@ func (b *Bucket) Link(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return b.name(fromPath, toPath, os.Link)
+	return b.name(fromPath, toPath, b.disk.link)
 }
 
 // Copy implements driver.Bucket.
@@ -181,10 +186,10 @@ func (b *Bucket) writeAttributes(key string, a attributes) error {
 	}
 	_, err = temp.Write(text)
 	if err == nil {
-		err = temp.Sync()
+		err = b.disk.sync(temp)
 	}
 	if err == nil {
-		err = b.name(temp.Name(), b.attributesPath(key), os.Rename)
+		err = b.name(temp.Name(), b.attributesPath(key), b.disk.rename)
 	}
 	return errors.Join(err, discard(temp))
 }
@@ -199,7 +204,7 @@ func (b *Bucket) createTemp() (*os.File, error) {
 		return nil, cleanErr
 	}
 	for try := 1; ; try++ {
-		err := makeFolders(dir)
+		err := b.disk.makeFolders(dir)
 		var file *os.File
 		if err == nil {
 			file, err = os.OpenFile(filepath.Join(dir, rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
@@ -277,38 +282,4 @@ func discard(file *os.File) error {
 		err = nil
 	}
 	return errors.Join(err, file.Close())
-}
-
-// makeFolders makes a folder and its parents, each durable in its own parent.
-func makeFolders(dir string) error {
-	info, err := os.Stat(dir)
-	if err == nil {
-		if !info.IsDir() {
-			return &fs.PathError{Op: "mkdir", Path: dir, Err: errFileInTheWay}
-		}
-		return nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	parent := filepath.Dir(dir)
-	if err := makeFolders(parent); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncFolder(parent)
-}
-
-// syncFolder makes the names in a folder durable. A folder that is gone had its last object deleted meanwhile.
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if isAbsent(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
