@@ -17,16 +17,20 @@ import (
 	"github.com/weirstream/weir/controllers/controllertest"
 )
 
-// nonsense is what a CRD without a schema lets in, as the spec of a StreamJob, and what is said of it.
-var nonsense = map[string]struct{ spec, said string }{
-	"a-word-for-a-duration": {`{"sql":"INSERT INTO t SELECT 1","checkpoint":{"storage":"s3://b","interval":"fast"}}`, `spec.checkpoint.interval: "fast" is not a duration`},
-	"a-duration-of-days":    {`{"sql":"INSERT INTO t SELECT 1","checkpoint":{"storage":"s3://b","timeout":"1d"}}`, `spec.checkpoint.timeout: "1d" is not a duration`},
-	"a-bare-number":         {`{"sql":"INSERT INTO t SELECT 1","checkpoint":{"storage":"s3://b"},"restart":{"maxDelay":10}}`, `spec.restart.maxDelay: "10" is not a duration`},
-	"a-half-quantity":       {`{"sql":"INSERT INTO t SELECT 1","checkpoint":{"storage":"s3://b"},"worker":{"resources":{"limits":{"memory":"1e1.5"}}}}`, `spec.worker.resources.limits.memory: "1e1.5" is not a quantity`},
-	"a-text-for-a-number":   {`{"sql":"INSERT INTO t SELECT 1","checkpoint":{"storage":"s3://b"},"maxParallelism":"2"}`, `spec.maxParallelism: "2" is not a whole number`},
-	"a-number-for-a-text":   {`{"sql":17}`, `spec.sql: "17" is not a text`},
-	"a-list":                {`{"sql":"INSERT INTO t SELECT 1","checkpoint":[1]}`, `spec.checkpoint: a list is not a group of fields`},
-	"nothing":               {`{}`, `spec.sql: it is missing`},
+// nonsense is what a CRD without a schema lets in, as the spec of a StreamJob, and what is said of it. elsewhere: the
+// schema of today, too, lets its other fields be changed; of a value of another type it does not, whatever changes.
+var nonsense = map[string]struct {
+	spec, said string
+	elsewhere  bool
+}{
+	"a-word-for-a-duration": {`{"sql":"INSERT INTO t SELECT 1","checkpoint":{"storage":"s3://b","interval":"fast"}}`, `spec.checkpoint.interval: "fast" is not a duration`, true},
+	"a-duration-of-days":    {`{"sql":"INSERT INTO t SELECT 1","checkpoint":{"storage":"s3://b","timeout":"1d"}}`, `spec.checkpoint.timeout: "1d" is not a duration`, true},
+	"a-bare-number":         {`{"sql":"INSERT INTO t SELECT 1","checkpoint":{"storage":"s3://b"},"restart":{"maxDelay":10}}`, `spec.restart.maxDelay: "10" is not a duration`, false},
+	"a-half-quantity":       {`{"sql":"INSERT INTO t SELECT 1","checkpoint":{"storage":"s3://b"},"worker":{"resources":{"limits":{"memory":"1e1.5"}}}}`, `spec.worker.resources.limits.memory: "1e1.5" is not a quantity`, true},
+	"a-text-for-a-number":   {`{"sql":"INSERT INTO t SELECT 1","checkpoint":{"storage":"s3://b"},"maxParallelism":"2"}`, `spec.maxParallelism: "2" is not a whole number`, false},
+	"a-number-for-a-text":   {`{"sql":17}`, `spec.sql: "17" is not a text`, false},
+	"a-list":                {`{"sql":"INSERT INTO t SELECT 1","checkpoint":[1]}`, `spec.checkpoint: a list is not a group of fields`, false},
+	"nothing":               {`{}`, `spec.sql: it is missing`, false},
 }
 
 // TestWhatIsStoredStopsNoOperator stores objects past the schema, as an older CRD, or none, let them in. Each is one job's
@@ -57,6 +61,13 @@ func TestWhatIsStoredStopsNoOperator(t *testing.T) {
 
 	restore()
 	end()
+	// What is in an object is held to the new schema where it changes, and nowhere else.
+	for name, c := range nonsense {
+		if c.elsewhere {
+			patchStored(t, w, name, "", `{"metadata":{"labels":{"team":"a"}}}`)
+			patchStored(t, w, name, "", `{"spec":{"savepoint":{"storage":"s3://bucket/savepoints"}}}`)
+		}
+	}
 	end = start(t, w, &lines{})
 	goesOn(t, w, good, "INSERT INTO t SELECT 3")
 	isTold(t, w)

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -225,9 +227,14 @@ func (d *decoder) scalar(n *yaml.Node, path string, into reflect.Value) error {
 	return nil
 }
 
+// durationText is how durations are written, here and by the CRD, whose schema cannot look into other forms of a number.
+var durationText = regexp.MustCompile(`^([0-9]+([.][0-9]{1,3})?(h|m|s)|[0-9]+ms)+$`)
+
 func (d *decoder) duration(n *yaml.Node, path string, into reflect.Value) error {
 	v, err := time.ParseDuration(n.Value)
-	if n.Kind != yaml.ScalarNode || err != nil {
+	// The rules say it better of what is too small, or negative.
+	reads := durationText.MatchString(n.Value) || v < 0 || v%time.Millisecond != 0
+	if n.Kind != yaml.ScalarNode || err != nil || !reads {
 		return d.errorf(n, path, "write a number with its unit, such as 500ms, 10s, 5m or 1h30m", "%s is not a duration", shown(n))
 	}
 	into.Set(reflect.ValueOf(metav1.Duration{Duration: v}))
@@ -240,8 +247,17 @@ func (d *decoder) quantity(n *yaml.Node, path string, into reflect.Value) error 
 	if n.Kind != yaml.ScalarNode || err != nil || octal(n) {
 		return d.errorf(n, path, "write a number with or without a unit, such as 500m, 2 or 1Gi", "%s is not a quantity", shown(n))
 	}
+	if broken(n) { // the schema of the CRD knows whole numbers and texts
+		return d.errorf(n, path, fmt.Sprintf("put it in quotes: %q", n.Value), "%s is not a whole number", shown(n))
+	}
 	into.Set(reflect.ValueOf(v))
 	return nil
+}
+
+// broken tells of a number that is not whole.
+func broken(n *yaml.Node) bool {
+	v, err := strconv.ParseFloat(n.Value, 64)
+	return n.ShortTag() == "!!float" && (err != nil || v != math.Trunc(v))
 }
 
 // octal tells of a number that YAML 1.1 reads as one: 010 is eight there, ten in YAML 1.2.

@@ -26,7 +26,7 @@ func TestAManifestForPodsSaysAllAndNoSecret(t *testing.T) {
   parallelism: 4
   checkpoint: {storage: "s3://bucket/weir?region=eu-central-1", credentialsSecret: bucket-login, interval: 90s}
   worker:
-    resources: {requests: {memory: 1024Mi, cpu: 0.5}}
+    resources: {requests: {memory: 1024Mi, cpu: "0.5"}}
     podTemplate: {labels: {b: "2", a: "1"}, annotations: {yes: "no"}, tolerations: [{operator: Exists}]}
 `)
 	if err != nil {
@@ -80,13 +80,13 @@ func (r random) duration() *metav1.Duration {
 	return &metav1.Duration{Duration: time.Second + time.Duration(r.Int64N(3600_000))*time.Millisecond}
 }
 
-func (r random) mapping() map[string]string {
-	var m map[string]string
+func mapping[V ~string](r random) map[string]V {
+	var m map[string]V
 	for i := range r.IntN(3) {
 		if m == nil {
-			m = map[string]string{}
+			m = map[string]V{}
 		}
-		m[fmt.Sprintf("example.com/k%d", i)] = pick(r, "", "true", "yes", "1", "1e3", "null", "a.b_c-d")
+		m[fmt.Sprintf("example.com/k%d", i)] = V(pick(r, "", "true", "yes", "1", "1e3", "null", "a.b_c-d"))
 	}
 	return m
 }
@@ -110,8 +110,8 @@ func (r random) spec() v1alpha1.StreamJobSpec {
 		Upgrade:   v1alpha1.UpgradeSpec{AllowNonRestoredState: maybe(r, true), Surge: maybe(r, false)},
 		Restore:   v1alpha1.RestoreSpec{Path: maybe(r, "file:///a/b%23c"), TakeOver: maybe(r, true)},
 		Worker: v1alpha1.PodSpec{
-			Resources: corev1.ResourceRequirements{Limits: r.amounts(2000)},
-			PodTemplate: v1alpha1.PodTemplate{Labels: r.mapping(), Annotations: r.mapping(), NodeSelector: r.mapping(),
+			Resources: v1alpha1.Resources{Limits: r.amounts(2000)},
+			PodTemplate: v1alpha1.PodTemplate{Labels: mapping[v1alpha1.LabelValue](r), Annotations: mapping[string](r), NodeSelector: mapping[v1alpha1.LabelValue](r),
 				ServiceAccountName: maybe(r, "null"), PriorityClassName: maybe(r, "1.5")},
 		},
 	}
@@ -129,8 +129,8 @@ func (r random) spec() v1alpha1.StreamJobSpec {
 		}
 	}
 	for range r.IntN(3) {
-		spec.Worker.PodTemplate.Tolerations = append(spec.Worker.PodTemplate.Tolerations, corev1.Toleration{Key: "a", Value: "true"})
-		spec.Worker.PodTemplate.ImagePullSecrets = append(spec.Worker.PodTemplate.ImagePullSecrets, corev1.LocalObjectReference{Name: "1"})
+		spec.Worker.PodTemplate.Tolerations = append(spec.Worker.PodTemplate.Tolerations, v1alpha1.Toleration{Key: "a", Value: "true"})
+		spec.Worker.PodTemplate.ImagePullSecrets = append(spec.Worker.PodTemplate.ImagePullSecrets, v1alpha1.PullSecret{Name: "1"})
 	}
 	complete(&spec, "a.b", false)
 	return spec

@@ -15,6 +15,7 @@ var notYet = map[string]string{
 	"spec.upgrade.initEmpty":            leaveOut,
 	"spec.upgrade.verify":               leaveOut,
 	"spec.upgrade.rollback":             leaveOut,
+	"spec.worker.resources.claims":      leaveOut,
 	"spec.restore.claimMode":            "leave it out: snapshots that are restored are never claimed (NoClaim)",
 	"spec.checkpoint.mode: AtLeastOnce": "leave it out: checkpoints are ExactlyOnce",
 	"spec.state.backend: Pebble":        "leave it out: state is kept on the Heap",

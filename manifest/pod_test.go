@@ -32,7 +32,7 @@ func TestEveryFieldAboutPodsIsRead(t *testing.T) {
   worker:
     resources:
       requests: {cpu: 500m, memory: 1Gi, example.com/gpu: 1}
-      limits: {cpu: 1.5, memory: 1Gi}
+      limits: {cpu: "1.5", memory: 1Gi}
     podTemplate:
       labels: {team: a, none: null}
       annotations: {example.com/why: because}
@@ -50,15 +50,15 @@ func TestEveryFieldAboutPodsIsRead(t *testing.T) {
 	s := j.Spec
 	seconds, account, priority := int64(30), "reader", "high"
 	want := v1alpha1.PodSpec{
-		Resources: corev1.ResourceRequirements{
+		Resources: v1alpha1.Resources{
 			Requests: corev1.ResourceList{"cpu": resource.MustParse("500m"), "memory": resource.MustParse("1Gi"), "example.com/gpu": resource.MustParse("1")},
 			Limits:   corev1.ResourceList{"cpu": resource.MustParse("1500m"), "memory": resource.MustParse("1Gi")},
 		},
 		PodTemplate: v1alpha1.PodTemplate{
-			Labels: map[string]string{"team": "a"}, Annotations: map[string]string{"example.com/why": "because"},
+			Labels: map[string]v1alpha1.LabelValue{"team": "a"}, Annotations: map[string]string{"example.com/why": "because"},
 			ServiceAccountName: &account, PriorityClassName: &priority,
-			ImagePullSecrets: []corev1.LocalObjectReference{{Name: "registry"}}, NodeSelector: map[string]string{"disk": "ssd"},
-			Tolerations: []corev1.Toleration{
+			ImagePullSecrets: []v1alpha1.PullSecret{{Name: "registry"}}, NodeSelector: map[string]v1alpha1.LabelValue{"disk": "ssd"},
+			Tolerations: []v1alpha1.Toleration{
 				{Key: "spot", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: &seconds},
 				{Key: "team", Value: "a"},
 			},
@@ -78,7 +78,7 @@ func TestWhatAJobSaysOfItsPodsReplacesWhatWeirYAMLSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := v1alpha1.PodTemplate{NodeSelector: map[string]string{"disk": "hdd"}}
+	want := v1alpha1.PodTemplate{NodeSelector: map[string]v1alpha1.LabelValue{"disk": "hdd"}}
 	if diff := cmp.Diff(want, j.Spec.Worker.PodTemplate); diff != "" {
 		t.Errorf("an empty list or mapping is none, null is nothing written (-want +got):\n%s", diff)
 	}
@@ -108,7 +108,7 @@ func TestWhatIsRefusedOfPods(t *testing.T) {
 		{"a request beyond the limit", "  worker: {resources: {requests: {memory: 2Gi}, limits: {memory: 1Gi}}}\n",
 			`6:43: spec.worker.resources.requests.memory: 2Gi is more than the limit, which is 1Gi; request no more than the limit`},
 		{"claims of devices", "  worker: {resources: {claims: [{name: a}]}}\n",
-			`6:32: spec.worker.resources.claims: not supported yet: spec.worker.resources.claims; leave it out for now`},
+			`6:24: not supported yet: spec.worker.resources.claims; leave it out for now`},
 		{"an image that is none", "  image: \"weir 1\"\n",
 			`6:10: spec.image: "weir 1" is not an image; write it as registry/name:tag or registry/name@sha256:digest`},
 		{"a secret that cannot be one", "  checkpoint: {credentialsSecret: My_Login}\n",

@@ -21,6 +21,7 @@ const (
 	mostMetadata    = 64
 	mostPullSecrets = 16
 	mostTolerations = 64
+	mostAmounts     = 6
 	// mostAnnotationBytes is what Kubernetes takes of an object's annotations, keys and values.
 	mostAnnotationBytes = 256 << 10
 	mostImage           = 512
@@ -79,12 +80,12 @@ func (r *rules) key(path, key string) {
 	}
 }
 
-func (r *rules) labels(path string, labels map[string]string) {
+func (r *rules) labels(path string, labels map[string]v1alpha1.LabelValue) {
 	r.atMost(path, len(labels), mostMetadata)
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		at := join(path, key)
 		r.key(at, key)
-		if len(validation.IsValidLabelValue(labels[key])) > 0 {
+		if len(validation.IsValidLabelValue(string(labels[key]))) > 0 {
 			r.refuse(at, "use at most 63 letters, digits and, between them, '-', '_' and '.'", "%.130q is not a label's value", labels[key])
 		}
 	}
@@ -102,10 +103,7 @@ func (r *rules) annotations(path string, annotations map[string]string) {
 	}
 }
 
-func (r *rules) resources(path string, s *corev1.ResourceRequirements) {
-	if len(s.Claims) > 0 {
-		r.refuse(path+".claims", leaveOut, "not supported yet: %s.claims", path)
-	}
+func (r *rules) resources(path string, s *v1alpha1.Resources) {
 	r.amounts(path+".limits", s.Limits)
 	r.amounts(path+".requests", s.Requests)
 	for _, name := range slices.Sorted(maps.Keys(s.Requests)) {
@@ -118,6 +116,7 @@ func (r *rules) resources(path string, s *corev1.ResourceRequirements) {
 }
 
 func (r *rules) amounts(path string, amounts corev1.ResourceList) {
+	r.atMost(path, len(amounts), mostAmounts)
 	for _, name := range slices.Sorted(maps.Keys(amounts)) {
 		at, amount := join(path, string(name)), amounts[name]
 		r.resource(at, name)
@@ -137,7 +136,7 @@ func (r *rules) resource(path string, name corev1.ResourceName) {
 	}
 }
 
-func (r *rules) toleration(path string, t *corev1.Toleration) {
+func (r *rules) toleration(path string, t *v1alpha1.Toleration) {
 	if t.Key != "" {
 		r.key(path+".key", t.Key)
 	}
@@ -153,7 +152,7 @@ func (r *rules) toleration(path string, t *corev1.Toleration) {
 		r.refuse(path, "name the taint's key, or write operator: Exists to bear every taint", "there is no key")
 	case exists && t.Value != "":
 		r.refuse(path+".value", "remove it, or write operator: Equal", "it means nothing with operator: Exists")
-	case !exists && len(validation.IsValidLabelValue(t.Value)) > 0:
+	case !exists && len(validation.IsValidLabelValue(string(t.Value))) > 0:
 		r.refuse(path+".value", "use at most 63 letters, digits and, between them, '-', '_' and '.'", "%.130q is not a taint's value", t.Value)
 	case t.TolerationSeconds != nil && t.Effect != corev1.TaintEffectNoExecute:
 		r.refuse(path+".tolerationSeconds", "write effect: NoExecute, or remove it", "it means nothing with another effect")

@@ -164,6 +164,10 @@ func (r *rules) storage(path string, name *string, local bool) {
 		r.refuse(path, "name a bucket, such as s3://bucket/prefix", "%q is a path, which the job's pods do not share", *name)
 		return
 	}
+	if !local && relativeFile.MatchString(*name) {
+		r.refuse(path, "name a bucket, such as s3://bucket/prefix", "%q is relative to a working directory, which the job's pods do not share", *name)
+		return
+	}
 	u, err := storage.ParseURL(*name)
 	if err != nil {
 		r.refuse(path, "", "%v", err)
@@ -171,6 +175,9 @@ func (r *rules) storage(path string, name *string, local bool) {
 	}
 	*name = u.String()
 }
+
+// relativeFile is a file URL of a folder below the working directory.
+var relativeFile = regexp.MustCompile(`^(?i:file)://[.](/|$)`)
 
 // longest bounds durations: what is meant to be longer is meant to be never.
 const longest = 10 * 365 * 24 * time.Hour

@@ -60,6 +60,8 @@ type SavepointSpec struct {
 	// without that, Stop and Drain leave the chain's last checkpoint as their result, and Continue fails.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches(r'\\p{Cc}') && isURL(self) && self.matches('^(?i:(s3|gs|azblob)://[^/?#]+([/?#].*)?|file://(localhost)?/.*|mem://.*)$')",message="storage is the URL of a folder: s3://bucket/prefix, gs://, azblob://, file:///folder or mem://name"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[^/]*//[^/?#]*@') && !self.matches('(?i)[?&]([^=&#]*(password|secret|token|signature|access_?key)[^=&#]*|sig)(=|&|#|$)')",message="storage holds no credentials: put them into the environment of the job's pods"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Storage *string `json:"storage,omitempty"`
@@ -73,7 +75,7 @@ type SavepointSpec struct {
 	// deadline is how long it may take, from 1s, counted from the object's creation. Default: 10m.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="deadline is at least 1s"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]{1,3})?(h|m|s)|[0-9]+ms)+$') && duration(self) >= duration('1s') && duration(self) <= duration('87600h')",message="write deadline as a number with its unit, such as 500ms, 10s, 5m or 1h30m: 1s to 87600h, in whole milliseconds"
 	Deadline *metav1.Duration `json:"deadline,omitempty"`
 
 	// backoffLimit is how many failed tries are repeated, from 0. Default: 6.
@@ -96,6 +98,7 @@ type JobReference struct {
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
 }
 

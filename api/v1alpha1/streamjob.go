@@ -70,8 +70,11 @@ type StreamJobSpec struct {
 
 	// sql is the job: statements of Flink SQL, of which at least one is an INSERT. At most 256 KiB.
 	//
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=262144
+	// +kubebuilder:validation:XValidation:rule="self.matches(r'\\S')",message="sql is empty: write at least CREATE TABLE and INSERT INTO"
+	// +kubebuilder:validation:XValidation:rule="size(bytes(self)) <= 262144",message="sql has at most 256 KiB: split the job"
 	SQL *string `json:"sql,omitempty"`
 
 	// image is the engine's image. It is part of the job's revision: another one is an upgrade. Default: the operator's own
@@ -80,6 +83,7 @@ type StreamJobSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9][a-zA-Z0-9._/:@+-]*$')",message="write image as registry/name:tag or registry/name@sha256:digest"
 	Image *string `json:"image,omitempty"`
 
 	// desiredState is Running or Suspended: a suspended job is stopped with a savepoint and has no pods; it resumes from
@@ -94,7 +98,7 @@ type StreamJobSpec struct {
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=32768
+	// +kubebuilder:validation:Maximum=512
 	Parallelism *int32 `json:"parallelism,omitempty"`
 
 	// maxParallelism is the number of key groups that keyed state is divided into, from 1 to 32768. Immutable. Default: 1024.
@@ -157,7 +161,7 @@ type PodSpec struct {
 	// resources are the container's requests and limits. Default: none.
 	//
 	// +optional
-	Resources corev1.ResourceRequirements `json:"resources,omitzero"`
+	Resources Resources `json:"resources,omitzero"`
 
 	// podTemplate is laid over the pods that the operator makes.
 	//
@@ -172,12 +176,14 @@ type PodTemplate struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	Labels map[string]string `json:"labels,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="the names of labels are letters, digits and, between them, '-', '_' and '.', with a domain and '/' before them or none"
+	Labels map[string]LabelValue `json:"labels,omitempty"`
 
 	// annotations are added to the pods; those of the operator win.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="the names of annotations are letters, digits and, between them, '-', '_' and '.', with a domain and '/' before them or none"
 	Annotations map[string]string `json:"annotations,omitempty"`
 
 	// serviceAccountName is whose identity the pods have, for example at the bucket's provider. Its token is not mounted: jobs
@@ -185,31 +191,108 @@ type PodTemplate struct {
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="serviceAccountName is the name of an object: small letters, digits and, between them, '-' and '.'"
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
 
 	// priorityClassName is the pods' priority. Default: none.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="priorityClassName is the name of an object: small letters, digits and, between them, '-' and '.'"
 	PriorityClassName *string `json:"priorityClassName,omitempty"`
 
 	// imagePullSecrets are for images of private registries.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxItems=16
-	ImagePullSecrets []corev1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
+	ImagePullSecrets []PullSecret `json:"imagePullSecrets,omitempty"`
 
 	// nodeSelector are labels that the pods' nodes must have.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="the names of nodeSelector are letters, digits and, between them, '-', '_' and '.', with a domain and '/' before them or none"
+	NodeSelector map[string]LabelValue `json:"nodeSelector,omitempty"`
 
 	// tolerations are taints that the pods bear.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
-	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+	Tolerations []Toleration `json:"tolerations,omitempty"`
+}
+
+// Resources are what a container asks for, and the most that it gets.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || !quantity(string(self.requests[k])).isGreaterThan(quantity(string(self.limits[k]))))",message="requests are at most limits"
+type Resources struct {
+	// limits are the most that the container gets, by the names of resources: cpu, memory, ephemeral-storage, hugepages-* or
+	// one with a domain. Default: none.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=6
+	// +kubebuilder:validation:XValidation:rule="self.all(k, isQuantity(string(self[k])) && sign(quantity(string(self[k]))) >= 0)",message="limits are numbers from 0 with or without a unit, such as 500m, 2 or 1Gi"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'] || k.startsWith('hugepages-') || k.contains('/'))",message="limits are of cpu, memory, ephemeral-storage, hugepages-* or a name with a domain"
+	Limits corev1.ResourceList `json:"limits,omitempty"`
+
+	// requests are what the container is given room for, each at most its limit. Default: limits.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=6
+	// +kubebuilder:validation:XValidation:rule="self.all(k, isQuantity(string(self[k])) && sign(quantity(string(self[k]))) >= 0)",message="requests are numbers from 0 with or without a unit, such as 500m, 2 or 1Gi"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'] || k.startsWith('hugepages-') || k.contains('/'))",message="requests are of cpu, memory, ephemeral-storage, hugepages-* or a name with a domain"
+	Requests corev1.ResourceList `json:"requests,omitempty"`
+}
+
+// LabelValue is the value of a label.
+//
+// +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$`
+type LabelValue string
+
+// PullSecret names a Secret of the job's namespace, with the login of a registry.
+type PullSecret struct {
+	// name is that of the Secret.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="name is the name of an object: small letters, digits and, between them, '-' and '.'"
+	Name string `json:"name"`
+}
+
+// Toleration is a taint that pods bear, with the fields and the meaning that it has in a pod.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.key) && size(self.key) > 0 || has(self.operator) && self.operator == 'Exists'",message="name the taint's key, or write operator: Exists to bear every taint"
+// +kubebuilder:validation:XValidation:rule="!has(self.value) || size(self.value) == 0 || !has(self.operator) || self.operator != 'Exists'",message="value means nothing with operator: Exists"
+// +kubebuilder:validation:XValidation:rule="!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'",message="tolerationSeconds means nothing without effect: NoExecute"
+type Toleration struct {
+	// key is that of the taint. Default: every taint, with operator: Exists.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:Pattern=`^(([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`
+	Key string `json:"key,omitempty"`
+
+	// operator is Equal, which compares the taint's value, or Exists. Default: Equal.
+	//
+	// +optional
+	// +kubebuilder:validation:Enum=Equal;Exists;""
+	Operator corev1.TolerationOperator `json:"operator,omitempty"`
+
+	// value is that of the taint, with operator: Equal. Default: none.
+	//
+	// +optional
+	Value LabelValue `json:"value,omitempty"`
+
+	// effect is NoSchedule, PreferNoSchedule or NoExecute. Default: all of them.
+	//
+	// +optional
+	// +kubebuilder:validation:Enum=NoSchedule;PreferNoSchedule;NoExecute;""
+	Effect corev1.TaintEffect `json:"effect,omitempty"`
+
+	// tolerationSeconds is for how long effect: NoExecute is borne. Default: for ever.
+	//
+	// +optional
+	TolerationSeconds *int64 `json:"tolerationSeconds,omitempty"`
 }
 
 // CheckpointMode is what checkpoints promise.
@@ -226,6 +309,8 @@ type CheckpointSpec struct {
 	// for `weir run` also a path. Default: .weir/checkpoints for `weir run`; else it must be said.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches(r'\\p{Cc}') && isURL(self) && self.matches('^(?i:(s3|gs|azblob)://[^/?#]+([/?#].*)?|file://(localhost)?/.*|mem://.*)$')",message="storage is the URL of a folder: s3://bucket/prefix, gs://, azblob://, file:///folder or mem://name"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[^/]*//[^/?#]*@') && !self.matches('(?i)[?&]([^=&#]*(password|secret|token|signature|access_?key)[^=&#]*|sig)(=|&|#|$)')",message="storage holds no credentials: put them into the Secret that checkpoint.credentialsSecret names"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Storage *string `json:"storage,omitempty"`
@@ -233,16 +318,19 @@ type CheckpointSpec struct {
 	// interval is the time from one checkpoint's trigger to the next, from 1ms. Default: 10s.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]{1,3})?(h|m|s)|[0-9]+ms)+$') && duration(self) >= duration('1ms') && duration(self) <= duration('87600h')",message="write interval as a number with its unit, such as 500ms, 10s, 5m or 1h30m: 1ms to 87600h, in whole milliseconds"
 	Interval *metav1.Duration `json:"interval,omitempty"`
 
 	// timeout is how long a checkpoint may take before it is given up, from 1ms. Default: 10m.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]{1,3})?(h|m|s)|[0-9]+ms)+$') && duration(self) >= duration('1ms') && duration(self) <= duration('87600h')",message="write timeout as a number with its unit, such as 500ms, 10s, 5m or 1h30m: 1ms to 87600h, in whole milliseconds"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
 	// minPause is the least time from the end of a checkpoint to the next trigger. Default: 0s.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]{1,3})?(h|m|s)|[0-9]+ms)+$') && duration(self) >= duration('0s') && duration(self) <= duration('87600h')",message="write minPause as a number with its unit, such as 500ms, 10s, 5m or 1h30m: 0s to 87600h, in whole milliseconds"
 	MinPause *metav1.Duration `json:"minPause,omitempty"`
 
 	// mode is what checkpoints promise: ExactlyOnce, which is the default.
@@ -271,6 +359,7 @@ type CheckpointSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="credentialsSecret is the name of an object: small letters, digits and, between them, '-' and '.'"
 	CredentialsSecret *string `json:"credentialsSecret,omitempty"`
 
 	// onDelete is what becomes of the checkpoints when the StreamJob is deleted: Retain or Delete. Default: Retain. For
@@ -314,6 +403,8 @@ type SavepointDefaults struct {
 	// every savepoint must name its own; .weir/savepoints for `weir run` if checkpoint.storage is not said either.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches(r'\\p{Cc}') && isURL(self) && self.matches('^(?i:(s3|gs|azblob)://[^/?#]+([/?#].*)?|file://(localhost)?/.*|mem://.*)$')",message="storage is the URL of a folder: s3://bucket/prefix, gs://, azblob://, file:///folder or mem://name"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[^/]*//[^/?#]*@') && !self.matches('(?i)[?&]([^=&#]*(password|secret|token|signature|access_?key)[^=&#]*|sig)(=|&|#|$)')",message="storage holds no credentials: put them into the Secret that checkpoint.credentialsSecret names"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Storage *string `json:"storage,omitempty"`
@@ -341,17 +432,21 @@ type SavepointReference struct {
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="name is the name of an object: small letters, digits and, between them, '-' and '.'"
 	Name string `json:"name"`
 }
 
 // RestoreSpec says what the job starts from, and what the user agrees to.
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.path) && has(self.savepointRef))",message="set path or savepointRef, not both"
+// +kubebuilder:validation:XValidation:rule="!has(self.nonce) || self.nonce == 0 || has(self.path) || has(self.savepointRef)",message="there is nothing to restore: set path or savepointRef, or remove nonce"
 type RestoreSpec struct {
 	// path is the URL of a savepoint or checkpoint; for `weir run` also a path. It takes effect when the job has not run
 	// yet, or when nonce is new; else it is ignored. Default: the newest complete checkpoint of the job, if there is any.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches(r'\\p{Cc}') && isURL(self) && self.matches('^(?i:(s3|gs|azblob)://[^/?#]+([/?#].*)?|file://(localhost)?/.*|mem://.*)$')",message="path is the URL of a folder: s3://bucket/prefix, gs://, azblob://, file:///folder or mem://name"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[^/]*//[^/?#]*@') && !self.matches('(?i)[?&]([^=&#]*(password|secret|token|signature|access_?key)[^=&#]*|sig)(=|&|#|$)')",message="path holds no credentials: put them into the Secret that checkpoint.credentialsSecret names"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Path *string `json:"path,omitempty"`
@@ -379,20 +474,25 @@ type RestoreSpec struct {
 }
 
 // RestartSpec is an exponential backoff with jitter.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.initialDelay) || !has(self.maxDelay) || duration(self.initialDelay) <= duration(self.maxDelay)",message="initialDelay is at most maxDelay"
 type RestartSpec struct {
 	// initialDelay is the time before the first restart, from 1ms; it doubles with each. Default: 1s.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]{1,3})?(h|m|s)|[0-9]+ms)+$') && duration(self) >= duration('1ms') && duration(self) <= duration('87600h')",message="write initialDelay as a number with its unit, such as 500ms, 10s, 5m or 1h30m: 1ms to 87600h, in whole milliseconds"
 	InitialDelay *metav1.Duration `json:"initialDelay,omitempty"`
 
 	// maxDelay is the longest time before a restart, at least initialDelay. Default: 1m.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]{1,3})?(h|m|s)|[0-9]+ms)+$') && duration(self) >= duration('1ms') && duration(self) <= duration('87600h')",message="write maxDelay as a number with its unit, such as 500ms, 10s, 5m or 1h30m: 1ms to 87600h, in whole milliseconds"
 	MaxDelay *metav1.Duration `json:"maxDelay,omitempty"`
 
 	// resetAfter is how long the job must run without a failure before the delay is initialDelay again, from 1s.
 	// Default: 1h.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]{1,3})?(h|m|s)|[0-9]+ms)+$') && duration(self) >= duration('1s') && duration(self) <= duration('87600h')",message="write resetAfter as a number with its unit, such as 500ms, 10s, 5m or 1h30m: 1s to 87600h, in whole milliseconds"
 	ResetAfter *metav1.Duration `json:"resetAfter,omitempty"`
 }

@@ -47,18 +47,18 @@ func full(t *testing.T) v1alpha1.StreamJobSpec {
 		Upgrade:   v1alpha1.UpgradeSpec{AllowNonRestoredState: new(true)},
 		Restore:   v1alpha1.RestoreSpec{Path: new("s3://bucket/savepoints/savepoint-x"), Nonce: new(int64(4)), AllowRepeatedOutput: new(true)},
 		Worker: v1alpha1.PodSpec{
-			Resources: corev1.ResourceRequirements{
+			Resources: v1alpha1.Resources{
 				Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("500m"), corev1.ResourceMemory: resource.MustParse("1Gi")},
 				Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
 			},
 			PodTemplate: v1alpha1.PodTemplate{
-				Labels:             map[string]string{"team": "air", "weir.stream/job": "somebody-else", "app.kubernetes.io/component": "mine"},
+				Labels:             map[string]v1alpha1.LabelValue{"team": "air", "weir.stream/job": "somebody-else", "app.kubernetes.io/component": "mine"},
 				Annotations:        map[string]string{"note": "kept", "kubectl.kubernetes.io/default-container": "other"},
 				ServiceAccountName: new("bucket-reader"),
 				PriorityClassName:  new("streams"),
-				ImagePullSecrets:   []corev1.LocalObjectReference{{Name: "registry"}, {Name: "registry"}},
-				NodeSelector:       map[string]string{"disk": "fast", "arch": "amd64"},
-				Tolerations: []corev1.Toleration{
+				ImagePullSecrets:   []v1alpha1.PullSecret{{Name: "registry"}, {Name: "registry"}},
+				NodeSelector:       map[string]v1alpha1.LabelValue{"disk": "fast", "arch": "amd64"},
+				Tolerations: []v1alpha1.Toleration{
 					{Key: "dedicated", Operator: corev1.TolerationOpEqual, Value: "streams", Effect: corev1.TaintEffectNoSchedule},
 					{Key: "node.kubernetes.io/unreachable", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: new(int64(5))},
 				},

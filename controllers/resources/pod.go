@@ -92,7 +92,7 @@ func (j *Job) pod(p process) *corev1ac.PodTemplateSpecApplyConfiguration {
 		WithTerminationGracePeriodSeconds(gracePeriodSeconds)
 	place(spec, template)
 	return corev1ac.PodTemplateSpec().
-		WithLabels(over(template.Labels, p.labels, map[string]string{labelComponent: p.component})).
+		WithLabels(over(texts(template.Labels), p.labels, map[string]string{labelComponent: p.component})).
 		WithAnnotations(over(template.Annotations, map[string]string{"kubectl.kubernetes.io/default-container": ContainerName})).
 		WithSpec(spec)
 }
@@ -111,15 +111,24 @@ func place(spec *corev1ac.PodSpecApplyConfiguration, t *v1alpha1.PodTemplate) {
 		}
 	}
 	if len(t.NodeSelector) > 0 {
-		spec.WithNodeSelector(t.NodeSelector)
+		spec.WithNodeSelector(texts(t.NodeSelector))
 	}
 	for i := range t.Tolerations {
 		spec.WithTolerations(toleration(&t.Tolerations[i]))
 	}
 }
 
+// texts are labels as pods have them.
+func texts(labels map[string]v1alpha1.LabelValue) map[string]string {
+	all := make(map[string]string, len(labels))
+	for name, value := range labels {
+		all[name] = string(value)
+	}
+	return all
+}
+
 // toleration leaves out what the user did not say.
-func toleration(t *corev1.Toleration) *corev1ac.TolerationApplyConfiguration {
+func toleration(t *v1alpha1.Toleration) *corev1ac.TolerationApplyConfiguration {
 	ac := corev1ac.Toleration()
 	if t.Key != "" {
 		ac.WithKey(t.Key)
@@ -128,7 +137,7 @@ func toleration(t *corev1.Toleration) *corev1ac.TolerationApplyConfiguration {
 		ac.WithOperator(t.Operator)
 	}
 	if t.Value != "" {
-		ac.WithValue(t.Value)
+		ac.WithValue(string(t.Value))
 	}
 	if t.Effect != "" {
 		ac.WithEffect(t.Effect)
@@ -164,7 +173,7 @@ func mount(volume, dir string) *corev1ac.VolumeMountApplyConfiguration {
 }
 
 // resourcesOf repeats what the user asked for.
-func resourcesOf(r corev1.ResourceRequirements) *corev1ac.ResourceRequirementsApplyConfiguration {
+func resourcesOf(r v1alpha1.Resources) *corev1ac.ResourceRequirementsApplyConfiguration {
 	ac := corev1ac.ResourceRequirements()
 	if len(r.Limits) > 0 {
 		ac.WithLimits(r.Limits)

@@ -52,7 +52,10 @@ func TestTheClusterRefusesWhatNoControllerCouldWorkWith(t *testing.T) {
 		message string
 	}{
 		{"a savepoint of no job", func(s *v1alpha1.Savepoint) { s.Spec.JobRef.Name = "" }, "spec.jobRef.name"},
-		{"a savepoint that is done before it begins", func(s *v1alpha1.Savepoint) { s.Spec.Deadline = &metav1.Duration{Duration: time.Millisecond} }, "deadline is at least 1s"},
+		{"a savepoint of a job that cannot be", func(s *v1alpha1.Savepoint) { s.Spec.JobRef.Name = "other/job" }, "spec.jobRef.name"},
+		{"a savepoint in a path", func(s *v1alpha1.Savepoint) { s.Spec.Storage = ptr("savepoints") }, "storage is the URL of a folder"},
+		{"a savepoint behind a password", func(s *v1alpha1.Savepoint) { s.Spec.Storage = ptr("s3://me:secret@bucket/x") }, "storage holds no credentials"},
+		{"a savepoint that is done before it begins", func(s *v1alpha1.Savepoint) { s.Spec.Deadline = &metav1.Duration{Duration: time.Millisecond} }, "write deadline as a number with its unit, such as 500ms, 10s, 5m or 1h30m: 1s to 87600h"},
 		{"a savepoint in no known mode", func(s *v1alpha1.Savepoint) { s.Spec.Mode = ptr(v1alpha1.SavepointMode("Later")) }, `supported values: "Continue", "Stop", "Drain"`},
 		{"a savepoint that is tried less than once", func(s *v1alpha1.Savepoint) { s.Spec.BackoffLimit = ptr(int32(-1)) }, "spec.backoffLimit"},
 	} {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -71,7 +72,9 @@ func TestABadSpecLeavesWhatRunsAlone(t *testing.T) {
 			spec.Restore = v1alpha1.RestoreSpec{SavepointRef: &v1alpha1.SavepointReference{Name: "nothing"}, Nonce: as(int64(1))}
 		}},
 		{"storage that moves", v1alpha1.ReasonInvalidSpec, func(spec *v1alpha1.StreamJobSpec) { spec.Checkpoint.Storage = as("s3://elsewhere") }},
-		{"storage that is no URL", v1alpha1.ReasonInvalidSpec, func(spec *v1alpha1.StreamJobSpec) { spec.Checkpoint.Storage = as("checkpoints") }},
+		{"a delay above a bound that nobody wrote", v1alpha1.ReasonInvalidSpec, func(spec *v1alpha1.StreamJobSpec) {
+			spec.Restart.InitialDelay = &metav1.Duration{Duration: 2 * time.Minute}
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			good := w.StreamJob(s.name).Spec
