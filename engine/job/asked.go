@@ -70,7 +70,7 @@ func (c *Coordinator) askLocked(r request) (rest.Operation, error) {
 	if err := c.refusesLocked(len(c.mu.requests) >= mostWaiting); err != nil {
 		return rest.Operation{}, err
 	}
-	op, isNew, err := c.operations.begin(r, false)
+	op, isNew, err := c.operations.begin(r, nobody)
 	if err == nil && isNew {
 		c.mu.requests = append(c.mu.requests, r)
 		c.signal()
@@ -143,7 +143,7 @@ func (c *Coordinator) Activate(_ context.Context, q rest.ActivateRequest) (rest.
 	if err := c.refusesLocked(c.mu.activation != nil); err != nil {
 		return rest.Operation{}, err
 	}
-	op, _, err = c.operations.begin(a.request, false)
+	op, _, err = c.operations.begin(a.request, nobody)
 	if err == nil {
 		a.after = len(c.mu.requests)
 		c.mu.activation = a
@@ -165,7 +165,7 @@ func (c *Coordinator) alreadyRunsLocked(a *activation) (rest.Operation, error) {
 	if err := c.mu.job.inTheWayOf(a); err != nil {
 		return rest.Operation{}, err
 	}
-	op, _, err := c.operations.begin(a.request, false)
+	op, _, err := c.operations.begin(a.request, nobody)
 	if err != nil {
 		return op, err
 	}

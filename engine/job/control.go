@@ -236,18 +236,21 @@ func (j *Job) begin(r request) (rest.Operation, error) {
 	if j.over() {
 		return rest.Operation{}, &rest.Error{Code: rest.Unavailable, Message: "the job has ended"}
 	}
-	op, isNew, err := j.d.operations.begin(r, true)
+	op, isNew, err := j.d.operations.begin(r, mailed)
 	if err == nil && isNew {
 		j.give(r)
 	}
 	return op, err
 }
 
-// give posts a request that is noted among the operations.
+// give mails a request that is noted among the operations.
 func (j *Job) give(r request) {
-	j.d.post(r.event)
+	j.d.box.put(func() {
+		j.d.operations.give(r.id, stepped)
+		j.d.step(r.event)
+	})
 	if j.over() { // it may have ended before it could take the request
-		j.d.operations.finish(r.id, atEnd(j.d.exit))
+		j.d.operations.endOf(r.id, j.d.exit)
 	}
 }
 

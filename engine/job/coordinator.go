@@ -106,7 +106,7 @@ func NewCoordinator(cfg Config, g *Graph, opt CoordinatorOptions) (*Coordinator,
 		return nil, err
 	}
 	c := &Coordinator{
-		cfg: cfg, graph: g, refresh: opt.Refresh, operations: newOperations(), wake: make(chan struct{}, 1),
+		cfg: cfg, graph: g, refresh: opt.Refresh, operations: newOperations(true), wake: make(chan struct{}, 1),
 		opt: Options{
 			Logger: opt.Logger, Interrupt: opt.Interrupt, AtStep: opt.AtStep, EngineVersion: opt.EngineVersion, Random: opt.Random,
 		},

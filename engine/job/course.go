@@ -226,6 +226,7 @@ func (c *Coordinator) carryOut(ctx context.Context, w work) error {
 		c.mu.failure = failure{} // it is tried anew
 	}
 	c.mu.Unlock()
+	defer c.handOn()
 	a := attempt{cfg: w.cfg, graph: c.graph, opt: c.opt, entry: w.entry, operations: c.operations}
 	for _, r := range w.requests {
 		a.requests = append(a.requests, r.event)
@@ -250,16 +251,28 @@ func (c *Coordinator) carryOut(ctx context.Context, w work) error {
 	return nil
 }
 
+// handOn lets the requests that an attempt did not come to take wait for what follows it, before those that came later. All
+// are mailed under the lock, so that none is on its way any more.
+func (c *Coordinator) handOn() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	left := c.operations.untaken()
+	c.mu.requests = append(left, c.mu.requests...)
+	if c.mu.activation != nil {
+		c.mu.activation.after += len(left)
+	}
+}
+
 // started notes that an attempt has begun: others go on from what it did.
 func (c *Coordinator) started(w work, j *Job) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.phase, c.mu.job, c.mu.chain, c.mu.failure = running, j, nil, failure{}
 	for _, r := range w.requests {
-		c.operations.give(r.id)
+		c.operations.give(r.id, stepped) // the attempt begins with them
 	}
 	for _, r := range c.mu.requests {
-		c.operations.give(r.id)
+		c.operations.give(r.id, mailed)
 		j.give(r)
 	}
 	c.mu.requests = nil

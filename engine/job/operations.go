@@ -19,27 +19,39 @@ const keptOperations = 512
 // operations are what was asked of the job from outside, by the ids that the askers chose (P3). They outlive the attempts
 // of a process.
 type operations struct {
-	mu struct {
+	handsOn bool
+	mu      struct {
 		sync.Mutex
 		byID  map[string]*operation
 		order []string // the ids, oldest first
 	}
 }
 
-func newOperations() *operations {
-	o := &operations{}
+// newOperations returns none. handsOn says that what an attempt did not come to take is for whoever made it to hand on;
+// otherwise nothing comes after the attempt.
+func newOperations(handsOn bool) *operations {
+	o := &operations{handsOn: handsOn}
 	o.mu.byID = map[string]*operation{}
 	return o
 }
 
-// operation is one request. All fields but done are guarded by operations.mu.
+// operation is one request. All fields but asked and done are guarded by operations.mu.
 type operation struct {
-	request string // what was asked for, to tell a repetition from another request under the same id
+	asked   request // tells a repetition from another request under the same id
 	state   rest.Operation
 	done    chan struct{} // closed when state is final
 	fetched bool          // the final state was given to someone
-	given   bool          // to an attempt: it is final at the attempt's end
+	held    holder
 }
+
+// holder is who has an operation.
+type holder uint8
+
+const (
+	nobody  holder = iota
+	mailed         // it is in the mailbox of an attempt, which may end before it looks there
+	stepped        // the coordinator of an attempt knows of it: it is final at the attempt's end
+)
 
 // request is something that is asked for under an id.
 type request struct {
@@ -49,6 +61,12 @@ type request struct {
 	details string
 	// event tells an attempt's coordinator of it; nil: it is not for attempts.
 	event coordinator.Event
+}
+
+// outlives tells that the request makes sense to a job whose attempt has ended: its last checkpoint, or the next attempt,
+// can serve it (P3).
+func (r request) outlives() bool {
+	return r.kind == rest.SavepointOperation || r.kind == rest.StopOperation
 }
 
 func (r request) String() string { return fmt.Sprintf("%s %s", r.kind, r.details) }
@@ -66,25 +84,25 @@ func (o *operations) repeatedLocked(r request) (op rest.Operation, ok bool, err 
 	switch {
 	case old == nil:
 		return rest.Operation{}, false, nil
-	case old.request != r.String():
+	case old.asked.String() != r.String():
 		return rest.Operation{}, false, &rest.Error{Code: rest.Conflict,
-			Message: fmt.Sprintf("id %s was used for another request: %s", r.id, old.request), Remedy: "choose another id"}
+			Message: fmt.Sprintf("id %s was used for another request: %s", r.id, old.asked), Remedy: "choose another id"}
 	}
 	return old.state, old.state.Status != rest.Undone, nil
 }
 
-// begin returns the operation of a request, and whether it is new. given says that an attempt gets it now.
-func (o *operations) begin(r request, given bool) (op rest.Operation, isNew bool, err error) {
+// begin returns the operation of a request, and whether it is new. by says who gets it now.
+func (o *operations) begin(r request, by holder) (op rest.Operation, isNew bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	op, known, err := o.repeatedLocked(r)
 	if known || err != nil {
 		return op, false, err
 	}
-	if given && o.unansweredLocked(r.kind) >= mostWaiting {
+	if by != nobody && o.unansweredLocked(r.kind) >= mostWaiting {
 		return rest.Operation{}, false, errTooMany
 	}
-	fresh := &operation{request: r.String(), given: given, done: make(chan struct{}),
+	fresh := &operation{asked: r, held: by, done: make(chan struct{}),
 		state: rest.Operation{ID: r.id, Kind: r.kind, Status: rest.InProgress}}
 	if o.mu.byID[r.id] == nil {
 		o.mu.order = append(o.mu.order, r.id)
@@ -119,13 +137,28 @@ func (o *operations) forgetLocked() {
 	})
 }
 
-// give notes that an attempt has the operation now.
-func (o *operations) give(id string) {
+// give notes who has the operation now.
+func (o *operations) give(id string, to holder) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if op := o.mu.byID[id]; op != nil {
-		op.given = true
+		op.held = to
 	}
+}
+
+// untaken returns the requests, oldest first, that lay in the mailbox of an attempt when it ended: nobody has them any
+// more, and nothing was done about them.
+func (o *operations) untaken() []request {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var left []request
+	for _, id := range o.mu.order {
+		if op := o.mu.byID[id]; op.held == mailed && !op.state.Status.Final() {
+			op.held = nobody
+			left = append(left, op.asked)
+		}
+	}
+	return left
 }
 
 // finish makes an operation final.
@@ -191,14 +224,28 @@ func (o *operations) reply(e coordinator.Reply, path func(checkpoint int64) stri
 	})
 }
 
-// end makes all operations final that an attempt had when it ended.
+// end makes all operations final that an attempt had when it ended, but for those that wait for the next.
 func (o *operations) end(exit *coordinator.Exit) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, op := range o.mu.byID {
-		if op.given {
-			o.finishLocked(op, atEnd(exit))
-		}
+		o.endLocked(op, exit)
+	}
+}
+
+// endOf does that for one that came as the attempt ended.
+func (o *operations) endOf(id string, exit *coordinator.Exit) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if op := o.mu.byID[id]; op != nil {
+		o.endLocked(op, exit)
+	}
+}
+
+func (o *operations) endLocked(op *operation, exit *coordinator.Exit) {
+	waits := o.handsOn && op.asked.outlives()
+	if op.held == stepped || op.held == mailed && !waits {
+		o.finishLocked(op, atEnd(exit))
 	}
 }
 

@@ -35,7 +35,7 @@ func Run(ctx context.Context, cfg Config, g *Graph, opt Options) (Result, error)
 		return Result{}, err
 	}
 	opt.setDefaults()
-	return attempt{cfg: cfg, graph: g, opt: opt, entry: entry{commanded: true}, operations: newOperations()}.run(ctx)
+	return attempt{cfg: cfg, graph: g, opt: opt, entry: entry{commanded: true}, operations: newOperations(false)}.run(ctx)
 }
 
 func (o *Options) setDefaults() {

@@ -1,0 +1,65 @@
+package job_test
+
+import (
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/rest"
+)
+
+func TestARequestThatReachesAnAttemptAsItEndsIsServedFromItsLastCheckpoint(t *testing.T) {
+	w := newWorld(t)
+	w.input.Open(800)
+	target := filepath.Join(w.dir, "savepoints")
+	var p *pod
+	var once sync.Once
+	ops := make(chan rest.Operation, 4)
+	ask := func() {
+		for _, ask := range []func() (rest.Operation, error){
+			func() (rest.Operation, error) { return p.Savepoint(t.Context(), "s2", target) },
+			func() (rest.Operation, error) { return p.Stop(t.Context(), "s3", target, false) },
+			func() (rest.Operation, error) { return p.Checkpoint(t.Context(), "c") },
+			func() (rest.Operation, error) { return p.Cancel(t.Context(), "x") },
+		} {
+			op, err := ask()
+			if err != nil {
+				t.Error(err)
+			}
+			ops <- op
+		}
+	}
+	ready := make(chan struct{})
+	p = w.pod(t, nil, func(s job.Step) {
+		if <-ready; s == job.StepCommitted && p.Overview().State == rest.Stopping {
+			once.Do(func() { job.AskAtTheEnd(p.Coordinator, ask) })
+		}
+	})
+	close(ready)
+	q := w.activation("a1", 0, 2)
+	q.Settings.IntervalMs = time.Hour.Milliseconds() // so that the stop's checkpoint has all output
+	q.Settings.SavepointStorage = ""                 // so that the confirmation of the commits ends the attempt
+	if op := p.final(p.Activate(t.Context(), q)); op.Status != rest.Done {
+		t.Fatalf("the activation became %+v, %v", op, op.Error)
+	}
+	p.until("it had read", read(800))
+	first := p.final(p.Stop(t.Context(), "s1", "", false))
+	if first.Status != rest.Done || first.CheckpointID == 0 {
+		t.Fatalf("the stop became %+v, %v", first, first.Error)
+	}
+	for _, want := range []struct {
+		id     string
+		status rest.Status
+		path   bool
+	}{{"s2", rest.Done, true}, {"s3", rest.Done, true}, {"c", rest.Undone, false}, {"x", rest.Done, false}} {
+		op := p.final(<-ops, nil)
+		if op.ID != want.id || op.Status != want.status || (op.Path != "") != want.path {
+			t.Errorf("%s became %+v, %v", want.id, op, op.Error)
+		}
+		if want.path && op.CheckpointID != first.CheckpointID {
+			t.Errorf("%s is of checkpoint %d, the stop's is %d", want.id, op.CheckpointID, first.CheckpointID)
+		}
+	}
+}
