@@ -134,12 +134,6 @@ type CommitterContext struct {
 	Job     string
 	UID     string
 	Attempt int64
-	// Empty says that the attempt starts without any state: output of this job that is visible already was written by
-	// another run of it, and would be repeated (P2).
-	Empty bool
-	// From is the checkpoint of the snapshot from elsewhere that the attempt starts from: visible output of this job and a
-	// later checkpoint was written by another run too. 0: the attempt goes on with the job's own chain, or starts empty.
-	From int64
 }
 
 // Committer makes prepared output visible. Every method is idempotent: after a crash it is called again. Methods may be

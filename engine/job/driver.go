@@ -119,7 +119,7 @@ func (d *driver) open(ctx context.Context) (err error) {
 			}
 			d.sources[n.UID] = e
 		case n.Sink != nil:
-			c, err := n.Sink.Committer(d.background, d.began.committerContext(n.UID))
+			c, err := n.Sink.Committer(d.background, connector.CommitterContext{Job: d.cfg.Job, UID: n.UID, Attempt: d.began.attempt.N})
 			if err != nil {
 				return fmt.Errorf("sink %s: %w", n.UID, err)
 			}
@@ -129,6 +129,9 @@ func (d *driver) open(ctx context.Context) (err error) {
 		}
 	}
 	if err := d.canCommit(); err != nil {
+		return err
+	}
+	if err := d.began.refuseRepeats(ctx, d.graph, d.place.folder); err != nil {
 		return err
 	}
 	d.coordinator, err = coordinator.New(d.coordinatorConfig())
@@ -160,19 +163,6 @@ func (d *driver) canCommit() error {
 // stopped job has committed it, or the user says so.
 func (d *driver) givesUpOutput() bool {
 	return d.began.restored.Outcome != snapshot.None || d.cfg.Restore.AllowNonRestoredState
-}
-
-// committerContext says what output of the job may be visible already (P2).
-func (b *began) committerContext(uid string) connector.CommitterContext {
-	c := connector.CommitterContext{Job: b.cfg.Job, UID: uid, Attempt: b.attempt.N}
-	switch {
-	case b.cfg.Restore.AllowRepeatedOutput:
-	case b.restored == nil:
-		c.Empty = true
-	case b.foreign:
-		c.From = b.restored.ID
-	}
-	return c
 }
 
 // closeTimeout bounds the wait for what was cancelled. Code of a user or of a driver that heeds no context must not keep

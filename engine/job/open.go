@@ -164,7 +164,7 @@ func (p *place) preflight(ctx context.Context, cfg Config, g *graph.Graph, head 
 		_, err := compatible(head.Snapshot.Metadata, g, cfg)
 		return err
 	case head.Empty:
-		return mayWrite(ctx, &began{cfg: cfg, attempt: snapshot.Attempt{N: head.Newest.N + 1}}, g)
+		return p.mayWrite(ctx, &began{cfg: cfg, attempt: snapshot.Attempt{N: head.Newest.N + 1}}, g)
 	default: // what is there cannot be read, which choosing tells
 		return nil
 	}
@@ -197,24 +197,14 @@ func (p *place) foresee(ctx context.Context, cfg Config, g *graph.Graph, head sn
 	}
 	defer func() { err = errors.Join(err, b.chosen.Snapshot.Close()) }()
 	b.restores(p.chain)
-	return mayWrite(ctx, b, g)
+	return p.mayWrite(ctx, b, g)
 }
 
 // mayWrite asks the sinks whether output is visible that the job would write again (P2). A sink that cannot be reached is
 // left to the attempt.
-func mayWrite(ctx context.Context, b *began, g *graph.Graph) error {
-	for i := range g.Nodes {
-		n := &g.Nodes[i]
-		if n.Sink == nil {
-			continue
-		}
-		c, err := n.Sink.Committer(ctx, b.committerContext(n.UID))
-		if err == nil && c != nil {
-			err = c.Close()
-		}
-		if fault.ClassOf(err) == fault.Permanent {
-			return fmt.Errorf("sink %s: %w", n.UID, err)
-		}
+func (p *place) mayWrite(ctx context.Context, b *began, g *graph.Graph) error {
+	if err := b.refuseRepeats(ctx, g, p.folder); fault.ClassOf(err) == fault.Permanent {
+		return err
 	}
 	return nil
 }

@@ -80,14 +80,14 @@ func TestAnActivationThatWouldRepeatOutputClaimsNothing(t *testing.T) {
 
 func TestAPreflightAsksTheSinksForOutputThatTheStateKnowsNothingOf(t *testing.T) {
 	w := newWorld(t)
-	_, err := job.Preflight(t.Context(), w.config(2), w.graphTo(t, "count", refusing{w.output}))
-	if err == nil || !strings.Contains(err.Error(), "there is output") {
+	_, err := job.Preflight(t.Context(), w.config(2), w.graphTo(t, "count", visible{w.output, 3}))
+	if err == nil || !strings.Contains(err.Error(), "output of an earlier run") {
 		t.Errorf("an empty start beside output: %v", err)
 	}
 	w.input.Open(400)
 	r := w.start(t, w.config(2), w.graph(t, "count"))
 	r.until(t, "a checkpoint was complete", checkpoints(1))
-	if _, err := job.Preflight(t.Context(), w.config(2), w.graphTo(t, "count", refusing{w.output})); err != nil {
+	if _, err := job.Preflight(t.Context(), w.config(2), w.graphTo(t, "count", visible{w.output, 3})); err != nil {
 		t.Errorf("beside its own job's output: %v", err)
 	}
 	close(r.interrupt)

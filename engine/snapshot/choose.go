@@ -46,6 +46,9 @@ type Chosen struct {
 // RestoreNonces returns all values of restore.nonce that have taken effect, that of this attempt included (P5).
 func (c *Chosen) RestoreNonces() []int64 { return c.base.RestoreNonces }
 
+// Repeats tells that the user has accepted that output which is visible beyond the snapshot is written again (P2).
+func (c *Chosen) Repeats() bool { return c.base.Repeats }
+
 // Choose finds what attempt a goes on from. Every byte of the chosen snapshot has been verified. Errors that need the
 // user are *RepeatError (P2), *DamagedError, *VoidError and *StateMissingError (P5). It changes nothing.
 func (c *Chain) Choose(ctx context.Context, a Attempt, r Request) (Chosen, error) {
@@ -81,6 +84,7 @@ func (ch chooser) chosen(ctx context.Context) (Chosen, error) {
 		chosen.NextID = max(chosen.NextID, chosen.Snapshot.Metadata.ID+1)
 	}
 	last := s.bases[s.last()]
+	chosen.base.Repeats = r.AllowRepeatedOutput || last.Repeats && last.sameStart(chosen.base)
 	chosen.Parallelism = last.Parallelism
 	chosen.base.RestoreNonces = last.RestoreNonces
 	if r.Nonce != 0 && !slices.Contains(last.RestoreNonces, r.Nonce) {

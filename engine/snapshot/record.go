@@ -36,6 +36,14 @@ type Base struct {
 	// effect once, also when the records of earlier attempts are swept (P5).
 	RestoreNonces []int64 `json:"restoreNonces,omitempty"`
 	Parallelism   int     `json:"parallelism,omitempty"`
+	// Repeats says that output which is visible beyond the snapshot may be written again: the user has accepted that (P2),
+	// for this attempt and for those that begin from the same snapshot because this one came to no checkpoint.
+	Repeats bool `json:"repeats,omitempty"`
+}
+
+// sameStart tells whether two attempts began from the same snapshot.
+func (b Base) sameStart(other Base) bool {
+	return b.Checkpoint == other.Checkpoint && b.CheckpointAttempt == other.CheckpointAttempt && b.Path == other.Path && b.Empty == other.Empty
 }
 
 const recordTrailer = "crc32c "

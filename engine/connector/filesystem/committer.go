@@ -30,26 +30,6 @@ type committer struct {
 	}
 }
 
-// refuseEarlier refuses to begin after a checkpoint, 0 without any, where output of the job that came later is visible: all
-// of it would be written again beside it (P2).
-func (c *committer) refuseEarlier(ctx context.Context, job string, after int64) error {
-	prefix := "part-" + job + "-" + c.uid8 + "-"
-	visible, err := c.bucket.List(ctx, prefix)
-	if err != nil {
-		return classed(err)
-	}
-	for _, o := range visible {
-		checkpoint, _, _ := strings.Cut(strings.TrimPrefix(o.Key, prefix), "-")
-		if id, err := strconv.ParseInt(checkpoint, 10, 64); err == nil && id <= after {
-			continue
-		}
-		return fault.Permanentf(c.bucket.String(),
-			"name the checkpoint storage of that run, restore one of its later snapshots, use another job id, or move the files away",
-			"output of an earlier run of job %s is there, %s for one, but the job has no state of it", job, o.Key)
-	}
-	return nil
-}
-
 // Commit publishes the files. It is idempotent: a file that is there with its content is done.
 func (c *committer) Commit(ctx context.Context, committables [][]byte) error {
 	return c.each(ctx, committables, func(ctx context.Context, b storage.Bucket, f *committable) error {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -65,7 +68,7 @@ func (s *Sink) Writer(ctx context.Context, w connector.WriterContext) (connector
 		// A file lives over many calls: each call's own context ends only what it waits for.
 		ctx: context.WithoutCancel(ctx), sink: s, bucket: b, encoder: s.config.Format.Encoder(s.config.Schema),
 		staging: fmt.Sprintf("%s%s/%d.%d/%s-", stagingFolder, w.Job, w.Attempt, w.Restart, snapshot.ShortUID(w.UID)),
-		final:   fmt.Sprintf("part-%s-%s-%%d-%d-%%d", w.Job, snapshot.ShortUID(w.UID), w.Subtask),
+		final:   finalPrefix(w.Job, w.UID) + fmt.Sprintf("%%d-%d-%%d", w.Subtask),
 	}, nil
 }
 
@@ -80,10 +83,41 @@ func (s *Sink) Committer(ctx context.Context, c connector.CommitterContext) (con
 		staging: stagingFolder + c.Job + "/", uid8: snapshot.ShortUID(c.UID),
 	}
 	out.mu.others = map[string]storage.Bucket{}
-	if c.Empty || c.From > 0 {
-		if err := out.refuseEarlier(ctx, c.Job, c.From); err != nil {
-			return nil, errors.Join(err, b.Close())
+	return out, nil
+}
+
+// finalPrefix is what the names of an operator's visible files begin with; checkpoint, subtask and number follow.
+func finalPrefix(job, uid string) string {
+	return fmt.Sprintf("part-%s-%s-", job, snapshot.ShortUID(uid))
+}
+
+// finalNumbers are what follows it.
+var finalNumbers = regexp.MustCompile(`^([0-9]{1,18})-[0-9]+-[0-9]+$`)
+
+// NewestVisible looks at the names of the visible files (connector.VisibleSink).
+func (s *Sink) NewestVisible(ctx context.Context, job, uid string) (newest int64, file string, err error) {
+	b, err := storage.Open(ctx, s.config.Path)
+	if err != nil {
+		return 0, "", classed(err)
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	prefix := finalPrefix(job, uid)
+	visible, err := b.List(ctx, prefix)
+	if err != nil {
+		return 0, "", classed(err)
+	}
+	for _, o := range visible {
+		numbers := finalNumbers.FindStringSubmatch(strings.TrimPrefix(o.Key, prefix))
+		if numbers == nil {
+			continue // of a job whose id begins like this one's, or no file of a sink
+		}
+		id, err := strconv.ParseInt(numbers[1], 10, 64)
+		if err != nil {
+			return 0, "", fmt.Errorf("read the name of %s: %w", o.Key, err)
+		}
+		if id > newest {
+			newest, file = id, b.Sub(o.Key).String()
 		}
 	}
-	return out, nil
+	return newest, file, nil
 }

@@ -95,46 +95,31 @@ func TestNamesAreThoseOfTheContract(t *testing.T) {
 	}
 }
 
-func TestAnEmptyStartBesideOutputOfAnEarlierRunIsRefused(t *testing.T) {
+func TestTheNewestVisibleOutputIsThatOfTheHighestCheckpoint(t *testing.T) {
 	dir := t.TempDir()
 	s := newSink(t, dir, 0)
-	start := func(job, uid string) error {
-		c, err := s.Committer(t.Context(), connector.CommitterContext{Job: job, UID: uid, Attempt: 1, Empty: true})
-		if err != nil {
-			return err
+	want := func(checkpoint int64, job, uid, suffix string) {
+		t.Helper()
+		newest, file, err := s.NewestVisible(t.Context(), job, uid)
+		if err != nil || newest != checkpoint || !strings.HasSuffix(file, suffix) {
+			t.Errorf("of job %s, %s it is %d, %q, %v, want %d, %q", job, uid, newest, file, err, checkpoint, suffix)
 		}
-		return c.Close()
 	}
 	out := prepare(t, s, testBatch(0, 3))
-	if err := start("default.flights", "sink/out"); err != nil {
-		t.Errorf("nothing is visible, but: %v", err)
-	}
+	want(0, "default.flights", "sink/out", "")
 	if err := newCommitter(t, s, "sink/out").Commit(t.Context(), out); err != nil {
 		t.Fatal(err)
 	}
-	wantPermanent(t, start("default.flights", "sink/out"), "earlier run", "part-default.flights-", "another job id")
-	if err := errors.Join(start("default.other", "sink/out"), start("default.flights", "sink/beside")); err != nil {
-		t.Errorf("the output is of another job or sink, but: %v", err)
-	}
-}
-
-func TestAStartFromElsewhereBesideLaterOutputIsRefused(t *testing.T) {
-	dir := t.TempDir()
-	s := newSink(t, dir, 0)
-	if err := newCommitter(t, s, "sink/out").Commit(t.Context(), prepare(t, s, testBatch(0, 3))); err != nil {
-		t.Fatal(err)
-	}
-	start := func(from int64) error {
-		c, err := s.Committer(t.Context(), connector.CommitterContext{Job: "default.flights", UID: "sink/out", Attempt: 1, From: from})
-		if err != nil {
-			return err
+	uid8 := snapshot.ShortUID("sink/out")
+	want(17, "default.flights", "sink/out", "part-default.flights-"+uid8+"-17-2-0")
+	for _, beside := range []string{"-9-0-0", "-100-0-0.copy", "-abc-1-5-0-0"} {
+		if err := os.WriteFile(filepath.Join(dir, "part-default.flights-"+uid8+beside), nil, 0o666); err != nil {
+			t.Fatal(err)
 		}
-		return c.Close()
 	}
-	if err := start(17); err != nil {
-		t.Errorf("the output is that of the snapshot's own checkpoint, but: %v", err)
-	}
-	wantPermanent(t, start(16), "earlier run", "-17-2-0", "later snapshots")
+	want(17, "default.flights", "sink/out", "-17-2-0")
+	want(0, "default.other", "sink/out", "")
+	want(0, "default.flights", "sink/beside", "")
 }
 
 func TestCommitsAndForgetsOfOutputAtAnEarlierPathMayOverlap(t *testing.T) {
