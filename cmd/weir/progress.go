@@ -127,6 +127,9 @@ func counts(o rest.Job) string {
 	if o.RecordsLate > 0 {
 		s += fmt.Sprintf(", %s late", grouped(o.RecordsLate))
 	}
+	if o.RecordsSkipped > 0 {
+		s += fmt.Sprintf(", %s skipped", grouped(o.RecordsSkipped))
+	}
 	return s
 }
 

@@ -252,7 +252,7 @@ func (r *runner) tell(result job.Result) {
 		}
 		if r.running != nil {
 			o := r.running.Overview()
-			attributes = append(attributes, "recordsIn", o.RecordsIn, "recordsOut", o.RecordsOut, "recordsLate", o.RecordsLate,
+			attributes = append(attributes, "recordsIn", o.RecordsIn, "recordsOut", o.RecordsOut, "recordsLate", o.RecordsLate, "recordsSkipped", o.RecordsSkipped,
 				"checkpoints", o.CompletedCheckpoints)
 		}
 		r.logger.Info("job ended", attributes...)

@@ -1,46 +1,92 @@
 // Package codec is the contract of text formats: lines in, rows of [batch.Columns] out, and back. Each format is a
 // package below this one; package sqltime holds the text of dates and timestamps that they share.
 //
-// A record is one line. Who finds the lines, in files or elsewhere, is the caller's business; a format never sees a line
-// end when it reads, and writes exactly one after each row. What a format writes it reads back to the same rows, as far as
-// its own options allow. No format allocates for a record once its buffers have grown.
+// Where a record ends its format says ([Framing]): mostly at the end of its line. Who reads the bytes, from files or
+// elsewhere, is the caller's business. What a format writes it reads back to the same rows, as far as its own options
+// allow; what it could not read back it refuses to write. No format allocates for a record once its buffers have grown.
 package codec
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/codec/sqltime"
 )
 
 // Format makes decoders and encoders. It is immutable and may be shared.
 type Format interface {
 	// Name is the format's name in SQL.
 	Name() string
+	// Framing says where records end.
+	Framing() Framing
 	// Decoder reads rows of the schema, which it keeps.
 	Decoder(s *batch.Schema) Decoder
 	// Encoder writes rows of the schema, which it keeps.
 	Encoder(s *batch.Schema) Encoder
 }
 
-// Decoder turns lines into rows. One goroutine uses it.
+// Framing says where the records of a format end. It has no state, and may be shared.
+type Framing interface {
+	// Next returns the length of the record at the start of data, the line end behind it included, and how many lines
+	// it spans. 0: the record does not end in data. If last, nothing follows data, and there is always a record; one
+	// that is broken so that no end can be found is its first line.
+	Next(data []byte, last bool) (n, lines int)
+	// Splittable says that every line feed ends a record, so that reading may begin behind any of them.
+	Splittable() bool
+}
+
+// Lines is the framing of formats whose records are lines.
+type Lines struct{}
+
+// Next ends a record with its line feed.
+func (Lines) Next(data []byte, last bool) (n, lines int) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, 1
+	}
+	if last {
+		return len(data), 1
+	}
+	return 0, 0
+}
+
+// Splittable is true.
+func (Lines) Splittable() bool { return true }
+
+// Decoder turns records into rows. One goroutine uses it.
 type Decoder interface {
-	// Into names the columns, of the decoder's schema, that the following lines are appended to. The caller must not
+	// Into names the columns, of the decoder's schema, that the following records are appended to. The caller must not
 	// exchange their vectors before the next Into.
 	Into(c *batch.Columns)
-	// Decode appends the row of a line that has no line end, and says whether there was one: blank lines, comments
-	// and what the format was told to ignore are none. An error is an *Error, and leaves no part of the row behind.
-	Decode(line []byte) (bool, error)
+	// Decode appends the rows of a record without the line feed behind it, and says whether there were any: blank lines,
+	// comments and what the format was told to ignore have none. An error is an *Error, and leaves no part of the
+	// record behind.
+	Decode(record []byte) (bool, error)
+	// Skipped is how many records were dropped, since the decoder was made, because they could not be read and the
+	// format was told to ignore that.
+	Skipped() int64
+}
+
+// HeaderDecoder is a decoder whose files begin with a header.
+type HeaderDecoder interface {
+	Decoder
+	// Header takes a record where a file's header may be, and says whether it was the header: blank lines and comments
+	// may stand before it. An error is an *Error.
+	Header(record []byte) (bool, error)
 }
 
 // Encoder turns rows into lines. One goroutine uses it.
 type Encoder interface {
-	// Append appends all rows of c, each with a line end.
-	Append(dst []byte, c *batch.Columns) []byte
+	// AppendHeader appends what every file begins with; of most formats nothing. Errors are those of Append.
+	AppendHeader(dst []byte) ([]byte, error)
+	// Append appends all rows of c, each with a line end. An error is an *Error: a row that would be read back as
+	// another one, or not at all. Nothing was appended then.
+	Append(dst []byte, c *batch.Columns) ([]byte, error)
 }
 
-// Error says what is wrong with a line.
+// Error says what is wrong with a record.
 type Error struct {
-	// At is the offset in the line, in bytes.
+	// At is the offset in the record, in bytes.
 	At int
 	// Field is the column that the text was meant for; empty if none.
 	Field string
@@ -78,4 +124,14 @@ func Excerpt(line []byte, at int) string {
 		return fmt.Sprintf("%+q...", rest[:excerptBytes])
 	}
 	return fmt.Sprintf("%+q", rest)
+}
+
+// OtherLayout is the part of a remedy that names the option which says how timestamps are written, where they have the
+// layout now.
+func OtherLayout(option string, now sqltime.Layout) string {
+	other, standard := sqltime.ISO, "ISO-8601"
+	if now == sqltime.ISO {
+		other, standard = sqltime.SQL, "SQL"
+	}
+	return fmt.Sprintf("set '%s' = '%s' if they are written %s, or ", option, standard, other)
 }

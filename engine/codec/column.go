@@ -150,18 +150,18 @@ func (c *Column) AppendText(text []byte, layout sqltime.Layout) error {
 		}
 	}
 	if !ok {
-		return c.Mismatch()
+		return c.Mismatch(layout)
 	}
 	return nil
 }
 
-// Mismatch is the error for a text that is no value of the column.
-func (c *Column) Mismatch() error {
+// Mismatch is the error for a text that is no value of the column, whose timestamps have the layout.
+func (c *Column) Mismatch(layout sqltime.Layout) error {
 	switch c.Type {
 	case batch.Date:
 		return fmt.Errorf("it is not a %v, which is written yyyy-MM-dd", c.Type)
 	case batch.Timestamp:
-		return fmt.Errorf("it is not a %v in the expected layout", c.Type)
+		return fmt.Errorf("it is not a %v, which is written %s", c.Type, layout)
 	}
 	if c.Type == batch.Int {
 		return fmt.Errorf("it is not an %v", c.Type)
@@ -192,7 +192,7 @@ func (c *Column) AppendNumber(v float64) error {
 		}
 		return c.OutOfRange()
 	}
-	return c.Mismatch()
+	return c.Mismatch(0)
 }
 
 // AppendInteger adds an integer to an INT, BIGINT or DOUBLE column.
@@ -208,7 +208,7 @@ func (c *Column) AppendInteger(v int64) error {
 	case batch.Double:
 		c.Doubles.Append(float64(v))
 	default:
-		return c.Mismatch()
+		return c.Mismatch(0)
 	}
 	return nil
 }
@@ -264,11 +264,29 @@ func isInteger(text []byte) bool {
 	return len(text) > 0
 }
 
-// ParseDouble reads what strconv.ParseFloat does but for hexadecimal numbers and underscores; "NaN", "Infinity" and
-// "-Infinity" included. A number that is too large is no double.
+// ParseDouble reads a decimal number as Java does: also with the suffix d or f, and the words NaN, Infinity and
+// -Infinity, written so. A number that is too large is no double; unlike Java's, which makes it an infinity. Hexadecimal
+// numbers are none.
 func ParseDouble(text []byte) (v float64, ok bool) {
-	if bytes.ContainsAny(text, "xX_") {
+	digits := text
+	if len(digits) > 0 && (digits[0] == '-' || digits[0] == '+') {
+		digits = digits[1:]
+	}
+	if len(digits) == 0 {
 		return 0, false
+	}
+	switch first, last := digits[0], digits[len(digits)-1]; {
+	case first == 'N' || first == 'I':
+		if string(digits) != "NaN" && string(digits) != "Infinity" {
+			return 0, false
+		}
+		if first == 'N' {
+			text = digits // a sign means nothing
+		}
+	case first != '.' && (first < '0' || first > '9') || bytes.ContainsAny(text, "xX_"):
+		return 0, false
+	case last|0x20 == 'd' || last|0x20 == 'f':
+		text = text[:len(text)-1]
 	}
 	v, err := strconv.ParseFloat(string(text), 64)
 	return v, err == nil

@@ -25,7 +25,7 @@ func TestTextThatIsNoValueIsRefusedWithItsReason(t *testing.T) {
 		{"0x1p4", batch.Double, "it is not a DOUBLE"},
 		{"maybe", batch.Boolean, "it is not a BOOLEAN"},
 		{"2001-02-30", batch.Date, "it is not a DATE, which is written yyyy-MM-dd"},
-		{"2001-02-03T04:05:06", batch.Timestamp, "it is not a TIMESTAMP(3) in the expected layout"},
+		{"2001-02-03T04:05:06", batch.Timestamp, "it is not a TIMESTAMP(3), which is written yyyy-MM-dd HH:mm:ss[.SSS]"},
 		{"a\xff", batch.String, "it is not UTF-8"},
 	} {
 		s := &batch.Schema{Fields: []batch.Field{{Name: "c", Type: c.typ}}}
@@ -37,6 +37,27 @@ func TestTextThatIsNoValueIsRefusedWithItsReason(t *testing.T) {
 		}
 		if n := into.Cols[0].Len(); n != 0 {
 			t.Errorf("%q as %v: %d values beside the error", c.text, c.typ, n)
+		}
+	}
+}
+
+func TestDoublesAreReadAsJavaReadsThem(t *testing.T) {
+	for text, want := range map[string]float64{
+		"1": 1, "+1": 1, "-0": math.Copysign(0, -1), "1e3": 1000, ".5": .5, "5.": 5, "1d": 1, "1F": 1, "1.5e-3D": .0015,
+		"Infinity": math.Inf(1), "-Infinity": math.Inf(-1), "+Infinity": math.Inf(1),
+	} {
+		if v, ok := ParseDouble([]byte(text)); !ok || v != want || math.Signbit(v) != math.Signbit(want) {
+			t.Errorf("%q: %v, %v, want %v", text, v, ok, want)
+		}
+	}
+	for _, text := range []string{"NaN", "-NaN", "+NaN"} {
+		if v, ok := ParseDouble([]byte(text)); !ok || !math.IsNaN(v) {
+			t.Errorf("%q: %v, %v", text, v, ok)
+		}
+	}
+	for _, text := range []string{"", "+", "nan", "inf", "-inf", "INFINITY", "infinity", "1_0", "0x1p3", "1e400", "d", "1dd", "Infinityd", "NaNf", "1L"} {
+		if v, ok := ParseDouble([]byte(text)); ok {
+			t.Errorf("%q is read as %v", text, v)
 		}
 	}
 }

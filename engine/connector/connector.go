@@ -89,6 +89,12 @@ type Reader interface {
 	Close() error
 }
 
+// Placer is a reader that can say where a row stands, for errors that come up later.
+type Placer interface {
+	// Place names the place of a row of the last Next: a file, a line, a byte.
+	Place(row int) string
+}
+
 // Progress tells what a call of Next did.
 type Progress struct {
 	// Split is the ID of the split that the rows came from; empty if there were none and none ended.
@@ -97,6 +103,8 @@ type Progress struct {
 	Position []byte
 	// Done says that the split ended with these rows.
 	Done bool
+	// Skipped is how many records, since the call before, were dropped because they could not be read.
+	Skipped int64
 	// Wait is closed, or receives, when there may be something to read; nil: call again.
 	Wait <-chan struct{}
 }

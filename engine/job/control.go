@@ -72,7 +72,7 @@ func (d *driver) overview() rest.Job {
 
 // count adds up the counters of the subtasks, those of earlier restarts included.
 func (d *driver) count(o *rest.Job) {
-	o.RecordsIn, o.RecordsOut, o.RecordsLate = d.before.in, d.before.out, d.before.late
+	o.RecordsIn, o.RecordsOut, o.RecordsLate, o.RecordsSkipped = d.before.in, d.before.out, d.before.late, d.before.skipped
 	lowest := int64(math.MaxInt64)
 	for _, m := range d.metrics() {
 		n := d.nodes[m.UID]
@@ -84,6 +84,7 @@ func (d *driver) count(o *rest.Job) {
 			lowest = min(lowest, m.Watermark)
 		}
 		o.RecordsLate += m.Late
+		o.RecordsSkipped += m.Skipped
 	}
 	if lowest != math.MaxInt64 && lowest != snapshot.NoTime {
 		o.WatermarkMs = &lowest
@@ -98,13 +99,13 @@ func (d *driver) metrics() []task.Metrics {
 }
 
 // totals are counters of executions that are over.
-type totals struct{ in, out, late int64 }
+type totals struct{ in, out, late, skipped int64 }
 
 // keep adds the counters of an execution that ends.
 func (d *driver) keepTotals() {
 	var o rest.Job
 	d.count(&o)
-	d.before = totals{o.RecordsIn, o.RecordsOut, o.RecordsLate}
+	d.before = totals{o.RecordsIn, o.RecordsOut, o.RecordsLate, o.RecordsSkipped}
 }
 
 func (d *driver) state(s coordinator.Status) rest.State {
@@ -135,7 +136,7 @@ func (j *Job) Operators() (list []rest.Operator) {
 	j.ask(func(d *driver) {
 		bySubtask := map[string][]rest.Subtask{}
 		for _, m := range d.metrics() {
-			s := rest.Subtask{Index: m.Subtask, RecordsIn: m.RecordsIn, RecordsOut: m.RecordsOut, RecordsLate: m.Late}
+			s := rest.Subtask{Index: m.Subtask, RecordsIn: m.RecordsIn, RecordsOut: m.RecordsOut, RecordsLate: m.Late, RecordsSkipped: m.Skipped}
 			if m.Watermark != snapshot.NoTime {
 				s.WatermarkMs = &m.Watermark
 			}

@@ -49,6 +49,9 @@ type Job struct {
 	RecordsIn   int64 `json:"recordsIn"`
 	RecordsOut  int64 `json:"recordsOut"`
 	RecordsLate int64 `json:"recordsLate"`
+	// RecordsSkipped counts, since the attempt began, what was dropped because it could not be read or had no event time,
+	// where the table says to go on.
+	RecordsSkipped int64 `json:"recordsSkipped,omitempty"`
 	// WatermarkMs is the event time, in milliseconds since 1970, that no sink is behind; nil: there is none yet.
 	WatermarkMs *int64 `json:"watermarkMs,omitempty"`
 	// Failure is the last error that stopped or restarted the job; empty: there was none. FailureKind is its class.
@@ -145,6 +148,8 @@ type Subtask struct {
 	RecordsOut int64 `json:"recordsOut"`
 	// RecordsLate came too late for their window.
 	RecordsLate int64 `json:"recordsLate,omitempty"`
+	// RecordsSkipped could not be read, or had no event time.
+	RecordsSkipped int64 `json:"recordsSkipped,omitempty"`
 	// WatermarkMs is milliseconds since 1970; nil: there is none yet.
 	WatermarkMs *int64 `json:"watermarkMs,omitempty"`
 }

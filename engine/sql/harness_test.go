@@ -38,6 +38,7 @@ type node struct {
 	op        operator.Operator // stage of a source
 	table     state.Table
 	late      int
+	skipped   int
 	consumers []*consumer
 	watermark int64
 	sink      *testSink
@@ -208,6 +209,7 @@ func (c testContext) Table(d state.Descriptor) (state.Table, error) {
 }
 func (c testContext) RestoredWatermark(uint64) int64 { return c.n.h.restored }
 func (c testContext) MaxRestoredWatermark() int64    { return c.n.h.restored }
+func (c testContext) Skipped(n int)                  { c.n.skipped += n }
 func (c testContext) Late(n int)                     { c.n.late += n }
 
 // Emit hands a batch to the consumers: as it is inside a task, copied over a keyed edge.

@@ -77,7 +77,7 @@ func (l *lowering) sink(t *plan.Table) (*sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec.Options.Allow(optionIdle)
+	spec.Options.Allow(optionIdle, exec.OptionOnNull)
 	k, err := l.compiler.Connectors.Sink(name, spec)
 	if err != nil {
 		return nil, err
@@ -153,6 +153,10 @@ func (l *lowering) scan(t *plan.Table) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	onNull, err := spec.Options.OneOf(exec.OptionOnNull, "fail", "skip")
+	if err != nil {
+		return nil, err
+	}
 	s, err := l.compiler.Connectors.Source(name, spec)
 	if err != nil {
 		return nil, err
@@ -163,7 +167,7 @@ func (l *lowering) scan(t *plan.Table) ([]int, error) {
 	uid := "source/" + t.Name
 	node := graph.Node{UID: uid, Name: "source " + t.Name, Source: &graph.Source{Source: s}, Fingerprint: sourceFingerprint(t)}
 	stage := exec.Stage(exec.StageSpec{
-		File: l.compiler.File, Computed: t.Computed, Schema: t.Schema(), RowTime: t.RowTime, Table: t.Name, Place: l.compiler.at(t.WatermarkAt),
+		File: l.compiler.File, Computed: t.Computed, Schema: t.Schema(), RowTime: t.RowTime, SkipNull: onNull == "skip", Table: t.Name, Place: l.compiler.at(t.WatermarkAt),
 	})
 	if t.RowTime >= 0 {
 		node.Source.Event = &graph.EventTime{Stage: stage, DelayMS: t.DelayMS, Idle: idle.Round(time.Millisecond)}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/operator"
 	"github.com/weirstream/weir/engine/sql/datetime"
 )
 
@@ -329,6 +330,56 @@ func TestAWindowThatHasFiredStaysClosedAfterARestore(t *testing.T) {
 	}
 }
 
+func TestAnErrorIsThatOfTheFirstFaultyRowOfTheInput(t *testing.T) {
+	const at = "2001-01-01 00:00:00"
+	rows := [][]string{{"5", "1", at}, {"7", "2", at}, {"5", "3", at}, {"1", "x", at}, {"0", "y", at}, {"7", "z", at}}
+	for _, c := range []struct {
+		name, computed, query string
+		rows                  [][]string
+		row                   int
+	}{
+		{"in the projection", "", "SELECT CAST(s AS INT) FROM t", rows, 3},
+		{"in the filter", "", "SELECT k FROM t WHERE 1 / k >= 0", rows, 4},
+		{"behind a filter", "", "SELECT CAST(s AS INT) FROM t WHERE k <> 1 AND k <> 5", rows, 4},
+		{"behind a filter and a window that multiplies rows", "",
+			"SELECT CAST(s AS INT) FROM (SELECT * FROM TABLE(HOP(TABLE v, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '3' MINUTE)))", rows, 4},
+		{"in a computed column", "c AS CAST(s AS INT), ", "SELECT c FROM t", rows, 3},
+		{"no event time", "", "SELECT k FROM t", [][]string{rows[0], {"1", "1", "NULL"}}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := compile(t, `
+			CREATE TABLE t (k INT, s STRING, ts TIMESTAMP(3), `+c.computed+`WATERMARK FOR ts AS ts) WITH ('connector' = 'test');
+			CREATE VIEW v AS SELECT * FROM t WHERE k <> 1 AND k <> 5;
+			CREATE TABLE o (k INT) WITH ('connector' = 'test');
+			INSERT INTO o `+c.query)
+			err := newHarness(t, g).open(nil).feed("t", 10, c.rows...)
+			var row *operator.RowError
+			if !errors.As(err, &row) || row.Row != c.row || fault.ClassOf(err) != fault.Permanent {
+				t.Errorf("%v (%+v), want one of row %d", err, row, c.row)
+			}
+		})
+	}
+}
+
+func TestRowsWithoutEventTimeAreDroppedAndCountedWhereTheTableSaysSo(t *testing.T) {
+	g := compile(t, `
+	CREATE TABLE t (k INT, s STRING, at AS TRY_CAST(s AS TIMESTAMP(3)), WATERMARK FOR at AS at)
+	  WITH ('connector' = 'test', 'scan.watermark.on-null' = 'skip');
+	CREATE TABLE o (k INT, s STRING, at TIMESTAMP(3)) WITH ('connector' = 'test');
+	INSERT INTO o SELECT k, s, at FROM t`)
+	h := newHarness(t, g).open(nil)
+	const first, second = "2001-01-01 00:00:00", "2001-01-01 00:00:01"
+	err := h.feed("t", 3, []string{"1", "NULL", ""}, []string{"2", first, ""}, []string{"3", "soon", ""}, []string{"4", "never", ""}, []string{"5", "NULL", ""},
+		[]string{"6", "", ""}, []string{"7", second, ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, h.rows("o"), "2|"+first+"|"+first, "7|"+second+"|"+second)
+	if n := h.source("t").skipped; n != 5 {
+		t.Errorf("%d rows are counted, want 5", n)
+	}
+}
+
 func TestErrorsOfTheDataArePermanentAndSayWhere(t *testing.T) {
 	for _, c := range []struct {
 		name, query, want string
@@ -336,7 +387,7 @@ func TestErrorsOfTheDataArePermanentAndSayWhere(t *testing.T) {
 	}{
 		{"division by zero", "SELECT 1 / k FROM t", "job.sql:4:27: division by zero; guard it: write NULLIF(b, 0) for the divisor, or CASE WHEN b <> 0 THEN ... END", []string{"0", "x", "2001-01-01 00:00:00"}},
 		{"a cast that fails", "SELECT CAST(s AS INT) FROM t", `job.sql:4:25: cannot cast "x" to INT; use TRY_CAST to get NULL instead`, []string{"0", "x", "2001-01-01 00:00:00"}},
-		{"no event time", "SELECT k FROM t", "job.sql:2:54: the time attribute ts of table t is NULL in a row; give it a value with COALESCE in a computed column, and declare the watermark for that one", []string{"0", "x", "NULL"}},
+		{"no event time", "SELECT k FROM t", "job.sql:2:54: the time attribute ts of table t is NULL in a row; correct the data, set 'scan.watermark.on-null' = 'skip' to drop such rows, or declare the watermark for a computed column that gives them a time", []string{"0", "x", "NULL"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := compile(t, `

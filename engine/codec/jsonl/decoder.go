@@ -23,6 +23,9 @@ type decoder struct {
 	// order predicts the names of the members, from the row before: most lines have them in the same order.
 	order []member
 	text  []byte // of a string with escapes
+
+	mended  []byte // a record that was mended
+	skipped int64
 }
 
 // member is a predicted name and the index of its column; -1: it has none.
@@ -53,28 +56,43 @@ func (d *decoder) Into(c *batch.Columns) {
 	}
 }
 
-// Decode appends the row of a line.
+// Skipped is how many records, or elements of arrays, could not be read.
+func (d *decoder) Skipped() int64 { return d.skipped }
+
+// Decode appends the row of an object, or the rows of an array of objects.
 func (d *decoder) Decode(line []byte) (bool, error) {
 	p := space(line, 0)
 	if p == len(line) {
 		return false, nil
 	}
-	d.row++
-	err := d.object(line, p)
+	before := d.into.N
+	err := d.record(line, p)
 	if err == nil {
-		err = d.fillMissing()
+		return d.into.N > before, nil
 	}
-	if err == nil {
-		d.into.N++
-		return true, nil
+	if !d.format.IgnoreParseErrors {
+		d.truncate(before)
+		return false, asError(line, err)
 	}
+	skipped := d.skipped
+	if mended, ok := mend(d.mended[:0], line); ok {
+		d.mended = mended
+		d.truncate(before)
+		if d.record(mended, space(mended, 0)) == nil {
+			return d.into.N > before, nil
+		}
+	}
+	d.truncate(d.into.N) // rows of an array before the place that is broken stay, as in Flink
+	d.skipped = skipped + 1
+	return d.into.N > before, nil
+}
+
+// truncate drops all rows from the n-th on, and what there is of the next.
+func (d *decoder) truncate(n int) {
+	d.into.N = n
 	for i := range d.cols {
-		d.cols[i].Truncate(d.into.N)
+		d.cols[i].Truncate(n)
 	}
-	if d.format.IgnoreParseErrors {
-		return false, nil
-	}
-	return false, asError(line, err)
 }
 
 // fieldError is a value that does not fit its column.
@@ -82,6 +100,7 @@ type fieldError struct {
 	at     int
 	column string
 	err    error
+	remedy string
 }
 
 func (e *fieldError) Error() string { return e.err.Error() }
@@ -101,7 +120,7 @@ func asError(line []byte, err error) error {
 	case errors.As(err, &syntax):
 		out.At, out.Reason = syntax.at, "malformed JSON: "+syntax.reason
 	case errors.As(err, &field):
-		out.At, out.Field = field.at, field.column
+		out.At, out.Field, out.Remedy = field.at, field.column, field.remedy
 	case errors.As(err, &missing):
 		out.Field, out.Remedy = missing.column, "correct the data, or set '"+failOnMissing+"' = 'false' to read NULL"
 	}
@@ -109,31 +128,98 @@ func asError(line []byte, err error) error {
 	return out
 }
 
-// object reads the object at p, which must be all of the line.
-func (d *decoder) object(line []byte, p int) error {
-	if line[p] != '{' {
-		return wrong(p, "a line must be one JSON object")
+// record reads the object or array at p, which must be all of the line; where errors are ignored, what follows is.
+func (d *decoder) record(line []byte, p int) (err error) {
+	switch line[p] {
+	case '{':
+		p, err = d.object(line, p)
+	case '[':
+		p, err = d.array(line, p)
+	default:
+		err = wrong(p, "a line must be one JSON object, or an array of objects")
 	}
+	if err != nil {
+		return err
+	}
+	if p = space(line, p); p == len(line) {
+		return nil
+	}
+	if d.format.IgnoreParseErrors {
+		d.skipped++
+		return nil
+	}
+	return wrong(p, "something follows the JSON object")
+}
+
+// array reads the array at p: each object in it is a row, and null is none.
+func (d *decoder) array(line []byte, p int) (int, error) {
+	p = space(line, p+1)
+	if p < len(line) && line[p] == ']' {
+		return p + 1, nil
+	}
+	for {
+		var err error
+		switch {
+		case p < len(line) && line[p] == '{':
+			p, err = d.object(line, p)
+		case p < len(line) && line[p] == 'n':
+			p, err = nullElement(line, p)
+		case d.format.IgnoreParseErrors:
+			p, err = skipElement(line, p)
+			d.skipped++
+		default:
+			err = wrong(p, "an element of the array is no JSON object")
+		}
+		if err != nil {
+			return p, err
+		}
+		p = space(line, p)
+		switch {
+		case p < len(line) && line[p] == ',':
+			p = space(line, p+1)
+		case p < len(line) && line[p] == ']':
+			return p + 1, nil
+		default:
+			return p, wrong(p, "',' or ']' is missing")
+		}
+	}
+}
+
+// object appends the row of the object at p.
+func (d *decoder) object(line []byte, p int) (int, error) {
+	d.row++
+	p, err := d.members(line, p)
+	if err == nil {
+		err = d.fillMissing()
+	}
+	if err == nil {
+		d.into.N++
+	}
+	return p, err
+}
+
+// members reads the object at p, and returns the offset behind it.
+func (d *decoder) members(line []byte, p int) (int, error) {
 	p = space(line, p+1)
 	if p < len(line) && line[p] == '}' {
-		return d.end(line, p+1)
+		return p + 1, nil
 	}
 	for k := 0; ; k++ {
 		column, p2, syntax := d.name(line, p, k)
 		if syntax != nil {
-			return syntax
+			return p, syntax
 		}
 		if p, syntax = colon(line, p2); syntax != nil {
-			return syntax
+			return p, syntax
 		}
 		if column < 0 {
 			if p, syntax = skip(line, p, 1); syntax != nil {
-				return syntax
+				return p, syntax
 			}
 		} else {
 			var err error
 			if p, err = d.member(line, p, column); err != nil {
-				return err
+				return p, err
 			}
 		}
 		p = space(line, p)
@@ -141,19 +227,11 @@ func (d *decoder) object(line []byte, p int) error {
 		case p < len(line) && line[p] == ',':
 			p = space(line, p+1)
 		case p < len(line) && line[p] == '}':
-			return d.end(line, p+1)
+			return p + 1, nil
 		default:
-			return wrong(p, "',' or '}' is missing")
+			return p, wrong(p, "',' or '}' is missing")
 		}
 	}
-}
-
-// end refuses anything but white space behind the object.
-func (d *decoder) end(line []byte, p int) error {
-	if p = space(line, p); p < len(line) {
-		return wrong(p, "something follows the JSON object")
-	}
-	return nil
 }
 
 // name reads the name of the k-th member, whose quote is at p, and returns the index of its column, or -1.
@@ -215,7 +293,11 @@ func (d *decoder) member(line []byte, p, column int) (int, error) {
 		c.AppendNull()
 		return end, nil
 	}
-	return end, &fieldError{at: p, column: c.Name, err: err}
+	remedy := ignoreErrorsHint
+	if c.Type == batch.Timestamp {
+		remedy = codec.OtherLayout(timestampFormat, d.layout) + remedy
+	}
+	return end, &fieldError{at: p, column: c.Name, err: err, remedy: remedy}
 }
 
 // fillMissing gives every column a value that the row has none for.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/codec/sqltime"
 )
 
@@ -23,8 +24,11 @@ func newEncoder(f Format, s *batch.Schema) *encoder {
 	return e
 }
 
-// Append appends all rows of c.
-func (e *encoder) Append(dst []byte, c *batch.Columns) []byte {
+// AppendHeader appends nothing.
+func (e *encoder) AppendHeader(dst []byte) ([]byte, error) { return dst, nil }
+
+// Append appends all rows of c. All that a row can hold can be read back.
+func (e *encoder) Append(dst []byte, c *batch.Columns) ([]byte, error) {
 	for row := range c.N {
 		dst = append(dst, '{')
 		first := len(dst)
@@ -45,7 +49,7 @@ func (e *encoder) Append(dst []byte, c *batch.Columns) []byte {
 		}
 		dst = append(dst, '}', '\n')
 	}
-	return dst
+	return dst, nil
 }
 
 func (e *encoder) appendValue(dst []byte, t batch.Type, v batch.Vector, row int) []byte {
@@ -72,21 +76,14 @@ func (e *encoder) appendValue(dst []byte, t batch.Type, v batch.Vector, row int)
 	panic("a column of a type that package batch does not have: " + t.String())
 }
 
-// appendDouble writes the shortest number that reads back as v. What JSON has no number for is a string, as in Flink.
+// appendDouble writes the shortest number that reads back as v, as Java does. What JSON has no number for is a string, as
+// in Flink.
 func appendDouble(dst []byte, v float64) []byte {
-	switch {
-	case math.IsNaN(v):
-		return append(dst, `"NaN"`...)
-	case math.IsInf(v, 1):
-		return append(dst, `"Infinity"`...)
-	case math.IsInf(v, -1):
-		return append(dst, `"-Infinity"`...)
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		dst = append(dst, '"')
+		return append(codec.AppendJavaDouble(dst, v), '"')
 	}
-	format := byte('f')
-	if abs := math.Abs(v); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
-		format = 'e' // else it would have many zeros
-	}
-	return strconv.AppendFloat(dst, v, format, -1, 64)
+	return codec.AppendJavaDouble(dst, v)
 }
 
 const hexDigits = "0123456789abcdef"

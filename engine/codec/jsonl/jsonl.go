@@ -1,13 +1,15 @@
 // Package jsonl is the format 'json': one JSON object (RFC 8259) on each line, with Flink's options and conversions.
 //
 // Reading: members are matched to columns by name, case and all; unknown members are skipped whatever they hold, of equal
-// ones the last counts, and a missing one or null is NULL. A STRING takes any value, one that is no string as the JSON text
-// that stands there. Numbers take strings that hold one; INT and BIGINT drop a fraction, as Flink does, and refuse what does
-// not fit. BOOLEAN takes true, false and strings that say so; unlike in Flink, where any other text is false, the rest is
-// an error. Nothing is repaired: text that is not UTF-8, lone surrogates and control characters in strings are errors.
+// ones the last counts, and a missing one or null is NULL. A line may be an array of objects, which are a row each. A
+// STRING takes any value, one that is no string as the JSON text that stands there. Numbers take strings that hold one; INT
+// and BIGINT drop a fraction, as Flink does, and refuse what does not fit. BOOLEAN takes true, false and strings that say
+// so; unlike in Flink, where any other text is false, the rest is an error. Nothing is repaired: text that is not UTF-8,
+// lone surrogates and control characters in strings are errors. But where errors are ignored, a row is kept if Flink keeps
+// it: with control characters as they are, U+FFFD for a lone surrogate, and without what follows the object.
 //
-// Writing: every column in its order; doubles in their shortest exact form, NaN and the infinities as strings, all of
-// which reads back to the same value.
+// Writing: every column in its order; doubles in their shortest exact form, as Java writes them, NaN and the infinities as
+// strings, all of which reads back to the same value.
 package jsonl
 
 import (
@@ -21,11 +23,12 @@ import (
 type Format struct {
 	// FailOnMissingField makes a row without one of the columns an error; else the column is NULL.
 	FailOnMissingField bool
-	// IgnoreParseErrors makes a value that does not fit its column NULL, and skips lines that are not JSON objects.
+	// IgnoreParseErrors makes a value that does not fit its column NULL, and skips what is no JSON object.
 	IgnoreParseErrors bool
 	// EncodeIgnoreNullFields leaves out columns that are NULL.
 	EncodeIgnoreNullFields bool
-	// ISO8601 reads and writes timestamps as yyyy-MM-ddTHH:mm:ss; else with a blank for the T.
+	// ISO8601 reads and writes timestamps as yyyy-MM-ddTHH:mm:ss, read with or without an offset; else with a blank for
+	// the T.
 	ISO8601 bool
 }
 
@@ -64,6 +67,9 @@ func FromOptions(o *table.Options) (codec.Format, error) {
 
 // Name is "json".
 func (Format) Name() string { return "json" }
+
+// Framing ends records with their lines.
+func (Format) Framing() codec.Framing { return codec.Lines{} }
 
 // Decoder reads rows of the schema.
 func (f Format) Decoder(s *batch.Schema) codec.Decoder { return newDecoder(f, s) }

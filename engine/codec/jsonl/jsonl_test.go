@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -82,7 +83,11 @@ func TestMalformedLinesAreErrorsThatSayWhere(t *testing.T) {
 		at         int
 		want       string
 	}{
-		{"no object", `[1]`, 0, "one JSON object"},
+		{"no object", `1`, 0, "one JSON object"},
+		{"an array of something else", `[1]`, 1, "no JSON object"},
+		{"an array in an array", `[[{}]]`, 1, "no JSON object"},
+		{"an array that does not end", `[`, 1, "no JSON object"},
+		{"no comma in an array", `[null null]`, 6, "','"},
 		{"cut off behind the brace", `{`, 1, "name"},
 		{"cut off in a name", `{"s`, 3, "does not end"},
 		{"cut off in a string", `{"s":"abc`, 9, "does not end"},
@@ -91,16 +96,12 @@ func TestMalformedLinesAreErrorsThatSayWhere(t *testing.T) {
 		{"no colon", `{"s" 1}`, 5, "':'"},
 		{"no comma", `{"s":1 "i":2}`, 7, "','"},
 		{"a comma too many", `{"s":1,}`, 7, "name"},
-		{"two objects", `{"s":1}{"s":2}`, 7, "follows"},
 		{"a bare word", `{"s":nil}`, 5, "not a JSON value"},
 		{"a leading zero", `{"i":01}`, 5, "not a JSON value"},
 		{"a point without digits", `{"i":1.}`, 5, "point"},
 		{"an exponent without digits", `{"i":1e}`, 7, "exponent"},
 		{"a plus sign", `{"i":+1}`, 5, "not a JSON value"},
-		{"a control character", "{\"s\":\"a\tb\"}", 7, "control"},
 		{"not UTF-8", "{\"s\":\"\xff\"}", 6, "UTF-8"},
-		{"a lone surrogate", `{"s":"\ud83d"}`, 6, "surrogate"},
-		{"a reversed pair", `{"s":"\ude00\ud83d"}`, 6, "surrogate"},
 		{"an unknown escape", `{"s":"\x"}`, 6, "escape"},
 		{"a broken value of an unknown member", `{"x":[1,}`, 8, "not a JSON value"},
 		{"an unknown escape in an unknown member", `{"x":"\q"}`, 6, "escape"},
@@ -127,6 +128,63 @@ func TestMalformedLinesAreErrorsThatSayWhere(t *testing.T) {
 	}
 }
 
+func TestIgnoringErrorsKeepsWhatFlinkKeeps(t *testing.T) {
+	s := &batch.Schema{Fields: []batch.Field{{Name: "s", Type: batch.String}, {Name: "i", Type: batch.Int}}}
+	for _, c := range []struct {
+		name, line string
+		want       []string
+		skipped    int64
+		strict     string // what is said where errors are not ignored; empty: the same rows
+	}{
+		{"text behind the object", `{"i":1} xyz`, []string{`[NULL, 1]`}, 1, "follows"},
+		{"a second object", `{"i":1}{"i":2}`, []string{`[NULL, 1]`}, 1, "follows"},
+		{"a comma behind the object", `{"i":1},`, []string{`[NULL, 1]`}, 1, "follows"},
+		{"an array of objects", ` [{"i":1}, {"i":2} ] `, []string{`[NULL, 1]`, `[NULL, 2]`}, 0, ""},
+		{"an empty array", `[]`, []string{}, 0, ""},
+		{"null in an array", `[{"i":1},null,{"i":3}]`, []string{`[NULL, 1]`, `[NULL, 3]`}, 0, ""},
+		{"a number in an array", `[{"i":1},2,{"i":3}]`, []string{`[NULL, 1]`, `[NULL, 3]`}, 1, "no JSON object"},
+		{"an array with a value that does not fit", `[{"i":1},{"i":"k"},{"i":3}]`, []string{`[NULL, 1]`, `[NULL, NULL]`, `[NULL, 3]`}, 0, "INT"},
+		{"an array that is cut off", `[{"i":1},{"i":2},{"i":`, []string{`[NULL, 1]`, `[NULL, 2]`}, 1, "missing"},
+		{"an array and something behind it", `[{"i":1}] x`, []string{`[NULL, 1]`}, 1, "follows"},
+		{"a control character", "{\"s\":\"a\x01\tb\",\"i\":1}", []string{`["a\x01\tb", 1]`}, 0, "control"},
+		{"a control character that is skipped", "{\"z\x01\":\"\x02\",\"i\":1}", []string{`[NULL, 1]`}, 0, "control"},
+		{"a control character in an array", "[{\"i\":1},{\"s\":\"\x02\"}]", []string{`[NULL, 1]`, `["\x02", NULL]`}, 0, "control"},
+		{"the first half of a pair", `{"s":"a\ud83dz","i":1}`, []string{`["a�z", 1]`}, 0, "surrogate"},
+		{"the second half of a pair", `{"s":"a\ude00","i":1}`, []string{`["a�", 1]`}, 0, "surrogate"},
+		{"a half before a pair", `{"s":"\ud83d\ud83d\ude00","i":1}`, []string{`["�😀", 1]`}, 0, "surrogate"},
+		{"a half that is skipped", `{"\ud83d":1,"i":1}`, []string{`[NULL, 1]`}, 0, "surrogate"},
+		{"an escaped backslash before what looks like a half", "{\"s\":\"\\\\ud83d\x01\"}", []string{`["\\ud83d\x01", NULL]`}, 0, "control"},
+		{"not UTF-8", "{\"s\":\"a\xff\",\"i\":1}", []string{}, 1, "UTF-8"},
+		{"an unknown escape", `{"s":"\q","i":1}`, []string{}, 1, "escape"},
+		{"no object", `null`, []string{}, 1, "one JSON object"},
+		{"a name twice, the last does not fit", `{"i":1,"i":"k"}`, []string{`[NULL, NULL]`}, 0, "INT"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			into := batch.NewColumns(s)
+			d := Format{IgnoreParseErrors: true}.Decoder(s)
+			d.Into(into)
+			any, err := d.Decode([]byte(c.line))
+			if bad := codectest.Check(into); bad != nil || err != nil || any != (len(c.want) > 0) {
+				t.Fatal(any, err, bad)
+			}
+			if diff := cmp.Diff(c.want, codectest.Rows(into)); diff != "" {
+				t.Error(diff)
+			}
+			if d.Skipped() != c.skipped {
+				t.Errorf("%d skipped, want %d", d.Skipped(), c.skipped)
+			}
+			strict, err := decode(t, Format{}, s, c.line)
+			if c.strict != "" {
+				if err == nil || !strings.Contains(err.Error(), c.strict) || strict.N != 0 {
+					t.Errorf("where errors are not ignored: %v and %d rows, want %s", err, strict.N, c.strict)
+				}
+			} else if diff := cmp.Diff(c.want, codectest.Rows(strict)); diff != "" || err != nil {
+				t.Errorf("where errors are not ignored: %v %s", err, diff)
+			}
+		})
+	}
+}
+
 func TestValuesThatDoNotFitAreErrorsOrNull(t *testing.T) {
 	for _, c := range []struct{ name, column, value, want string }{
 		{"a word for an INT", "i", `"x"`, "INT"},
@@ -141,9 +199,10 @@ func TestValuesThatDoNotFitAreErrorsOrNull(t *testing.T) {
 		{"a word for a BOOLEAN", "b", `"yes"`, "BOOLEAN"},
 		{"a DOUBLE too large", "d", `1e999`, "DOUBLE"},
 		{"a hexadecimal DOUBLE", "d", `"0x1p3"`, "DOUBLE"},
+		{"a word for a DOUBLE", "d", `"inf"`, "DOUBLE"},
 		{"no date", "day", `"2001-02-29"`, "DATE"},
 		{"a number for a TIMESTAMP", "ts", `978307200000`, "TIMESTAMP"},
-		{"an ISO timestamp under the SQL standard", "ts", `"2001-01-01T00:00:00"`, "TIMESTAMP"},
+		{"an ISO timestamp under the SQL standard", "ts", `"2001-01-01T00:00:00"`, "it is not a TIMESTAMP(3), which is written yyyy-MM-dd HH:mm:ss[.SSS]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			line := fmt.Sprintf(`{"s":"x",%q:%s}`, c.column, c.value)
@@ -181,8 +240,43 @@ func TestISO8601ReadsAndWritesT(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out := string(f.Encoder(s).Append(nil, got)); out != `{"ts":"2001-01-01T00:00:00.25"}`+"\n" {
-		t.Error(out)
+	if out := encode(t, f, got); string(out) != `{"ts":"2001-01-01T00:00:00.25"}`+"\n" {
+		t.Errorf("%s", out)
+	}
+	got, err = decode(t, f, s, `{"ts":"1970-01-01T02:00:00+01:00"}`)
+	if diff := cmp.Diff([]string{"[3600000]"}, codectest.Rows(got)); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+	_, err = decode(t, f, s, `{"ts":"2001-01-01 00:00:00"}`)
+	var bad *codec.Error
+	if !errors.As(err, &bad) || !strings.Contains(bad.Reason, "yyyy-MM-ddTHH:mm:ss[.SSS][Z or offset]") || !strings.Contains(bad.Remedy, "'json.timestamp-format.standard' = 'SQL'") {
+		t.Errorf("%v names neither layout nor option", err)
+	}
+}
+
+// encode writes all rows.
+func encode(t *testing.T, f Format, c *batch.Columns) []byte {
+	t.Helper()
+	e := f.Encoder(c.Schema)
+	out, err := e.AppendHeader(nil)
+	if err == nil {
+		out, err = e.Append(out, c)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestDoublesAreWrittenAsFlinkWritesThem(t *testing.T) {
+	s := &batch.Schema{Fields: []batch.Field{{Name: "d", Type: batch.Double}}}
+	for want, v := range map[string]float64{"1.0": 1, "9999999.0": 9999999, "1.0E7": 1e7, "0.001": 1e-3, "1.0E-4": 1e-4, "-0.0": math.Copysign(0, -1), "0.1": .1, `"NaN"`: math.NaN(), `"-Infinity"`: math.Inf(-1)} {
+		c := batch.NewColumns(s)
+		c.Cols[0].(*batch.Fixed[float64]).Append(v)
+		c.N = 1
+		if out := encode(t, Format{}, c); string(out) != `{"d":`+want+"}\n" {
+			t.Errorf("%v is written %s, want %s", v, out, want)
+		}
 	}
 }
 
@@ -191,7 +285,7 @@ func TestWhatIsWrittenIsReadBackAndIsWhatTheStandardLibraryReads(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		rows := codectest.Random(rng, 50)
 		f := Format{EncodeIgnoreNullFields: seed%2 == 0}
-		out := f.Encoder(codectest.Schema).Append(nil, rows)
+		out := encode(t, f, rows)
 		lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 		for i, line := range lines {
 			var m struct{ S *string }
@@ -225,7 +319,7 @@ func TestDecodingAndEncodingDoNotAllocatePerRecord(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		out = e.Append(out[:0], c)
+		out, _ = e.Append(out[:0], c)
 	}
 	run()
 	if n := testing.AllocsPerRun(20, run); n > 0 {
@@ -249,16 +343,23 @@ func FuzzDecodeAcceptsWhatTheStandardLibraryAccepts(f *testing.F) {
 			t.Fatal(bad)
 		}
 		var syntax *codec.Error
-		isObject := json.Valid(line) && bytes.HasPrefix(bytes.TrimLeft(line, " \t\r"), []byte("{"))
+		first := bytes.TrimLeft(line, " \t\r")
+		isObject := json.Valid(line) && bytes.HasPrefix(first, []byte("{"))
 		malformed := errors.As(err, &syntax) && syntax.Field == ""
 		// The standard library repairs what is not Unicode; this package refuses it.
 		if isObject && malformed && utf8.Valid(line) && !bytes.Contains(line, []byte(`\u`)) && !strings.Contains(syntax.Reason, "nested") {
 			t.Fatalf("refused: %v", err)
 		}
-		if !isObject && err == nil && c.N > 0 {
+		if !isObject && err == nil && c.N > 0 && !(json.Valid(line) && bytes.HasPrefix(first, []byte("["))) {
 			t.Fatal("accepted")
 		}
-		if err == nil && c.N > 0 {
+		ignoring := newDecoder(Format{IgnoreParseErrors: true}, codectest.Schema)
+		into := batch.NewColumns(codectest.Schema)
+		ignoring.Into(into)
+		if _, ignored := ignoring.Decode(line); ignored != nil || err == nil && into.N != c.N || codectest.Check(into) != nil {
+			t.Fatalf("with errors ignored: %v, %d rows, %v", ignored, into.N, codectest.Check(into))
+		}
+		if isObject && err == nil && c.N > 0 {
 			compareDouble(t, line, c.Cols[4].(*batch.Fixed[float64]))
 		}
 	})

@@ -325,3 +325,20 @@ func literal(b []byte, p int, word string) (int, *syntaxError) {
 	}
 	return p + len(word), nil
 }
+
+// nullElement skips the null at p; skipElement any value. Unlike skip they return a plain error.
+func nullElement(b []byte, p int) (int, error) {
+	end, err := literal(b, p, "null")
+	if err != nil {
+		return p, err
+	}
+	return end, nil
+}
+
+func skipElement(b []byte, p int) (int, error) {
+	end, err := skip(b, p, 1)
+	if err != nil {
+		return p, err
+	}
+	return end, nil
+}

@@ -22,21 +22,21 @@ func (d *decoder) value(c *codec.Column, line []byte, p int) (int, error) {
 		c.AppendNull()
 		return end, nil
 	case 't':
-		return truth(c, line, p, "true", true)
+		return d.truth(c, line, p, "true", true)
 	case 'f':
-		return truth(c, line, p, "false", false)
+		return d.truth(c, line, p, "false", false)
 	case '{', '[':
 		end, err := skip(line, p, 1)
 		if err != nil {
 			return p, err
 		}
 		if c.Type != batch.String {
-			return end, c.Mismatch()
+			return end, c.Mismatch(d.layout)
 		}
 		c.Strings.Append(line[p:end])
 		return end, nil
 	}
-	return numberValue(c, line, p)
+	return d.numberValue(c, line, p)
 }
 
 func (d *decoder) stringValue(c *codec.Column, line []byte, p int) (int, error) {
@@ -58,7 +58,7 @@ func (d *decoder) stringValue(c *codec.Column, line []byte, p int) (int, error) 
 	return end, c.AppendText(text, d.layout)
 }
 
-func truth(c *codec.Column, line []byte, p int, word string, v bool) (int, error) {
+func (d *decoder) truth(c *codec.Column, line []byte, p int, word string, v bool) (int, error) {
 	end, err := literal(line, p, word)
 	if err != nil {
 		return p, err
@@ -69,7 +69,7 @@ func truth(c *codec.Column, line []byte, p int, word string, v bool) (int, error
 	case batch.String:
 		c.Strings.AppendString(word)
 	default:
-		return end, c.Mismatch()
+		return end, c.Mismatch(d.layout)
 	}
 	return end, nil
 }
@@ -97,7 +97,7 @@ func (n *number) exact() (v float64, ok bool) {
 	return v, true
 }
 
-func numberValue(c *codec.Column, line []byte, p int) (int, error) {
+func (d *decoder) numberValue(c *codec.Column, line []byte, p int) (int, error) {
 	n, syntax := scanNumber(line, p)
 	if syntax != nil {
 		return p, syntax
@@ -119,7 +119,7 @@ func numberValue(c *codec.Column, line []byte, p int) (int, error) {
 		}
 	case batch.Double:
 	default:
-		return n.end, c.Mismatch()
+		return n.end, c.Mismatch(d.layout)
 	}
 	if v, ok := n.exact(); ok {
 		return n.end, c.AppendNumber(v)

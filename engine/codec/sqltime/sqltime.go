@@ -1,8 +1,8 @@
 // Package sqltime reads and writes DATE and TIMESTAMP(3) as text: `yyyy-MM-dd` and `yyyy-MM-dd HH:mm:ss[.fraction]`.
 //
 // Values are zoneless, in the proleptic Gregorian calendar: days, or milliseconds, since 1970-01-01. What Append writes for
-// years 0000 to 9999, Parse reads back to the same value. Nothing allocates. The package knows no time zones and no
-// patterns.
+// years 0000 to 9999, Parse reads back to the same value. Nothing allocates. The package knows no patterns, and of time
+// zones only the offset that an ISO 8601 timestamp may end in, which it converts to UTC.
 //
 // Days are counted with the algorithms of Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms"
 // (howardhinnant.github.io/date_algorithms.html).
@@ -22,9 +22,18 @@ type Layout byte
 const (
 	// SQL is `yyyy-MM-dd HH:mm:ss[.fraction]`.
 	SQL Layout = ' '
-	// ISO is `yyyy-MM-ddTHH:mm[:ss[.fraction]][Z]`; it is written with seconds and without Z.
+	// ISO is `yyyy-MM-ddTHH:mm[:ss[.fraction]]`, and may end in Z or an offset, `+HH[[:]mm]`: the value is then the time in
+	// UTC (RFC 3339). It is written with seconds and without offset.
 	ISO Layout = 'T'
 )
+
+// String is the layout as messages name it.
+func (l Layout) String() string {
+	if l == ISO {
+		return "yyyy-MM-ddTHH:mm:ss[.SSS][Z or offset]"
+	}
+	return "yyyy-MM-dd HH:mm:ss[.SSS]"
+}
 
 // text is what can be parsed.
 type text interface{ ~string | ~[]byte }
@@ -68,9 +77,36 @@ func ParseDate[T text](s T) (days int32, ok bool) {
 	return int32(d), ok
 }
 
+// ParseShortDate reads `yyyy-[M]M-[d]d`, as java.sql.Date.valueOf does.
+func ParseShortDate[T text](s T) (days int32, ok bool) {
+	if len(s) == 10 {
+		return ParseDate(s)
+	}
+	if len(s) < 8 || len(s) > 9 {
+		return 0, false
+	}
+	whole := [10]byte{0: s[0], 1: s[1], 2: s[2], 3: s[3], 4: s[4], 7: '-'}
+	month := 1 // its digits
+	if s[6] != '-' {
+		month = 2
+	}
+	if s[5+month] != '-' || len(s) < 7+month || len(s) > 8+month {
+		return 0, false
+	}
+	whole[5], whole[6] = '0', s[5]
+	if month == 2 {
+		whole[5], whole[6] = s[5], s[6]
+	}
+	whole[8], whole[9] = '0', s[len(s)-1]
+	if len(s) == 8+month {
+		whole[8] = s[len(s)-2]
+	}
+	return ParseDate(whole[:])
+}
+
 // ParseTimestamp reads a timestamp in the layout. Digits of the fraction beyond milliseconds, up to nine, are dropped.
 func ParseTimestamp[T text](s T, layout Layout) (ms int64, ok bool) {
-	if len(s) < len("yyyy-MM-dd HH:mm") || s[10] != byte(layout) || s[13] != ':' {
+	if len(s) < len("yyyy-MM-dd HH:mm") || s[13] != ':' || s[10] != byte(layout) && (layout != ISO || s[10] != 't') {
 		return 0, false
 	}
 	days, ok := parseDay(s)
@@ -80,8 +116,12 @@ func ParseTimestamp[T text](s T, layout Layout) (ms int64, ok bool) {
 	}
 	ms = days*DayMS + int64(hour)*HourMS + int64(minute)*MinuteMS
 	end := len(s)
-	if layout == ISO && s[end-1] == 'Z' {
-		end--
+	if layout == ISO {
+		offset := int64(0)
+		if end, offset, ok = parseOffset(s); !ok {
+			return 0, false
+		}
+		ms -= offset
 	}
 	if end == len("yyyy-MM-dd HH:mm") {
 		return ms, layout == ISO
@@ -97,12 +137,47 @@ func ParseTimestamp[T text](s T, layout Layout) (ms int64, ok bool) {
 	return ms + int64(second)*SecondMS + fraction, ok
 }
 
-// parseFraction reads the fraction of a second in s[from:to], which may be empty.
+// parseOffset reads the offset from UTC that s may end in; end is where it begins, or the length of s.
+func parseOffset[T text](s T) (end int, ms int64, ok bool) {
+	end = len(s)
+	if last := s[end-1]; last == 'Z' || last == 'z' {
+		return end - 1, 0, true
+	}
+	at := end - 1
+	for at > len("yyyy-MM-ddTHH:m") && s[at] != '+' && s[at] != '-' {
+		at--
+	}
+	if at == len("yyyy-MM-ddTHH:m") {
+		return end, 0, true
+	}
+	digits, minutes := end-at-1, at+3
+	if digits == len("HH:mm") && s[at+3] == ':' {
+		minutes++
+		digits--
+	}
+	if digits != 2 && digits != 4 {
+		return end, 0, false
+	}
+	hour, minute := digits2(s, at+1), uint(0)
+	if digits == 4 {
+		minute = digits2(s, minutes)
+	}
+	if hour > 18 || minute > 59 { // as java.time.ZoneOffset bounds it
+		return end, 0, false
+	}
+	ms = int64(hour)*HourMS + int64(minute)*MinuteMS
+	if s[at] == '-' {
+		ms = -ms
+	}
+	return at, ms, true
+}
+
+// parseFraction reads the fraction of a second in s[from:to]: nothing, or a point and up to nine digits.
 func parseFraction[T text](s T, from, to int) (ms int64, ok bool) {
 	if from == to {
 		return 0, true
 	}
-	if s[from] != '.' || to-from < 2 || to-from > 10 {
+	if s[from] != '.' || to-from > 10 {
 		return 0, false
 	}
 	unit := int64(100)

@@ -1,6 +1,7 @@
 package sqltime
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -44,7 +45,7 @@ func TestParseTimestamp(t *testing.T) {
 		{"day 0", "2001-01-00 00:00:00", SQL, 0, false},
 		{"hour 24", "2001-01-01 24:00:00", SQL, 0, false},
 		{"second 60", "2001-01-01 00:00:60", SQL, 0, false},
-		{"a point without digits", "2001-01-01 00:00:00.", SQL, 0, false},
+		{"a point without digits", "2001-01-01 00:00:00.", SQL, at("2001-01-01T00:00:00"), true},
 		{"ten digits of fraction", "2001-01-01 00:00:00.0123456789", SQL, 0, false},
 		{"a sign in place of a digit", "2001-01-01 00:00:-1", SQL, 0, false},
 		{"no seconds in SQL", "2001-01-01 00:01", SQL, 0, false},
@@ -53,7 +54,17 @@ func TestParseTimestamp(t *testing.T) {
 		{"ISO", "2001-01-01T00:01:02.25", ISO, at("2001-01-01T00:01:02.25"), true},
 		{"ISO with Z", "2001-01-01T00:01:02Z", ISO, at("2001-01-01T00:01:02"), true},
 		{"ISO without seconds", "2001-01-01T00:01", ISO, at("2001-01-01T00:01:00"), true},
-		{"ISO with an offset", "2001-01-01T00:01:02+01:00", ISO, 0, false},
+		{"ISO with an offset", "2001-01-01T00:01:02+01:00", ISO, at("2000-12-31T23:01:02"), true},
+		{"a negative offset, behind a fraction", "2001-01-01T00:01:02.5-05:30", ISO, at("2001-01-01T05:31:02.5"), true},
+		{"an offset without a colon", "2001-01-01T00:01:02+0130", ISO, at("2000-12-31T22:31:02"), true},
+		{"an offset of hours, without seconds before it", "2001-01-01T00:01-05", ISO, at("2001-01-01T05:01:00"), true},
+		{"lower case, as RFC 3339 allows", "2001-01-01t00:01:02z", ISO, at("2001-01-01T00:01:02"), true},
+		{"an offset of 19 hours", "2001-01-01T00:01:02+19:00", ISO, 0, false},
+		{"an offset of one digit", "2001-01-01T00:01:02+1", ISO, 0, false},
+		{"an offset of three digits", "2001-01-01T00:01:02+130", ISO, 0, false},
+		{"an offset of letters", "2001-01-01T00:01:02+ab:cd", ISO, 0, false},
+		{"a zone by name", "2001-01-01T00:01:02[UTC]", ISO, 0, false},
+		{"an offset in SQL", "2001-01-01 00:01:02+01:00", SQL, 0, false},
 		{"cut off", "2001-01-01 00:0", SQL, 0, false},
 		{"empty", "", SQL, 0, false},
 	} {
@@ -63,6 +74,20 @@ func TestParseTimestamp(t *testing.T) {
 				t.Errorf("%q: %d, %v; want %d, %v", c.in, got, ok, c.want, c.ok)
 			}
 		})
+	}
+}
+
+func TestShortDatesAreReadAsJavaReadsThem(t *testing.T) {
+	want, _ := ParseDate("2001-02-05")
+	for _, text := range []string{"2001-02-05", "2001-2-5", "2001-02-5", "2001-2-05"} {
+		if got, ok := ParseShortDate(text); !ok || got != want {
+			t.Errorf("%q: %d, %v", text, got, ok)
+		}
+	}
+	for _, text := range []string{"", "2001", "2001-02", "2001-2-", "2001--2-5", "01-02-05", "2001-002-05", "2001-2-005", "2001/2/5", "20010205", "2001-2-31", "2001-13-1", "12345-1-1", "2001-1-1 "} {
+		if got, ok := ParseShortDate(text); ok {
+			t.Errorf("%q is read as %d", text, got)
+		}
 	}
 }
 
@@ -114,6 +139,21 @@ func FuzzParseAcceptsOnlyWhatItWouldWrite(f *testing.F) {
 		}
 		if got := string(AppendTimestamp(nil, ms, SQL)); got[:19] != s[:19] {
 			t.Errorf("%q is read as %s", s, got)
+		}
+	})
+}
+
+func FuzzParsingISO8601AgreesWithTheStandardLibrary(f *testing.F) {
+	f.Add("2001-01-01T00:01:02.123+01:00")
+	f.Add("2001-01-01T00:01:02Z")
+	f.Fuzz(func(t *testing.T, s string) {
+		want, err := time.Parse(time.RFC3339, s)
+		if err != nil || strings.Contains(s, ",") {
+			return // ours takes more forms, but no comma
+		}
+		got, ok := ParseTimestamp(s, ISO)
+		if want.Nanosecond()%1e6 == 0 && ok && got != want.UnixMilli() {
+			t.Errorf("%q is read as %d, want %d", s, got, want.UnixMilli())
 		}
 	})
 }

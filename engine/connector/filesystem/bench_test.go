@@ -15,7 +15,7 @@ import (
 func BenchmarkRead(b *testing.B) {
 	const rows = 200_000
 	dir := b.TempDir()
-	chunk := jsonl.Format{}.Encoder(testSchema).Append(nil, testBatch(0, 1000).Data.(*batch.Columns))
+	chunk := []byte(testLines(jsonl.Format{}, 0, 1000))
 	content := bytes.Repeat(chunk, rows/1000)
 	if err := os.WriteFile(filepath.Join(dir, "a.json"), content, 0o600); err != nil {
 		b.Fatal(err)

@@ -39,7 +39,11 @@ func testRow(p batch.Payload, i int) string {
 }
 
 func testLines(f codec.Format, from, n int) string {
-	return string(f.Encoder(testSchema).Append(nil, testBatch(from, n).Data.(*batch.Columns)))
+	lines, err := f.Encoder(testSchema).Append(nil, testBatch(from, n).Data.(*batch.Columns))
+	if err != nil {
+		panic(err) // all of it can be written
+	}
+	return string(lines)
 }
 
 // put writes a file into a place.

@@ -57,7 +57,10 @@ func (e *enumerator) splits(files []storage.Object) []connector.Split {
 	var out []connector.Split
 	for _, o := range files {
 		for start := int64(0); start < o.Size; start += e.source.config.SplitBytes {
-			f := fileSplit{key: o.Key, size: o.Size, version: o.Version, start: start, end: min(start+e.source.config.SplitBytes, o.Size)}
+			f := fileSplit{key: o.Key, size: o.Size, version: o.Version, start: start, end: o.Size}
+			if o.Size-start > e.source.config.SplitBytes {
+				f.end = start + e.source.config.SplitBytes
+			}
 			out = append(out, f.split())
 		}
 	}

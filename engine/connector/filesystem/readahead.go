@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/storage"
 )
@@ -37,7 +38,7 @@ type readAhead struct {
 }
 
 // startReadAhead reads from the record at offset on, or from the split's start if aligned is false.
-func startReadAhead(ctx context.Context, l *location, b storage.Bucket, f fileSplit, offset int64, aligned bool, blockBytes int) *readAhead {
+func startReadAhead(ctx context.Context, l *location, b storage.Bucket, framing codec.Framing, f fileSplit, offset int64, aligned bool, blockBytes int) *readAhead {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &readAhead{
 		blocks: make(chan block, aheadBlocks), free: make(chan []byte, aheadBlocks+1), ready: make(chan struct{}, 1),
@@ -46,7 +47,7 @@ func startReadAhead(ctx context.Context, l *location, b storage.Bucket, f fileSp
 	for range aheadBlocks + 1 {
 		r.free <- make([]byte, blockBytes)
 	}
-	s := &splitReader{ahead: r, location: l, bucket: b, split: f, base: offset}
+	s := &splitReader{ahead: r, location: l, bucket: b, framing: framing, split: f, base: offset}
 	go func() {
 		defer close(r.done)
 		if err := s.run(ctx, aligned); err != nil && ctx.Err() == nil {
@@ -81,6 +82,7 @@ type splitReader struct {
 	ahead    *readAhead
 	location *location
 	bucket   storage.Bucket
+	framing  codec.Framing
 	split    fileSplit
 	in       io.Reader
 	buf      []byte
@@ -199,6 +201,9 @@ func (s *splitReader) cut() (n int, last bool, err error) {
 	if s.base >= s.split.end {
 		return 0, true, nil // no record begins in the split
 	}
+	if !s.framing.Splittable() {
+		return s.cutRecords()
+	}
 	for {
 		if err := s.fill(); err != nil {
 			return 0, false, err
@@ -217,13 +222,56 @@ func (s *splitReader) cut() (n int, last bool, err error) {
 			return i + 1, false, nil
 		}
 		if s.n >= maxRecordBytes {
-			return 0, false, fault.Permanentf(fmt.Sprintf("%s at byte %d", s.place(), s.base),
-				"check that the file has lines", "the record is longer than %d MiB", maxRecordBytes>>20)
+			return 0, false, s.tooLong()
 		}
-		grown := make([]byte, min(2*len(s.buf), maxRecordBytes))
-		copy(grown, s.buf[:s.n])
-		s.buf = grown
+		s.grow()
 	}
+}
+
+// cutRecords is cut where the framing must look at every record from the first on.
+func (s *splitReader) cutRecords() (n int, last bool, err error) {
+	for {
+		if err := s.fill(); err != nil {
+			return 0, false, err
+		}
+		n = 0
+		if s.base == 0 && bytes.HasPrefix(s.buf[:s.n], byteOrderMark) {
+			n = len(byteOrderMark) // no part of the first value, which may begin with a quote
+		}
+		first := n
+		for n < s.n && s.base+int64(n) < s.split.end {
+			length, _ := s.framing.Next(s.buf[n:s.n], s.eof)
+			if length == 0 {
+				break
+			}
+			n += length
+		}
+		switch {
+		case s.base+int64(n) >= s.split.end || s.eof && n == s.n:
+			return n, true, nil
+		case n > first:
+			return n, false, nil
+		case s.n >= maxRecordBytes:
+			// What has no end within the largest record is broken, and ends with its first line.
+			length, _ := s.framing.Next(s.buf[first:s.n], true)
+			if first+length == s.n {
+				return 0, false, s.tooLong()
+			}
+			return first + length, false, nil
+		}
+		s.grow()
+	}
+}
+
+func (s *splitReader) tooLong() error {
+	return fault.Permanentf(fmt.Sprintf("%s at byte %d", s.place(), s.base), "check that the file has lines", "the record is longer than %d MiB", maxRecordBytes>>20)
+}
+
+// grow doubles the buffer, up to the largest record.
+func (s *splitReader) grow() {
+	grown := make([]byte, min(2*len(s.buf), maxRecordBytes))
+	copy(grown, s.buf[:s.n])
+	s.buf = grown
 }
 
 // check refuses a file that is not the one that was found (P4), and says whether it is there.

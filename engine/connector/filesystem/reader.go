@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec"
@@ -19,9 +20,12 @@ type reader struct {
 	ctx      context.Context
 	location *location
 	bucket   storage.Bucket
+	framing  codec.Framing
+	lines    bool // framing is by lines
 	decoder  codec.Decoder
-	blocks   int // bytes of a block
-	rows     int // of a batch
+	header   codec.HeaderDecoder // nil: files have no header
+	blocks   int                 // bytes of a block
+	rows     int                 // of a batch
 
 	waiting []openSplit
 	current *openSplit
@@ -29,6 +33,16 @@ type reader struct {
 	block   block
 	rest    []byte // of block, not decoded yet
 	encoded []byte // position, valid until the next call
+
+	places  []place   // of the records of the last batch
+	placed  fileSplit // that they are of
+	skipped int64     // by the decoder, as told
+}
+
+// place is where a record begins, and the first row that it has in its batch.
+type place struct {
+	row int
+	at  position
 }
 
 // openSplit is a split and where the reader is in it.
@@ -36,15 +50,20 @@ type openSplit struct {
 	id    string
 	split fileSplit
 	at    position
-	begun bool // at is the start of a record
+	begun bool // at is the start of a record, and behind the header
+
+	headed bool // the header is read, or is not in this split
 }
 
 func newReader(ctx context.Context, s *Source, b storage.Bucket) *reader {
-	return &reader{
+	r := &reader{
 		// Close ends the reading, not the context of the call that made the reader.
 		ctx: context.WithoutCancel(ctx), location: &s.location, bucket: b, blocks: blockBytes, rows: batchRows(s.config.RowsPerSecond),
-		decoder: s.config.Format.Decoder(s.config.Schema),
+		framing: s.config.Format.Framing(), decoder: s.config.Format.Decoder(s.config.Schema),
 	}
+	_, r.lines = r.framing.(codec.Lines)
+	r.header, _ = r.decoder.(codec.HeaderDecoder)
+	return r
 }
 
 // batchRows is how many rows are decoded at once: of a slow source few, because its pace is kept by batches.
@@ -68,6 +87,7 @@ func (r *reader) Add(s connector.Split, at []byte) error {
 		}
 		o.begun = true
 	}
+	o.headed = r.header == nil || o.begun || f.start > 0
 	r.waiting = append(r.waiting, o)
 	return nil
 }
@@ -103,7 +123,7 @@ func (r *reader) Next(ctx context.Context, into *batch.Batch) (connector.Progres
 		return r.finish(), nil
 	}
 	if columns.N == 0 {
-		return connector.Progress{Wait: readyNow}, ctx.Err() // blank or ignored lines only
+		return connector.Progress{Wait: readyNow, Skipped: r.newlySkipped()}, ctx.Err() // blank or ignored lines only
 	}
 	return r.progress(false), nil
 }
@@ -116,7 +136,7 @@ func (r *reader) start() bool {
 	next := r.waiting[0]
 	r.waiting = r.waiting[1:]
 	r.current = &next
-	r.ahead = startReadAhead(r.ctx, r.location, r.bucket, next.split, next.at.offset, next.begun, r.blocks)
+	r.ahead = startReadAhead(r.ctx, r.location, r.bucket, r.framing, next.split, next.at.offset, next.begun, r.blocks)
 	return true
 }
 
@@ -135,10 +155,28 @@ func (r *reader) nextBlock() bool {
 	if r.block.err == nil {
 		r.current.at.offset = r.block.offset
 	}
-	if r.block.offset == 0 && bytes.HasPrefix(r.rest, byteOrderMark) {
-		r.advance(len(byteOrderMark))
+	if r.block.offset == 0 {
+		if what := foreign(r.rest); what != "" {
+			r.block.err = fault.Permanentf(r.location.at(r.current.split.key), "convert it to UTF-8 text, or leave it out with a glob in the option 'path'", "the file is %s", what)
+		}
+		if bytes.HasPrefix(r.rest, byteOrderMark) {
+			r.advance(len(byteOrderMark))
+		}
 	}
 	return true
+}
+
+// foreign says what a file is that begins like no text in UTF-8, whatever its name says; empty: nothing known.
+func foreign(start []byte) string {
+	for _, f := range []struct{ magic, what string }{
+		{"\x1f\x8b", "compressed by gzip"}, {"\x28\xb5\x2f\xfd", "compressed by zstd"}, {"\xfd7zXZ\x00", "compressed by xz"},
+		{"\xff\xfe", "text in UTF-16 or UTF-32"}, {"\xfe\xff", "text in UTF-16"}, {"\x00\x00\xfe\xff", "text in UTF-32"},
+	} {
+		if bytes.HasPrefix(start, []byte(f.magic)) {
+			return f.what
+		}
+	}
+	return ""
 }
 
 // byteOrderMark may begin a UTF-8 file, and means nothing.
@@ -152,41 +190,86 @@ func (r *reader) advance(n int) {
 // decode appends rows until the batch has its size or the block ends.
 func (r *reader) decode(columns *batch.Columns) error {
 	r.decoder.Into(columns)
+	r.places, r.placed = r.places[:0], r.current.split
 	for scanned := 0; len(r.rest) > 0 && columns.N < r.rows && scanned < batch.TargetBytes; {
-		line, n := r.rest, len(r.rest)
-		if i := bytes.IndexByte(r.rest, '\n'); i >= 0 {
-			line, n = r.rest[:i], i+1
+		n, lines := 0, 1
+		if !r.lines {
+			n, lines = r.framing.Next(r.rest, true) // a block holds whole records
+		} else if n = bytes.IndexByte(r.rest, '\n') + 1; n == 0 {
+			n = len(r.rest)
 		}
-		if _, err := r.decoder.Decode(line); err != nil {
+		record := r.rest[:n]
+		if record[n-1] == '\n' {
+			record = record[:n-1]
+		}
+		if err := r.record(columns, record); err != nil {
 			return r.malformed(err)
 		}
 		r.advance(n)
-		r.current.at.lines++
+		r.current.at.lines += int64(lines)
 		scanned += n
 	}
 	return nil
 }
 
-// malformed gives the error of a record its place. The number of the line is known where the split begins the file.
-func (r *reader) malformed(err error) error {
-	at := r.current.at
-	place, line := r.location.at(r.current.split.key), ""
-	if r.current.split.start == 0 {
+// record appends the rows of a record, unless it is the header.
+func (r *reader) record(columns *batch.Columns, record []byte) error {
+	if !r.current.headed {
+		is, err := r.header.Header(record)
+		r.current.headed = is
+		return err
+	}
+	row := columns.N
+	has, err := r.decoder.Decode(record)
+	if has {
+		r.places = append(r.places, place{row: row, at: r.current.at})
+	}
+	return err
+}
+
+// Place names file, line and byte of the record that a row of the last batch came from.
+func (r *reader) Place(row int) string {
+	i, exact := slices.BinarySearchFunc(r.places, row, func(p place, row int) int { return p.row - row })
+	if !exact {
+		i-- // of an array of rows
+	}
+	if i < 0 {
+		return r.location.at(r.placed.key)
+	}
+	return r.placeOf(&r.placed, r.places[i].at, 0)
+}
+
+// placeOf names a byte of a record. The number of the line is known where the split begins the file.
+func (r *reader) placeOf(f *fileSplit, at position, offset int) string {
+	line := ""
+	if f.start == 0 {
 		line = fmt.Sprintf("line %d, ", at.lines+1)
 	}
+	return fmt.Sprintf("%s: %sbyte %d", r.location.at(f.key), line, at.offset+int64(offset))
+}
+
+// malformed gives the error of a record its place.
+func (r *reader) malformed(err error) error {
+	at := r.current.at
 	var bad *codec.Error
 	if !errors.As(err, &bad) {
-		return fmt.Errorf("%s: %sbyte %d: %w", place, line, at.offset, err)
+		return fmt.Errorf("%s: %w", r.placeOf(&r.current.split, at, 0), err)
 	}
-	return &fault.Error{
-		Class: fault.Permanent, Place: fmt.Sprintf("%s: %sbyte %d", place, line, at.offset+int64(bad.At)),
-		Remedy: bad.Remedy, Err: err,
-	}
+	// The line in the message is the one of the byte: a record may have several.
+	at.lines += int64(bytes.Count(r.rest[:min(bad.At, len(r.rest))], []byte{'\n'}))
+	return &fault.Error{Class: fault.Permanent, Place: r.placeOf(&r.current.split, at, bad.At), Remedy: bad.Remedy, Err: err}
+}
+
+// newlySkipped is how many records were skipped since it was called before.
+func (r *reader) newlySkipped() int64 {
+	before := r.skipped
+	r.skipped = r.decoder.Skipped()
+	return r.skipped - before
 }
 
 func (r *reader) progress(done bool) connector.Progress {
 	r.encoded = r.current.at.append(r.encoded[:0])
-	return connector.Progress{Split: r.current.id, Position: r.encoded, Done: done}
+	return connector.Progress{Split: r.current.id, Position: r.encoded, Done: done, Skipped: r.newlySkipped()}
 }
 
 // finish ends the current split.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,7 @@ type SourceConfig struct {
 	Monitor time.Duration
 	// Order is the order in which splits start (P4).
 	Order connector.SplitOrder
-	// SplitBytes is the size of a split; 0: DefaultSplitBytes.
+	// SplitBytes is the size of a split; 0: DefaultSplitBytes. Where records may span lines, a file is one split.
 	SplitBytes int64
 	// RowsPerSecond limits the whole job; 0: no limit.
 	RowsPerSecond float64
@@ -55,6 +56,9 @@ func NewSource(c SourceConfig) (*Source, error) {
 	}
 	if c.SplitBytes < 0 || c.Monitor < 0 || c.RowsPerSecond < 0 {
 		return nil, fmt.Errorf("path %q: split size, monitor interval and rate cannot be negative", c.Path)
+	}
+	if c.Format != nil && !c.Format.Framing().Splittable() {
+		c.SplitBytes = math.MaxInt64
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

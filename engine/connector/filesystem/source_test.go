@@ -378,7 +378,7 @@ func TestAFileThatChangesWhileItIsReadIsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ahead := startReadAhead(t.Context(), &s.location, b, f, 0, false, blockBytes)
+			ahead := startReadAhead(t.Context(), &s.location, b, codec.Lines{}, f, 0, false, blockBytes)
 			defer ahead.close()
 			got := <-ahead.blocks
 			if c.ok {

@@ -56,7 +56,9 @@ func (w *writer) Write(ctx context.Context, b *batch.Batch) error {
 				"the query updates rows that it wrote before, and files only take new ones")
 		}
 	}
-	w.buf = w.encoder.Append(w.buf, columns)
+	if err := w.encode(columns); err != nil {
+		return err
+	}
 	if len(w.buf) < flushBytes && w.staged()+int64(len(w.buf)) < w.sink.config.FileBytes {
 		return nil
 	}
@@ -67,6 +69,31 @@ func (w *writer) Write(ctx context.Context, b *batch.Batch) error {
 		return classed(w.endFile(ctx))
 	}
 	return nil
+}
+
+// encode appends rows to what is collected, and begins it with a header if it begins a file.
+func (w *writer) encode(rows *batch.Columns) (err error) {
+	buf := w.buf
+	if w.file == nil && len(buf) == 0 && rows.N > 0 {
+		if buf, err = w.encoder.AppendHeader(buf); err != nil {
+			return w.refused(err)
+		}
+	}
+	if buf, err = w.encoder.Append(buf, rows); err != nil {
+		return w.refused(err)
+	}
+	w.buf = buf
+	return nil
+}
+
+// refused gives the error of a row that the format cannot write its class and place.
+func (w *writer) refused(err error) error {
+	out := &fault.Error{Class: fault.Permanent, Place: "filesystem sink " + w.bucket.String(), Err: err}
+	var bad *codec.Error
+	if errors.As(err, &bad) {
+		out.Remedy = bad.Remedy
+	}
+	return out
 }
 
 // staged is the size of the open file.

@@ -45,6 +45,8 @@ type Context interface {
 	MaxRestoredWatermark() int64
 	// Late counts a record that was dropped because it came too late.
 	Late(records int)
+	// Skipped counts records that were dropped because they are faulty and the user asked to go on.
+	Skipped(records int)
 }
 
 // Factory makes the operator of one subtask.

@@ -15,13 +15,15 @@ type Metrics struct {
 	RecordsIn, RecordsOut, BytesIn, BytesOut int64
 	// Late counts rows that were dropped because they came too late.
 	Late int64
+	// Skipped counts records that were dropped because they could not be read, or had no event time, where the table says so.
+	Skipped int64
 	// Watermark is the event time in ms that the operator has got to; math.MinInt64: none.
 	Watermark int64
 }
 
 // counters are written by the goroutine that owns the subtask, once for each batch, and read by anyone.
 type counters struct {
-	recordsIn, recordsOut, bytesIn, bytesOut, late, watermark atomic.Int64
+	recordsIn, recordsOut, bytesIn, bytesOut, late, skipped, watermark atomic.Int64
 }
 
 func (c *counters) in(b *batch.Batch) {
@@ -39,7 +41,7 @@ func (c *counters) read(uid string, subtask int) Metrics {
 		UID: uid, Subtask: subtask,
 		RecordsIn: c.recordsIn.Load(), RecordsOut: c.recordsOut.Load(),
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
-		Late: c.late.Load(), Watermark: c.watermark.Load(),
+		Late: c.late.Load(), Skipped: c.skipped.Load(), Watermark: c.watermark.Load(),
 	}
 }
 

@@ -1,12 +1,14 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/internal/operator"
@@ -131,6 +133,7 @@ func (s *source) step() error {
 // take emits what was read, and remembers how far that is.
 func (s *source) take(p connector.Progress) error {
 	rows := s.into.Len()
+	s.root.metrics.skipped.Add(p.Skipped)
 	if p.Split == "" && rows == 0 {
 		return nil
 	}
@@ -143,7 +146,7 @@ func (s *source) take(p connector.Progress) error {
 			return err
 		}
 		if err := s.emit(sp); err != nil {
-			return err
+			return s.placed(err)
 		}
 		s.pace.spent(s.task.exec.spec.Clock, rows)
 	}
@@ -170,13 +173,17 @@ func (s *source) emit(sp *split) error {
 	if s.stage == nil {
 		return (*eventOutput)(s).Emit(s.into)
 	}
-	if err := s.stage.Process(0, s.into, (*eventOutput)(s)); err != nil {
+	return s.stage.Process(0, s.into, (*eventOutput)(s)) // which may drop rows, and so emit nothing
+}
+
+// placed adds to the error of a row where the record stands that the row is of, if the reader can say that.
+func (s *source) placed(err error) error {
+	var row *operator.RowError
+	placer, ok := s.reader.(connector.Placer)
+	if !ok || !errors.As(err, &row) {
 		return err
 	}
-	if s.reading != nil {
-		return fmt.Errorf("the stage that sets event time emitted nothing for %d rows", s.into.Len())
-	}
-	return nil
+	return &fault.Error{Class: fault.ClassOf(err), Place: placer.Place(row.Row), Err: err}
 }
 
 // eventOutput takes the rows once they have event time.
@@ -184,7 +191,7 @@ type eventOutput source
 
 // Emit marks the rows and sends them on.
 func (o *eventOutput) Emit(b *batch.Batch) error {
-	if o.reading == nil || b.Len() != o.into.Len() || len(b.Time) != b.Len() {
+	if o.reading == nil || b.Len() > o.into.Len() || len(b.Time) != b.Len() {
 		return fmt.Errorf("the source has event time, but emitted %d rows with %d times for %d rows that were read",
 			b.Len(), len(b.Time), o.into.Len())
 	}

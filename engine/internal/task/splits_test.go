@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/internal/operator"
 )
 
 // TestWatermarksOfASourceFollowItsSplitsAndTheHold plays scripts of what happens to a source subtask whose watermark stays
@@ -84,6 +86,30 @@ func TestEachRowIsMarkedWithTheWatermarkOfItsSplitJustBeforeIt(t *testing.T) {
 	all := other.mark(&split{maxTime: none}, nil, []int64{50, 40, 70, 60, 61})
 	if fmt.Sprint(all) != fmt.Sprint(append(first, second...)) {
 		t.Errorf("the batch boundary decided: %v in one batch, %v %v in two", all, first, second)
+	}
+}
+
+// placing is a reader that knows where its rows stand.
+type placing struct{ connector.Reader }
+
+func (placing) Place(row int) string { return fmt.Sprintf("a.csv: line %d", row+1) }
+
+func TestTheErrorOfARowNamesItsRecord(t *testing.T) {
+	bad := fault.Permanentf("job.sql:3:8", "guard it", "division by zero")
+	s := &source{reader: placing{}}
+	err := s.placed(inOperator("o/calc.1", &operator.RowError{Row: 4, Err: bad}))
+	if got, want := err.Error(), "a.csv: line 5: operator o/calc.1: job.sql:3:8: division by zero; guard it"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if fault.ClassOf(err) != fault.Permanent {
+		t.Errorf("%v is not permanent", err)
+	}
+	if other := s.placed(bad); other.Error() != bad.Error() {
+		t.Errorf("an error of no row became %v", other)
+	}
+	plain := &source{reader: struct{ connector.Reader }{}}
+	if got := plain.placed(&operator.RowError{Err: bad}); got.Error() != bad.Error() {
+		t.Errorf("a reader that knows no places gives one: %v", got)
 	}
 }
 

@@ -202,3 +202,6 @@ func (c *operatorContext) MaxRestoredWatermark() int64 {
 
 // Late counts rows that came too late.
 func (c *operatorContext) Late(records int) { c.stage.metrics.late.Add(int64(records)) }
+
+// Skipped counts rows that were dropped because the table says so.
+func (c *operatorContext) Skipped(records int) { c.stage.metrics.skipped.Add(int64(records)) }

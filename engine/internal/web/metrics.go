@@ -119,6 +119,8 @@ var (
 			func(j rest.Job) int64 { return j.RecordsOut }),
 		counter("weir_job_records_late_total", "Records that came too late for their window since the attempt began.",
 			func(j rest.Job) int64 { return j.RecordsLate }),
+		counter("weir_job_records_skipped_total", "Records that were dropped since the attempt began because they could not be read or had no event time.",
+			func(j rest.Job) int64 { return j.RecordsSkipped }),
 		gauge("weir_job_watermark_timestamp_seconds", "The event time, since 1970, that no sink is behind.",
 			func(j rest.Job) (float64, bool) {
 				if j.WatermarkMs == nil {
@@ -135,6 +137,8 @@ var (
 			func(s rest.Subtask) int64 { return s.RecordsOut }},
 		{describe("weir_operator_records_late_total", "Records that came too late for the operator's windows since the restart.", "operator"),
 			func(s rest.Subtask) int64 { return s.RecordsLate }},
+		{describe("weir_operator_records_skipped_total", "Records that were dropped since the restart because they could not be read or had no event time.", "operator"),
+			func(s rest.Subtask) int64 { return s.RecordsSkipped }},
 	}
 )
 

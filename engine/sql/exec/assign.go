@@ -174,6 +174,9 @@ func (a *assign) emit(b *batch.Batch, n int, whole bool, out operator.Output) er
 		o.Time = a.time
 	}
 	err := out.Emit(o)
+	if !whole {
+		err = operator.Selected(err, a.sel)
+	}
 	a.sel, a.starts = a.sel[:0], a.starts[:0]
 	return err
 }

@@ -35,9 +35,12 @@ type calc struct {
 
 func (c *calc) Process(_ int, b *batch.Batch, out operator.Output) error {
 	in := columnsOf(b)
-	sel, err := c.selectRows(in)
-	if err != nil || len(sel) == 0 {
-		return err
+	sel, err := c.selectRows(in, c.rows.all(in.N))
+	if err != nil {
+		return c.blame(in, err)
+	}
+	if len(sel) == 0 {
+		return nil
 	}
 	c.project.run.Start(in)
 	whole := len(sel) == in.N
@@ -50,7 +53,7 @@ func (c *calc) Process(_ int, b *batch.Batch, out operator.Output) error {
 		}
 	}
 	if err := c.project.run.Err(); err != nil {
-		return err
+		return c.blame(in, err)
 	}
 	o := &c.view.out
 	c.view.cols.N = len(sel)
@@ -62,7 +65,22 @@ func (c *calc) Process(_ int, b *batch.Batch, out operator.Output) error {
 		c.kind = gatherKinds(c.kind, b.Kind, sel)
 		o.Time, o.Mark, o.Window, o.Kind = c.time, c.mark, c.win, c.kind
 	}
-	return out.Emit(o)
+	err = out.Emit(o)
+	if err != nil && !whole {
+		return operator.Selected(err, sel)
+	}
+	return err
+}
+
+// blame finds the row that cannot be evaluated.
+func (c *calc) blame(in *batch.Columns, err error) error {
+	return c.rows.blame(in.N, err, func(rows []int32) error {
+		sel, err := c.selectRows(in, rows)
+		if err != nil {
+			return err
+		}
+		return c.project.evaluate(in, sel)
+	})
 }
 
 func gatherKinds(dst, src []batch.RowKind, sel []int32) []batch.RowKind {
@@ -76,9 +94,8 @@ func gatherKinds(dst, src []batch.RowKind, sel []int32) []batch.RowKind {
 	return dst
 }
 
-// selectRows returns the rows for which all conditions are true.
-func (c *calc) selectRows(in *batch.Columns) ([]int32, error) {
-	sel := c.rows.all(in.N)
+// selectRows returns those of the rows sel for which all conditions are true.
+func (c *calc) selectRows(in *batch.Columns, sel []int32) ([]int32, error) {
 	if len(c.filter.evals) == 0 {
 		return sel, nil
 	}

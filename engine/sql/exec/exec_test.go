@@ -234,7 +234,7 @@ func text(v batch.Vector) string {
 // lateCounter is the context of an operator that only counts late rows.
 type lateCounter struct {
 	context.Context
-	late int
+	late, skipped int
 }
 
 func (c *lateCounter) UID() string         { return "window" }
@@ -244,6 +244,7 @@ func (c *lateCounter) Table(state.Descriptor) (state.Table, error) {
 }
 func (c *lateCounter) RestoredWatermark(uint64) int64 { return math.MinInt64 }
 func (c *lateCounter) MaxRestoredWatermark() int64    { return math.MinInt64 }
+func (c *lateCounter) Skipped(n int)                  { c.skipped += n }
 func (c *lateCounter) Late(n int)                     { c.late += n }
 
 // collect remembers what is emitted.

@@ -17,12 +17,14 @@ type StageSpec struct {
 	Schema   *batch.Schema
 	// RowTime is the index of the time attribute; negative: none.
 	RowTime int
+	// SkipNull drops rows whose time attribute is NULL, and counts them; else one is an error.
+	SkipNull bool
 	// Table and Place, as file:line:column of the watermark, are for errors.
 	Table, Place string
 }
 
-// Stage returns the operator that adds computed columns and sets event time. It emits one batch, with the same rows, for
-// each that it gets.
+// Stage returns the operator that adds computed columns and sets event time. It emits one batch for each that it gets, with
+// the same rows but for those that it drops; nothing if it drops all.
 func Stage(s StageSpec) operator.Factory {
 	return factory(func() operator.Operator {
 		return &stage{spec: s, computed: newProgram(s.File, s.Computed), view: newView(s.Schema)}
@@ -35,6 +37,17 @@ type stage struct {
 	computed program
 	view     view
 	rows     selection
+	ctx      operator.Context
+
+	// Of a batch that has rows to drop.
+	timed      []int32
+	time, mark []int64
+	kind       []batch.RowKind
+}
+
+func (s *stage) Open(ctx operator.Context) error {
+	s.ctx = ctx
+	return nil
 }
 
 func (s *stage) Process(_ int, b *batch.Batch, out operator.Output) error {
@@ -48,18 +61,47 @@ func (s *stage) Process(_ int, b *batch.Batch, out operator.Output) error {
 		s.view.alias(len(in.Cols)+k, eval(&s.computed.run, sel))
 	}
 	if err := s.computed.run.Err(); err != nil {
-		return err
+		return s.rows.blame(in.N, err, func(sel []int32) error { return s.computed.evaluate(in, sel) })
 	}
 	s.view.cols.N = in.N
 	o := &s.view.out
 	o.Time, o.Mark, o.Kind = b.Time, b.Mark, b.Kind
 	if s.spec.RowTime >= 0 {
 		t := s.view.cols.Cols[s.spec.RowTime].(*batch.Fixed[int64])
-		if slices.Contains(t.Nulls, true) {
-			return fault.Permanentf(s.spec.Place, "give it a value with COALESCE in a computed column, and declare the watermark for that one",
-				"the time attribute %s of table %s is NULL in a row", s.spec.Schema.Fields[s.spec.RowTime].Name, s.spec.Table)
+		if null := slices.Index(t.Nulls, true); null >= 0 {
+			return s.withoutTime(b, t, null, out)
 		}
 		o.Time = t.V
 	}
 	return out.Emit(o)
+}
+
+// OptionOnNull is the option of a table that says what becomes of a row without event time.
+const OptionOnNull = "scan.watermark.on-null"
+
+// withoutTime handles a batch in which rows have no event time; the first is row null.
+func (s *stage) withoutTime(b *batch.Batch, t *batch.Fixed[int64], null int, out operator.Output) error {
+	if !s.spec.SkipNull {
+		return &operator.RowError{Row: null, Err: fault.Permanentf(s.spec.Place,
+			"correct the data, set '"+OptionOnNull+"' = 'skip' to drop such rows, or declare the watermark for a computed column that gives them a time",
+			"the time attribute %s of table %s is NULL in a row", s.spec.Schema.Fields[s.spec.RowTime].Name, s.spec.Table)}
+	}
+	s.timed = s.timed[:0]
+	for i, missing := range t.Nulls {
+		if !missing {
+			s.timed = append(s.timed, int32(i))
+		}
+	}
+	s.ctx.Skipped(b.Len() - len(s.timed))
+	if len(s.timed) == 0 {
+		return nil
+	}
+	s.time, s.mark, s.kind = gatherTimes(s.time, t.V, s.timed), gatherTimes(s.mark, b.Mark, s.timed), gatherKinds(s.kind, b.Kind, s.timed)
+	for k, v := range s.view.cols.Cols {
+		s.view.gather(k, v, s.timed)
+	}
+	s.view.cols.N = len(s.timed)
+	o := &s.view.out
+	o.Time, o.Mark, o.Kind = s.time, s.mark, s.kind
+	return operator.Selected(out.Emit(o), s.timed)
 }

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"slices"
+	"sort"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/internal/operator"
@@ -73,6 +74,30 @@ func newProgram(file string, es []expr.Expr) program {
 		p.evals[i] = expr.Compile(e)
 	}
 	return p
+}
+
+// blame finds the first row of a batch that f fails for, and returns its error: what a row does must not depend on the batch
+// that it is in. f evaluates the rows that it is given; all is what it said of all rows, and is not nil.
+func (s *selection) blame(n int, all error, f func(sel []int32) error) error {
+	rows := s.all(n)
+	first := sort.Search(n, func(i int) bool { return f(rows[:i+1]) != nil })
+	if first == n {
+		return all
+	}
+	err := f(rows[first : first+1])
+	if err == nil {
+		return all
+	}
+	return &operator.RowError{Row: first, Err: err}
+}
+
+// evaluate evaluates all expressions for some rows, for their errors alone.
+func (p *program) evaluate(in *batch.Columns, sel []int32) error {
+	p.run.Start(in)
+	for _, eval := range p.evals {
+		eval(&p.run, sel)
+	}
+	return p.run.Err()
 }
 
 // Schema returns the schema of expressions under names.
