@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,4 +77,37 @@ func appear(t *testing.T, folder string, f flights.File) {
 		t.Fatal(err)
 	}
 	rename(t, hidden, filepath.Join(folder, f.Name))
+}
+
+// TestWhatCannotBeReadInAMonitoredFolderIsCountedAndEndsNothing: a log that rotation has compressed lies in the folder, and the
+// folder is away for a moment.
+func TestWhatCannotBeReadInAMonitoredFolderIsCountedAndEndsNothing(t *testing.T) {
+	t.Parallel()
+	files := input(t, flights.Options{Records: 1000, Files: 4})
+	want := expect(t, oracle.Query{Delay: 28 * time.Hour}, files)
+	job := harness.NewJob(t, weir)
+	job.SplitOrder, job.Monitor, job.Interval = "path", 50*time.Millisecond, 200*time.Millisecond
+	if err := os.MkdirAll(job.Input, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	appear(t, job.Input, flights.File{Name: "app.log.1.gz", Content: []byte("\x1f\x8b\x08")})
+	appear(t, job.Input, files[0])
+	run := job.Start(at(2))
+	run.Until(patience, "the compressed file is counted", func() bool {
+		now, ok := job.Overview(run)
+		return ok && now.FilesPassedOver == 1
+	})
+	rename(t, job.Input, job.Input+"-away")
+	run.Until(patience, "the job says that the folder is away", func() bool { return strings.Contains(run.Stderr(), "the monitored folder is away") })
+	rename(t, job.Input+"-away", job.Input)
+	for _, f := range files[1:] {
+		appear(t, job.Input, f)
+	}
+	run.Until(patience, "all is read", func() bool {
+		now, ok := job.Overview(run)
+		return ok && int(now.RecordsIn) == want.Records
+	})
+	savepoint(t, job, "stop", job.Name, "--drain", "--savepoint-path", job.Savepoints)
+	run.Succeed(patience)
+	requireExact(t, want.Rows, harness.Open(t, job.Output))
 }

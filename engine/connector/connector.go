@@ -31,6 +31,13 @@ type Source interface {
 	RowsPerSecond() float64
 }
 
+// PasserOver is a Source that reads what others change: it passes over what it cannot read, and says so.
+type PasserOver interface {
+	// PassedOver is the number of files, or of what the source has instead, that were not read, or not to their end. It may
+	// be called at any time.
+	PassedOver() int64
+}
+
 // SplitOrder is the order in which the splits of a source start.
 type SplitOrder uint8
 

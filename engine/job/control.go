@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/task"
 	"github.com/weirstream/weir/engine/rest"
@@ -88,6 +89,13 @@ func (d *driver) count(o *rest.Job) {
 	}
 	if lowest != math.MaxInt64 && lowest != snapshot.NoTime {
 		o.WatermarkMs = &lowest
+	}
+	for i := range d.graph.Nodes {
+		if n := &d.graph.Nodes[i]; n.Source != nil {
+			if s, ok := n.Source.Source.(connector.PasserOver); ok {
+				o.FilesPassedOver += s.PassedOver()
+			}
+		}
 	}
 }
 

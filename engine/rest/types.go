@@ -52,6 +52,9 @@ type Job struct {
 	// RecordsSkipped counts, since the attempt began, what was dropped because it could not be read or had no event time,
 	// where the table says to go on.
 	RecordsSkipped int64 `json:"recordsSkipped,omitempty"`
+	// FilesPassedOver counts files of monitored folders that were not read, or not to their end: changed or vanished since
+	// they were found, or none that can be read.
+	FilesPassedOver int64 `json:"filesPassedOver,omitempty"`
 	// WatermarkMs is the event time, in milliseconds since 1970, that no sink is behind; nil: there is none yet.
 	WatermarkMs *int64 `json:"watermarkMs,omitempty"`
 	// Failure is the last error that stopped or restarted the job; empty: there was none. FailureKind is its class.

@@ -3,6 +3,8 @@ package filesystem
 import (
 	"bytes"
 	"context"
+	"errors"
+	"log/slog"
 
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
@@ -13,6 +15,8 @@ import (
 type enumerator struct {
 	source *Source
 	bucket storage.Bucket
+	said   bool // what is said once
+	isAway bool // the folder was not there when it was last looked at
 }
 
 // boundedSeen is the Seen of a bounded source that was listed: it is never listed again, so that files which were read
@@ -36,22 +40,67 @@ func (e *enumerator) Discover(ctx context.Context, seenBefore []byte) (connector
 	if err != nil {
 		return connector.Discovery{}, err
 	}
-	c := &e.source.config
-	files, err := e.source.location.list(ctx, e.bucket, !e.source.Bounded() || len(known.files) > 0)
+	list, err := e.source.location.list(ctx, e.bucket, !e.source.Bounded() || len(known.files) > 0)
 	if err != nil {
-		return connector.Discovery{}, err
+		return e.away(known, seenBefore, err)
 	}
-	found, changed := known.merge(files)
-	for _, o := range changed {
-		c.Log.Warn("file refused: it has changed since it was found, and is not read again; give new content a new name",
-			"file", e.source.location.at(o.Key), "refused", known.refused)
-	}
-	e.source.refused.Store(known.refused)
+	e.sayOnce(len(list.files) + len(list.foreign) + len(known.files))
+	e.isAway = false
 	if e.source.Bounded() {
+		if len(list.foreign) > 0 {
+			return connector.Discovery{}, list.foreign[0].fault(&e.source.location)
+		}
+		found, changed := known.merge(list.files)
+		e.sayChanged(changed)
 		return connector.Discovery{Splits: e.splits(found), Seen: boundedSeen, Done: true}, nil
 	}
-	return connector.Discovery{Splits: e.splits(found), Seen: known.encode(), Next: c.Monitor}, nil
+	passedOver := known.passOver(list.foreign)
+	found, changed := known.merge(list.files)
+	for _, f := range passedOver {
+		e.log().Warn("file passed over: "+f.why, "file", e.source.location.at(f.Key), "remedy", f.remedy)
+	}
+	e.sayChanged(changed)
+	e.source.refused.Store(known.refused)
+	return connector.Discovery{Splits: e.splits(found), Seen: known.encode(), Next: e.source.config.Monitor}, nil
 }
+
+// away is a listing that failed. A monitored folder from which something was read before may be away for a while, because
+// it is being replaced or mounted; what it held is known, and it is looked at again. Any other failure ends the job.
+func (e *enumerator) away(known *seen, seenBefore []byte, err error) (connector.Discovery, error) {
+	var missing *missingPath
+	if e.source.Bounded() || len(known.files) == 0 || !errors.As(err, &missing) {
+		return connector.Discovery{}, err
+	}
+	if !e.isAway {
+		e.isAway = true
+		e.log().Warn("the monitored folder is away; looking again until it is back", "path", e.source.location.name, "every", e.source.config.Monitor)
+	}
+	return connector.Discovery{Seen: seenBefore, Next: e.source.config.Monitor}, nil
+}
+
+// sayOnce says what else nobody would notice: that nothing has matched so far, and links that are not followed.
+func (e *enumerator) sayOnce(files int) {
+	if e.said {
+		return
+	}
+	e.said = true
+	for _, link := range e.source.location.linkedFolders() {
+		e.log().Warn("folder passed over: links to folders are not followed", "link", link,
+			"remedy", "name the folder itself in the option 'path', or mount it there")
+	}
+	if files == 0 && !e.source.Bounded() {
+		e.log().Warn("no file is there yet that the path selects", "path", e.source.location.name, "looking again every", e.source.config.Monitor)
+	}
+}
+
+func (e *enumerator) sayChanged(changed []storage.Object) {
+	for _, o := range changed {
+		e.log().Warn("file passed over: it has changed since it was found, and is not read again; give new content a new name",
+			"file", e.source.location.at(o.Key))
+	}
+}
+
+func (e *enumerator) log() *slog.Logger { return e.source.config.Log }
 
 func (e *enumerator) splits(files []storage.Object) []connector.Split {
 	var out []connector.Split

@@ -1,12 +1,10 @@
 package filesystem
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,9 +22,8 @@ type location struct {
 	root string
 	// local is the root on the local disk, "" for other stores.
 	local string
-	// pattern has an element, as in path.Match, for each part of the path below the root. It selects the files that
-	// it matches and all below folders that it matches. Empty: everything.
-	pattern []string
+	// pattern selects files below the root.
+	pattern pattern
 	// literal says that the pattern is the name of one file or folder.
 	literal bool
 }
@@ -45,10 +42,8 @@ func parseLocation(name string) (location, error) {
 	if literal {
 		first = max(len(parts)-1, 0)
 	}
-	for _, p := range parts[first:] {
-		if _, err := path.Match(p, ""); err != nil {
-			return location{}, fmt.Errorf("the glob %q in it is malformed: %w", p, err)
-		}
+	if err := pattern(parts[first:]).check(); err != nil {
+		return location{}, err
 	}
 	root := *u
 	root.Path = "/" + strings.Join(parts[:first], "/")
@@ -80,80 +75,11 @@ func (l *location) at(key string) string {
 	return strings.TrimSuffix(root, "/") + "/" + key
 }
 
-// list returns the files of the location in path order. Nothing where something must be is an error.
-func (l *location) list(ctx context.Context, b storage.Bucket, mayBeEmpty bool) ([]storage.Object, error) {
-	folder, err := l.checkLocal()
-	if err != nil {
-		return nil, err
-	}
-	files, err := l.find(ctx, b)
-	if err != nil {
-		return nil, classed(err)
-	}
-	slices.SortFunc(files, func(a, b storage.Object) int { return strings.Compare(a.Key, b.Key) })
-	if len(files) == 0 && !folder && !mayBeEmpty {
-		return nil, fault.Permanentf(l.name, "correct the option 'path'", "there is no file at this path")
-	}
-	for _, f := range files {
-		if ext := path.Ext(f.Key); slices.Contains(compressed, strings.ToLower(ext)) {
-			return nil, fault.Permanentf(l.at(f.Key), "unpack the file, or exclude it with a glob in the option 'path'",
-				"files compressed as %s are not supported yet", ext)
-		}
-	}
-	return files, nil
-}
+// missingPath is the error of a path that is not there.
+type missingPath struct{ error }
 
-// find returns the files of the location.
-func (l *location) find(ctx context.Context, b storage.Bucket) ([]storage.Object, error) {
-	if !l.literal {
-		return l.walk(ctx, b, nil, "", 0)
-	}
-	name := l.pattern[0]
-	file, err := b.Attributes(ctx, name)
-	if err == nil {
-		return []storage.Object{file}, nil
-	}
-	if !errors.Is(err, storage.ErrNotFound) {
-		return nil, err
-	}
-	return l.walk(ctx, b, nil, name+"/", 1)
-}
-
-// walk appends the files below a folder, which is depth levels below the root and selected. Only folders that the
-// location selects are looked into: what is beside them may be large, or closed to this user.
-func (l *location) walk(ctx context.Context, b storage.Bucket, files []storage.Object, folder string, depth int) ([]storage.Object, error) {
-	entries, err := b.ListFolder(ctx, folder)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		switch {
-		case !l.selects(path.Base(e.Key), depth):
-		case e.Folder:
-			if files, err = l.walk(ctx, b, files, e.Key, depth+1); err != nil {
-				return nil, err
-			}
-		case depth+1 >= len(l.pattern):
-			files = append(files, e)
-		}
-	}
-	return files, nil
-}
-
-// selects says whether a name, so many levels below the root, is on the way to a file of the location.
-func (l *location) selects(name string, depth int) bool {
-	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
-		return false
-	}
-	if depth >= len(l.pattern) {
-		return true
-	}
-	ok, err := path.Match(l.pattern[depth], name)
-	return err == nil && ok // parseLocation refused malformed patterns
-}
-
-// compressed are the extensions of files that would be read as garbage.
-var compressed = []string{".gz", ".bz2", ".zst", ".xz", ".zip", ".lz4", ".snappy"}
+// Unwrap gives the error its class.
+func (e *missingPath) Unwrap() error { return e.error }
 
 // checkLocal refuses a local path that does not exist or cannot be read, and says whether it names an existing folder.
 // Other stores have no folders: there only the listing can tell.
@@ -168,7 +94,7 @@ func (l *location) checkLocal() (folder bool, err error) {
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return false, fault.Permanentf(name, "correct the option 'path'", "there is no such file or folder")
+		return false, &missingPath{fault.Permanentf(name, "correct the option 'path'", "there is no such file or folder")}
 	case errors.Is(err, os.ErrPermission):
 		return false, fault.Permanentf(name, "allow this user to read it", "permission denied")
 	case err != nil:

@@ -19,9 +19,9 @@ func (s *Source) Reads(file string) bool {
 	if err != nil || u.Scheme != root.Scheme || u.Host != root.Host {
 		return false
 	}
-	folder, name, depth := root.Path, u.Path, 0
+	folder, name, at := root.Path, u.Path, s.location.pattern.root()
 	if s.location.literal { // found by its name, whatever that begins with
-		folder, depth = strings.TrimSuffix(folder, "/")+"/"+s.location.pattern[0], 1
+		folder, at = strings.TrimSuffix(folder, "/")+"/"+s.location.pattern[0], s.location.below()
 	}
 	if s.location.local != "" {
 		folder, name = resolved(filepath.FromSlash(folder)), resolved(filepath.FromSlash(name))
@@ -34,12 +34,9 @@ func (s *Source) Reads(file string) bool {
 		return false
 	}
 	for part := range strings.SplitSeq(below, "/") {
-		if !s.location.selects(part, depth) {
-			return false
-		}
-		depth++
+		at = s.location.pattern.next(at, part)
 	}
-	return depth >= len(s.location.pattern)
+	return s.location.pattern.selects(at)
 }
 
 // resolved follows the symbolic links in a local path, as far as it exists.

@@ -44,10 +44,9 @@ func startReadAhead(ctx context.Context, l *location, b storage.Bucket, framing 
 		blocks: make(chan block, aheadBlocks), free: make(chan []byte, aheadBlocks+1), ready: make(chan struct{}, 1),
 		cancel: cancel, done: make(chan struct{}),
 	}
-	for range aheadBlocks + 1 {
-		r.free <- make([]byte, blockBytes)
-	}
-	s := &splitReader{ahead: r, location: l, bucket: b, framing: framing, split: f, base: offset}
+	// Folders hold many small files: a buffer has room for what is left of the file, and for the byte that shows its end.
+	size := int(max(min(int64(blockBytes), f.size-offset+1), 1))
+	s := &splitReader{bufferBytes: size, buffersLeft: aheadBlocks + 1, ahead: r, location: l, bucket: b, framing: framing, split: f, base: offset}
 	go func() {
 		defer close(r.done)
 		if err := s.run(ctx, aligned); err != nil && ctx.Err() == nil {
@@ -89,6 +88,9 @@ type splitReader struct {
 	n        int   // bytes in buf
 	base     int64 // offset of buf in the file
 	eof      bool
+
+	bufferBytes int
+	buffersLeft int // that may still be made
 }
 
 func (s *splitReader) run(ctx context.Context, aligned bool) (err error) {
@@ -101,13 +103,16 @@ func (s *splitReader) run(ctx context.Context, aligned bool) (err error) {
 		return err
 	}
 	if !there {
-		return fault.Permanentf(s.place(), "put the file back; a file may be removed only once it was read to its end", "the file is gone")
+		return s.gone()
 	}
 	skip := !aligned && s.base > 0
 	if skip {
 		s.base-- // if a line ends there, a record begins at the split's very start
 	}
 	in, err := s.bucket.Reader(ctx, s.split.key, s.base, -1)
+	if errors.Is(err, storage.ErrNotFound) {
+		return s.gone()
+	}
 	if err != nil {
 		return err
 	}
@@ -127,7 +132,11 @@ func (s *splitReader) run(ctx context.Context, aligned bool) (err error) {
 			return err
 		}
 		if last {
-			// A file that was removed meanwhile was read as it was; one that changed was not.
+			// A file that was removed meanwhile was read as it was if it had its length to the end; one that changed was not.
+			if end := s.base + int64(cut); end < s.split.end {
+				return &unreadable{fault.Permanentf(s.place(), "put the file back as it was, and give new content a new name",
+					"the file was cut while it was read: it had %d bytes when it was found, and ends after %d", s.split.size, end)}
+			}
 			if _, err := s.check(ctx); err != nil {
 				return err
 			}
@@ -149,8 +158,17 @@ func (s *splitReader) run(ctx context.Context, aligned bool) (err error) {
 	}
 }
 
-// take returns a buffer to fill, or nil if the reader was closed.
+// take returns a buffer to fill, or nil if the reader was closed. Buffers are made as they are needed: a small file needs one.
 func (s *splitReader) take(ctx context.Context) []byte {
+	select {
+	case buf := <-s.ahead.free:
+		return buf[:cap(buf)]
+	default:
+	}
+	if s.buffersLeft > 0 {
+		s.buffersLeft--
+		return make([]byte, s.bufferBytes)
+	}
 	select {
 	case buf := <-s.ahead.free:
 		return buf[:cap(buf)]
@@ -281,11 +299,22 @@ func (s *splitReader) check(ctx context.Context) (there bool, err error) {
 		return false, nil
 	}
 	if err == nil && (o.Size != s.split.size || o.Version != s.split.version) {
-		err = fault.Permanentf(s.place(), "put the file back as it was, and give new content a new name",
+		err = &unreadable{fault.Permanentf(s.place(), "put the file back as it was, and give new content a new name",
 			"the file has changed since it was found: it had %d bytes and version %s, and has %d bytes and version %s",
-			s.split.size, s.split.version, o.Size, o.Version)
+			s.split.size, s.split.version, o.Size, o.Version)}
 	}
 	return err == nil, err
+}
+
+// unreadable is the error of a file that is no longer what it was when it was found. It ends bounded input, because the
+// result would lack rows; in a monitored folder the file is passed over (P4).
+type unreadable struct{ error }
+
+// Unwrap gives the error its class.
+func (e *unreadable) Unwrap() error { return e.error }
+
+func (s *splitReader) gone() error {
+	return &unreadable{fault.Permanentf(s.place(), "put the file back; a file may be removed only when a complete checkpoint has its end behind it", "the file is gone")}
 }
 
 func (s *splitReader) place() string { return s.location.at(s.split.key) }

@@ -18,6 +18,7 @@ import (
 // ahead in another.
 type reader struct {
 	ctx      context.Context
+	source   *Source
 	location *location
 	bucket   storage.Bucket
 	framing  codec.Framing
@@ -58,7 +59,7 @@ type openSplit struct {
 func newReader(ctx context.Context, s *Source, b storage.Bucket) *reader {
 	r := &reader{
 		// Close ends the reading, not the context of the call that made the reader.
-		ctx: context.WithoutCancel(ctx), location: &s.location, bucket: b, blocks: blockBytes, rows: batchRows(s.config.RowsPerSecond),
+		ctx: context.WithoutCancel(ctx), source: s, location: &s.location, bucket: b, blocks: blockBytes, rows: batchRows(s.config.RowsPerSecond),
 		framing: s.config.Format.Framing(), decoder: s.config.Format.Decoder(s.config.Schema),
 	}
 	_, r.lines = r.framing.(codec.Lines)
@@ -113,7 +114,7 @@ func (r *reader) Next(ctx context.Context, into *batch.Batch) (connector.Progres
 			return connector.Progress{Wait: r.ahead.ready}, ctx.Err()
 		}
 		if r.block.err != nil {
-			return connector.Progress{}, r.block.err
+			return r.passOver(r.block.err)
 		}
 	}
 	if err := r.decode(columns); err != nil {
@@ -126,6 +127,17 @@ func (r *reader) Next(ctx context.Context, into *batch.Batch) (connector.Progres
 		return connector.Progress{Wait: readyNow, Skipped: r.newlySkipped()}, ctx.Err() // blank or ignored lines only
 	}
 	return r.progress(false), nil
+}
+
+// passOver ends a split of a monitored source whose file is not what it was, or cannot be read. Any other error is the job's.
+func (r *reader) passOver(err error) (connector.Progress, error) {
+	var file *unreadable
+	if r.source.Bounded() || !errors.As(err, &file) {
+		return connector.Progress{}, err
+	}
+	r.source.passedOver.Add(1)
+	r.source.config.Log.Warn("rest of a file passed over", "reason", file, "bytes read", r.current.at.offset-r.current.split.start)
+	return r.finish(), nil
 }
 
 // start opens the next split, if there is one.
@@ -157,7 +169,7 @@ func (r *reader) nextBlock() bool {
 	}
 	if r.block.offset == 0 {
 		if what := foreign(r.rest); what != "" {
-			r.block.err = fault.Permanentf(r.location.at(r.current.split.key), "convert it to UTF-8 text, or leave it out with a glob in the option 'path'", "the file is %s", what)
+			r.block.err = &unreadable{fault.Permanentf(r.location.at(r.current.split.key), "convert it to UTF-8 text, or leave it out with a glob in the option 'path'", "the file is %s", what)}
 		}
 		if bytes.HasPrefix(r.rest, byteOrderMark) {
 			r.advance(len(byteOrderMark))

@@ -3,6 +3,7 @@ package filesystem
 import (
 	"encoding/binary"
 	"hash/fnv"
+	"slices"
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/storage"
@@ -10,12 +11,12 @@ import (
 
 // seen is what an enumerator knows: every file that it ever found.
 //
-// Encoded: format byte, number of refused files, number of files, and for each, in path order, how many bytes its key
+// Encoded: format byte, number of files that were passed over, number of files, and for each, in path order, how many bytes its key
 // shares with the one before, the rest of the key, and the fingerprints of the version that was found first and of the
 // one last refused (equal: none was).
 type seen struct {
 	files   []seenFile // in path order
-	refused int64      // changed files that were met
+	refused int64      // changed and unreadable files that were met
 }
 
 type seenFile struct {
@@ -86,6 +87,21 @@ func decodeSeen(b []byte) (*seen, error) {
 		return nil, fault.Permanentf("the list of known files in the snapshot", "restore from another snapshot", "it is malformed")
 	}
 	return s, nil
+}
+
+// passOver adds files that cannot be read, in path order, and returns those that are new. Each is counted once.
+func (s *seen) passOver(foreign []foreignFile) (fresh []foreignFile) {
+	var objects []storage.Object
+	for _, f := range foreign {
+		objects = append(objects, f.Object)
+	}
+	found, _ := s.merge(objects)
+	for _, o := range found {
+		s.refused++
+		i := slices.IndexFunc(foreign, func(f foreignFile) bool { return f.Key == o.Key })
+		fresh = append(fresh, foreign[i])
+	}
+	return fresh
 }
 
 // merge adds the files of a listing, in path order, and returns those that are new and those that have changed.

@@ -42,7 +42,8 @@ type SourceConfig struct {
 type Source struct {
 	config   SourceConfig
 	location location
-	refused  atomic.Int64
+	// Files that were passed over: by the enumerator, restarts included, and by readers in this process.
+	refused, passedOver atomic.Int64
 }
 
 // NewSource checks the configuration. It does not look at the path.
@@ -78,8 +79,10 @@ func (s *Source) Payload() batch.Payload { return batch.NewColumns(s.config.Sche
 // RowsPerSecond is the rate of the configuration.
 func (s *Source) RowsPerSecond() float64 { return s.config.RowsPerSecond }
 
-// Refused is the number of changed files that the enumerator has met, restarts included (P4).
-func (s *Source) Refused() int64 { return s.refused.Load() }
+// PassedOver is the number of files of a monitored folder that were not read, or not to their end: they have changed or
+// vanished since they were found, or no reader could read them (P4). Those that the enumerator met are counted through
+// restarts.
+func (s *Source) PassedOver() int64 { return s.refused.Load() + s.passedOver.Load() }
 
 // Enumerator lists the files.
 func (s *Source) Enumerator(ctx context.Context) (connector.Enumerator, error) {

@@ -1,9 +1,11 @@
 package filesystem
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -77,7 +79,13 @@ func readSplits(t *testing.T, s *Source, blocks int, splits ...connector.Split) 
 			return nil, err
 		}
 	}
-	into := batch.Of(s.Payload())
+	return drain(ctx, t, r)
+}
+
+// drain returns the rows of all splits that a reader was given.
+func drain(ctx context.Context, t *testing.T, r *reader) (rows []string, err error) {
+	t.Helper()
+	into := batch.Of(r.source.Payload())
 	for {
 		into.Reset()
 		p, err := r.Next(ctx, into)
@@ -134,6 +142,10 @@ func TestThePathSelectsFiles(t *testing.T) {
 		{"a glob of files", "*.json", []string{"a.json", "b.json"}},
 		{"a glob of files in folders", "*/a.json", []string{"2024-01/a.json", "2025-01/a.json", "in/a.json", "in2/a.json"}},
 		{"a glob of folders", "2024-??", []string{"2024-01/a.json", "2024-02/b/c.json"}},
+		{"any folders between", "in/**/*.json", []string{"a.json", "deep/er/x.json"}},
+		{"any folders before", "**/x.json", []string{"in/deep/er/x.json"}},
+		{"any folders at the end", "in/**", []string{"a.json", "deep/er/x.json"}},
+		{"any folders twice", "**/deep/**/*.json", []string{"in/deep/er/x.json"}},
 		{"a class of characters", "[bc].*", []string{"b.json", "c.csv"}},
 		{"a glob below a folder", "in/*.json", []string{"a.json"}},
 	} {
@@ -168,7 +180,7 @@ func TestPathsThatCannotBeReadAreErrorsWithARemedy(t *testing.T) {
 			wantPermanent(t, err, c.want, "option 'path'")
 		})
 	}
-	for _, path := range []string{"", "ftp://x/y", dir + "/[a", "s3:///x"} {
+	for _, path := range []string{"", "ftp://x/y", dir + "/in/a**/*.json", dir + "/[a", "s3:///x"} {
 		if _, err := NewSource(SourceConfig{Path: path, Format: jsonl.Format{}, Schema: testSchema}); err == nil {
 			t.Errorf("path %q is accepted", path)
 		}
@@ -234,14 +246,14 @@ func TestAMonitoredFolderIsFoundAsItGrows(t *testing.T) {
 	step()
 	// A known name with other content is refused once for each version, and never read.
 	put(t, dir, "a.json", "{}\n{}\n")
-	if n := step().Refused(); n != 1 {
+	if n := step().PassedOver(); n != 1 {
 		t.Errorf("%d files refused, want 1", n)
 	}
-	if n := step().Refused(); n != 1 {
+	if n := step().PassedOver(); n != 1 {
 		t.Errorf("%d files refused, want still 1", n)
 	}
 	put(t, dir, "a.json", "{}\n{}\n{}\n")
-	if n := step().Refused(); n != 2 {
+	if n := step().PassedOver(); n != 2 {
 		t.Errorf("%d files refused, want 2", n)
 	}
 }
@@ -389,6 +401,161 @@ func TestAFileThatChangesWhileItIsReadIsRefused(t *testing.T) {
 			}
 			wantPermanent(t, got.err, "has changed")
 		})
+	}
+}
+
+// TestAFileThatIsCutWhileItIsReadIsNotReadToItsEnd: a record ends where the file was cut, and the file is removed then, so
+// that only its length at discovery tells that something is missing.
+func TestAFileThatIsCutWhileItIsReadIsNotReadToItsEnd(t *testing.T) {
+	for _, monitored := range []bool{false, true} {
+		t.Run(fmt.Sprintf("monitored %v", monitored), func(t *testing.T) {
+			dir := t.TempDir()
+			name := filepath.Join(dir, "a.json")
+			put(t, dir, "a.json", "{\"n\":1}\n{\"n\":2}\n")
+			config := SourceConfig{Path: dir}
+			if monitored {
+				config.Monitor = time.Second
+			}
+			s := newSource(t, config)
+			d, err := discover(t, s, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cut := &cuttingBucket{Bucket: open(t, s.location.root), cut: func() {
+				if err := errors.Join(os.Truncate(name, int64(len("{\"n\":1}\n"))), os.Remove(name)); err != nil {
+					t.Error(err)
+				}
+			}}
+			r := newReader(t.Context(), s, cut)
+			t.Cleanup(r.stop)
+			if err := r.Add(d.Splits[0], nil); err != nil {
+				t.Fatal(err)
+			}
+			rows, err := drain(t.Context(), t, r)
+			if !monitored {
+				wantPermanent(t, err, "a.json", "was cut", "16 bytes")
+				return
+			}
+			if err != nil || len(rows) > 1 || s.PassedOver() != 1 {
+				t.Errorf("rows %q, error %v, %d files passed over", rows, err, s.PassedOver())
+			}
+		})
+	}
+}
+
+// cuttingBucket cuts a file when it is opened, after it was looked at.
+type cuttingBucket struct {
+	storage.Bucket
+	cut func()
+}
+
+func (b *cuttingBucket) Reader(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	in, err := b.Bucket.Reader(ctx, key, offset, length)
+	b.cut()
+	return in, err
+}
+
+// TestAMonitoredSourcePassesOverWhatItCannotRead: nothing of it ends the job, each is counted once, and what else is there is read.
+func TestAMonitoredSourcePassesOverWhatItCannotRead(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"app.log.1.gz", "bell\a.json", "latin-\xe9.json"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("\x1f\x8b"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, to := range map[string]string{"loop.json": "loop.json", "nothing.json": "nowhere"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, dir, "a.json", "{\"n\":1}\n")
+	s := newSource(t, SourceConfig{Path: dir, Monitor: time.Second})
+	d, err := discover(t, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a.json"}, chains(d.Splits)); diff != "" {
+		t.Error(diff)
+	}
+	if n := s.PassedOver(); n != 3 {
+		t.Errorf("%d files were passed over, there are 3", n)
+	}
+	d, err = discover(t, newSource(t, SourceConfig{Path: dir, Monitor: time.Second}), d.Seen)
+	if err != nil || len(d.Splits) > 0 {
+		t.Errorf("a second look finds %v, error %v", chains(d.Splits), err)
+	}
+
+	bounded := newSource(t, SourceConfig{Path: dir})
+	_, err = discover(t, bounded, nil)
+	wantPermanent(t, err, "app.log.1.gz")
+}
+
+// TestAMonitoredFolderMayBeAway for a while, once it was there.
+func TestAMonitoredFolderMayBeAway(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "in")
+	s := newSource(t, SourceConfig{Path: dir, Monitor: time.Second})
+	_, err := discover(t, s, nil)
+	wantPermanent(t, err, "no such file or folder")
+	put(t, dir, "a.json", "{\"n\":1}\n")
+	first, err := discover(t, s, nil)
+	if err != nil || len(first.Splits) != 1 {
+		t.Fatalf("%v, error %v", first.Splits, err)
+	}
+	if err := os.Rename(dir, dir+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	away, err := discover(t, s, first.Seen)
+	if err != nil || len(away.Splits) > 0 || !bytes.Equal(away.Seen, first.Seen) || away.Next != time.Second {
+		t.Fatalf("%+v, error %v", away, err)
+	}
+	if err := os.Rename(dir+"-away", dir); err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "b.json", "{\"n\":2}\n")
+	back, err := discover(t, s, away.Seen)
+	if err != nil || len(back.Splits) != 1 || back.Splits[0].Chain != "in/b.json" {
+		t.Errorf("%+v, error %v", back, err)
+	}
+}
+
+// TestAMonitoredFileThatIsNotWhatItWasIsPassedOver before anything of it is read.
+func TestAMonitoredFileThatIsNotWhatItWasIsPassedOver(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"changed.json", "gone.json", "kept.json"} {
+		put(t, dir, name, "{\"n\":1}\n")
+	}
+	s := newSource(t, SourceConfig{Path: dir, Monitor: time.Second})
+	d, err := discover(t, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "changed.json", "{\"n\":1}\n{\"n\":2}\n")
+	if err := os.Remove(filepath.Join(dir, "gone.json")); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := readSplits(t, s, 0, d.Splits...)
+	if err != nil || len(rows) != 1 || s.PassedOver() != 2 {
+		t.Errorf("rows %q, error %v, %d passed over", rows, err, s.PassedOver())
+	}
+}
+
+// TestASmallFileNeedsASmallBuffer: a folder may hold a hundred thousand of them.
+func TestASmallFileNeedsASmallBuffer(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "a.json", "{\"n\":1}\n")
+	s := newSource(t, SourceConfig{Path: dir})
+	d, err := discover(t, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := decodeSplit(d.Splits[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ahead := startReadAhead(t.Context(), &s.location, open(t, s.location.root), codec.Lines{}, f, 0, false, blockBytes)
+	defer ahead.close()
+	if got := <-ahead.blocks; got.err != nil || !got.last || cap(got.data) > 100 {
+		t.Errorf("a buffer of %d bytes for a file of %d, error %v", cap(got.data), f.size, got.err)
 	}
 }
 

@@ -121,6 +121,8 @@ var (
 			func(j rest.Job) int64 { return j.RecordsLate }),
 		counter("weir_job_records_skipped_total", "Records that were dropped since the attempt began because they could not be read or had no event time.",
 			func(j rest.Job) int64 { return j.RecordsSkipped }),
+		counter("weir_job_files_passed_over_total", "Files of monitored folders that were not read, or not to their end: they changed, vanished, or cannot be read.",
+			func(j rest.Job) int64 { return j.FilesPassedOver }),
 		gauge("weir_job_watermark_timestamp_seconds", "The event time, since 1970, that no sink is behind.",
 			func(j rest.Job) (float64, bool) {
 				if j.WatermarkMs == nil {

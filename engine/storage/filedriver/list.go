@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 
 	"gocloud.dev/blob/driver"
 )
@@ -101,8 +102,8 @@ func (l *lister) visit(path string, entry fs.DirEntry) error {
 		return nil
 	}
 	info, err := os.Stat(path) // follows a symbolic link
-	if isAbsent(err) {
-		return nil // removed meanwhile, or a link to nothing
+	if isAbsent(err) || errors.Is(err, syscall.ELOOP) {
+		return nil // removed meanwhile, or a link to nothing or to itself
 	}
 	if err != nil {
 		return err
