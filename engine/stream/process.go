@@ -92,7 +92,16 @@ type Functions[T, O any] struct {
 
 // Process calls functions for each row, with the state of the row's key. build is called once for each subtask, and once
 // when the job is described, to learn what state it declares: it must do nothing else.
+//
+// The rows of one key that come from one split are handed over in the order in which the split holds them. Between splits,
+// which are read side by side, there is no order: rows that are in order in the source may come in another. ProcessInOrder
+// is for functions to which that matters.
 func Process[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) Functions[T, O]) Stream[O] {
+	return process(s, uid, build, nil, nil)
+}
+
+// process adds the node of a process function, with a queue before it or without one (nil) and its states.
+func process[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) Functions[T, O], queued []state.Descriptor, newQueue func() queue) Stream[O] {
 	probe := &Setup{}
 	probe.timers = build(probe).OnTimer != nil
 	for _, err := range probe.errs {
@@ -102,6 +111,7 @@ func Process[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) Function
 	if probe.timers {
 		states = append(states, timerState)
 	}
+	states = append(states, queued...)
 	node := graph.Node{
 		UID: uid, Name: "process", Inputs: []graph.Edge{{From: s.node, Kind: graph.Keyed}},
 		State: states, Fingerprint: fingerprint[K](states),
@@ -111,6 +121,9 @@ func Process[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) Function
 			op := &processOp{states: setup.descriptors, cells: setup.cells, hasTimers: f.OnTimer != nil}
 			for _, c := range op.cells {
 				c.row = &op.row
+			}
+			if newQueue != nil {
+				op.queue = newQueue()
 			}
 			c := &Context[O]{op: op}
 			op.call = typedCalls[T, O]{c: c, f: f}
@@ -217,9 +230,23 @@ type processOp struct {
 	times  []int64
 	// earliest is not later than the first timer; math.MaxInt64: there is none that can be due.
 	earliest int64
+
+	// Of ProcessInOrder.
+	queue    queue // nil: rows are handed over as they come
+	ctx      operator.Context
+	acted    int64 // highest watermark
+	nextRow  int64 // not later than the first row that waits
+	rowTimes []int64
+	turn     batch.Batch // rows whose time has come
 }
 
 func (o *processOp) Open(ctx operator.Context) (err error) {
+	o.ctx, o.acted, o.nextRow = ctx, math.MinInt64, math.MinInt64 // there may be restored rows
+	if o.queue != nil {
+		if err := o.queue.open(ctx); err != nil {
+			return err
+		}
+	}
 	o.tables = make([]state.Table, len(o.states))
 	for i, d := range o.states {
 		if o.tables[i], err = ctx.Table(d); err != nil {
@@ -234,6 +261,15 @@ func (o *processOp) Open(ctx operator.Context) (err error) {
 }
 
 func (o *processOp) Process(_ int, b *batch.Batch, out operator.Output) error {
+	if o.queue != nil {
+		o.enqueue(b)
+		return nil
+	}
+	return o.handle(b, out)
+}
+
+// handle calls the function for each row of a batch.
+func (o *processOp) handle(b *batch.Batch, out operator.Output) error {
 	if err := o.run(b, func(from, end int) error { return o.call.rows(b.Data, from, end) }); err != nil {
 		return err
 	}
@@ -274,8 +310,16 @@ func (o *processOp) setTimer(ms int64) {
 	o.earliest = min(o.earliest, ms)
 }
 
-// Watermark fires the timers that are due, in the order of their time; a timer may set others.
+// Watermark handles what is due.
 func (o *processOp) Watermark(ms int64, out operator.Output) error {
+	if o.queue != nil {
+		return o.inOrder(ms, out)
+	}
+	return o.fireDue(ms, out)
+}
+
+// fireDue fires the timers that are due, in the order of their time; a timer may set others.
+func (o *processOp) fireDue(ms int64, out operator.Output) error {
 	if !o.hasTimers {
 		return nil
 	}

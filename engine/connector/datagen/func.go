@@ -17,7 +17,8 @@ type funcConfig struct {
 }
 
 // InOrder says that event time grows with i, as far as the watermark's delay allows: windows then close as rows are made,
-// and not only when all are (P4).
+// and not only when all are (P4). It promises no order in which rows come: ranges of them are made side by side, and rows
+// of one key meet in any order between ranges (stream.ProcessInOrder puts them in order).
 func InOrder() Option { return func(c *funcConfig) { c.order = connector.OrderPath } }
 
 // Rate limits the source to so many rows per second, over all subtasks.

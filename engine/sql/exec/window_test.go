@@ -26,7 +26,6 @@ type windowed struct {
 	t                        *testing.T
 	assign, keyBy, aggregate operator.Operator
 	state                    *aggregateContext
-	out                      []string
 }
 
 // aggregateContext is that of the aggregate: its state, and the watermarks that it had acted on before a restore.
