@@ -42,6 +42,7 @@ func (c *aggregateContext) Table(state.Descriptor) (state.Table, error) { return
 func (c *aggregateContext) RestoredWatermark(hash uint64) int64         { return c.restored(hash) }
 func (c *aggregateContext) MaxRestoredWatermark() int64                 { return c.restored(0) }
 func (c *aggregateContext) Late(n int)                                  { c.late += n }
+func (c *aggregateContext) Skipped(n int)                               { panic("an aggregate skips nothing") }
 
 var keyColumns = []batch.Field{{Name: "name", Type: batch.String}, {Name: "number", Type: batch.Int}}
 
