@@ -91,8 +91,10 @@ e2e-cluster: .bin/versitygw .bin/helm ## Run only the tests on a real cluster, w
 	@go run ./hack/testsum $(CLUSTER)
 
 .PHONY: test-race
-test-race: .bin/versitygw .bin/helm kube ## Run the tests of the packages under the race detector (needs a C compiler).
-	@go run ./hack/testsum -race -shuffle=on -timeout=30m $(UNIT)
+test-race: .bin/versitygw kube ## Run the tests of engine and operator under the race detector, which needs a C compiler.
+	@cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || { \
+		echo "the race detector did not run: there is no C compiler ($$cc); apt-get install gcc" >&2; exit 1; }
+	@CGO_ENABLED=1 go run ./hack/testsum -race -shuffle=on -count=1 -timeout=30m ./engine/... ./controllers/...
 
 .PHONY: mutants
 mutants: .bin/versitygw .bin/helm ## Break the code in known ways, one at a time: does a test notice? FAULTS='name...' or '-range main..HEAD' chooses.

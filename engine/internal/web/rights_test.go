@@ -75,6 +75,31 @@ func TestWhoMayAskForWhat(t *testing.T) {
 	}
 }
 
+// TestATokenIsComparedToItsLastBit asks with tokens whose hashes differ in one bit from the right one: of each byte, since
+// nobody can find a token whose hash begins or ends like another's.
+func TestATokenIsComparedToItsLastBit(t *testing.T) {
+	hash := sha256.Sum256([]byte(operatorToken))
+	right := newTokens(Options{Token: token, OperatorTokenHash: hash[:]})
+	asks := func(text string) *http.Request {
+		q := request(http.MethodGet, "/v1/job", "")
+		q.Header.Set("Authorization", "Bearer "+text)
+		return q
+	}
+	if u, o := right.bearer(asks(token)), right.bearer(asks(operatorToken)); u != user || o != operator {
+		t.Fatalf("the right tokens are those of %v and %v", u, o)
+	}
+	for i := range sha256.Size {
+		for _, bit := range []byte{1, 0x80} {
+			almost := right
+			almost.user[i] ^= bit
+			almost.operator[i] ^= bit
+			if u, o := almost.bearer(asks(token)), almost.bearer(asks(operatorToken)); u != nobody || o != nobody {
+				t.Errorf("byte %d of the hash differs, and the bearers are %v and %v", i, u, o)
+			}
+		}
+	}
+}
+
 func TestUsersAndTheOperatorReadTheSame(t *testing.T) {
 	for _, r := range podServer(t, newFakeJob()).routes() {
 		if r.method != http.MethodGet {
