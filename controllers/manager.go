@@ -50,7 +50,7 @@ func newManager(c *rest.Config, scheme *runtime.Scheme, o Options, log logr.Logg
 		Cache:  cacheOptions(o.Namespaces),
 		Client: client.Options{Cache: &client.CacheOptions{
 			// The operator may not list these; a cache would try to.
-			DisableFor: []client.Object{&corev1.Secret{}, &corev1.Namespace{}, &corev1.Service{}},
+			DisableFor: []client.Object{&corev1.Secret{}, &corev1.Namespace{}},
 		}},
 		LeaderElection:                o.LeaderElection,
 		LeaderElectionID:              LeaseName,
@@ -75,14 +75,15 @@ func newManager(c *rest.Config, scheme *runtime.Scheme, o Options, log logr.Logg
 }
 
 // cacheOptions bound the caches: StreamJobs and Savepoints of the namespaces (none: all), and of all other kinds what the
-// operator made. Without managedFields, which nobody here reads, an object is about half as large.
+// operator made. Without managedFields an object is about half as large; those of StatefulSets tell who has changed them.
 func cacheOptions(namespaces []string) cache.Options {
 	ours := cache.ByObject{Label: resources.ManagedSelector()}
+	whole := cache.ByObject{Label: resources.ManagedSelector(), Transform: func(o any) (any, error) { return o, nil }}
 	o := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Pod{}: ours, &corev1.ConfigMap{}: ours,
-			&appsv1.StatefulSet{}: ours, &appsv1.ControllerRevision{}: ours, &batchv1.Job{}: ours,
+			&corev1.Pod{}: ours, &corev1.ConfigMap{}: ours, &corev1.Service{}: ours,
+			&appsv1.StatefulSet{}: whole, &appsv1.ControllerRevision{}: ours, &batchv1.Job{}: ours,
 		},
 	}
 	if len(namespaces) > 0 {

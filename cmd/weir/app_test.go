@@ -60,7 +60,7 @@ func joinProcess(env map[string]string) *process {
 	p.app = &app{
 		stdin: strings.NewReader(""), stdout: p.stdout, stderr: p.stderr,
 		getenv: func(name string) string { return p.env[name] }, signals: p.signals,
-		width: func() int { return 0 }, runJob: runJob,
+		width: func() int { return 0 }, runJob: runJob, identityPause: identityPause,
 	}
 	return p
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirstream/weir/controllers/resources"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/rest"
 )
@@ -58,6 +59,9 @@ func (a *app) coordinate(ctx context.Context, f coordinatorFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if name := a.getenv(resources.PodEnv); name != "" && !resources.OnlyPod(name) {
+		return usagef("pod %s is one too many, and would take the job from the first: scale its StatefulSet to 1", name)
+	}
 	j, err := a.podJob(f.podFlags)
 	if err != nil {
 		return err
@@ -92,9 +96,57 @@ func (a *app) coordinate(ctx context.Context, f coordinatorFlags) (err error) {
 	log.Info("the job can be asked", "address", api.Addr().String(), "metrics", metrics.Addr().String(), "engine", version)
 	p := &pod{app: a, log: log, interrupt: interrupt}
 	return p.run(ctx, c.Run, map[string]func(context.Context) error{
-		"the API":     func(ctx context.Context) error { return c.Serve(ctx, api, identity) },
+		"the API":     func(ctx context.Context) error { return a.serveAPI(ctx, log, c, api, f.identity, identity) },
 		"the metrics": func(ctx context.Context) error { return c.ServeMetrics(ctx, metrics) },
 	})
+}
+
+// identityPause is how often the identity is looked at. The node writes a Secret that has changed within a minute or so.
+const identityPause = 5 * time.Second
+
+// serveAPI answers with the job's identity, and with the one that follows it when its Secret changes, as after the
+// operator's key was replaced: nobody has to start the pod again for that.
+func (a *app) serveAPI(ctx context.Context, log *slog.Logger, c *job.Coordinator, api net.Listener, dir string, id rest.ServerIdentity) error {
+	for address := api.Addr().String(); ; {
+		serving, stop := context.WithCancel(ctx)
+		next := make(chan rest.ServerIdentity, 1)
+		go func() {
+			defer stop()
+			if other, changed := a.nextIdentity(serving, log, dir, id); changed {
+				next <- other
+			}
+		}()
+		err := c.Serve(serving, api, id)
+		stop()
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
+		id = <-next
+		log.Info("the job's identity has changed", "address", address)
+		if api, err = listenOn(ctx, "--listen", address); err != nil {
+			return err
+		}
+	}
+}
+
+// nextIdentity returns the identity that follows one; false: ctx is done. What is half written is looked at again.
+func (a *app) nextIdentity(ctx context.Context, log *slog.Logger, dir string, id rest.ServerIdentity) (rest.ServerIdentity, bool) {
+	ticker := time.NewTicker(a.identityPause)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return id, false
+		case <-ticker.C:
+		}
+		other, err := rest.ReadIdentity(dir)
+		switch {
+		case err != nil:
+			log.Warn("the identity cannot be read, and stays what it was", "error", oneLine(err.Error()))
+		case !other.Equal(id):
+			return other, true
+		}
+	}
 }
 
 // listenOn opens a port for all the network; what may be asked there is not a matter of the address.

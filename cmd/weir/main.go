@@ -32,7 +32,7 @@ func main() {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		getenv: os.Getenv, signals: signals, sameSignal: 500 * time.Millisecond, width: terminalWidth, runJob: runJob, runOperator: controllers.Run,
+		getenv: os.Getenv, signals: signals, sameSignal: 500 * time.Millisecond, identityPause: identityPause, width: terminalWidth, runJob: runJob, runOperator: controllers.Run,
 		stdoutIsTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 	}
 	os.Exit(a.main(context.Background(), os.Args[1:]))
@@ -47,6 +47,8 @@ type app struct {
 	// or a supervisor may signal the process and then its group.
 	signals    <-chan os.Signal
 	sameSignal time.Duration
+	// identityPause is how often a coordinator looks for another identity.
+	identityPause time.Duration
 	// width is that of the terminal that stderr is, in columns; 0: it is none.
 	width func() int
 	// runJob runs a job until it ends.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/sql"
+	"github.com/weirstream/weir/engine/storage"
 	"github.com/weirstream/weir/manifest"
 )
 
@@ -68,9 +70,25 @@ func (a *app) podJob(f podFlags) (*manifest.Job, error) {
 	}
 	if f.revision != "" {
 		j.Config.Revision = f.revision
+		if err := unchanged(file, f.revision, j); err != nil {
+			return nil, err
+		}
 	}
 	j.Config.Owner = f.owner
 	return j, nil
+}
+
+// unchanged refuses a manifest that is not what the operator wrote for the revision: its digest stands beside it. What a
+// later operator says in fields that are not known here is not in the revision's hash as it is made here.
+func unchanged(file *manifest.File, revision string, j *manifest.Job) error {
+	beside, err := os.ReadFile(filepath.Join(filepath.Dir(file.Name), resources.DigestKey))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // an earlier operator writes none
+		return fmt.Errorf("--manifest: %w", err)
+	}
+	if err := resources.CheckManifest(string(file.Text), string(beside), revision, &j.Spec, len(j.Notes) == 0); err != nil {
+		return usageError{fmt.Errorf("%s: %w", file.Name, err)}
+	}
+	return nil
 }
 
 // podGraph plans the job's SQL. Its places are those in spec.sql: the user has that text, and not the file of the pod.
@@ -91,7 +109,7 @@ func resultOf(err error) resources.Result {
 		classified *fault.Error
 		remedy     string
 	)
-	r := resources.Result{Message: oneLine(err.Error()), Permanent: fault.ClassOf(err) == fault.Permanent}
+	r := resources.Result{Message: oneLine(err.Error()), Permanent: fault.ClassOf(err) == fault.Permanent && !mendedElsewhere(err)}
 	switch {
 	case errors.As(err, &wrong):
 		r.Permanent, remedy = true, wrong.Remedy
@@ -104,6 +122,12 @@ func resultOf(err error) resources.Result {
 		r.Message, r.Remedy = short, remedy
 	}
 	return r
+}
+
+// mendedElsewhere tells that an error passes without another spec: credentials are mended, a bucket is made. An attempt does
+// not wait for that (P13), and whoever checks tries it again, less and less often.
+func mendedElsewhere(err error) bool {
+	return errors.Is(err, storage.ErrPermission) || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrFull)
 }
 
 // lastWords writes a result as one line of JSON where Kubernetes looks for it. Outside of a pod there is no such file, and

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -20,13 +22,22 @@ import (
 	"github.com/weirstream/weir/controllers/resources"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/rest"
+	"github.com/weirstream/weir/engine/storage"
 	"github.com/weirstream/weir/manifest"
 )
 
-const (
-	podRevision = "0123456789"
-	podOwner    = "cluster/uid"
-)
+const podOwner = "cluster/uid"
+
+// podRevision is that of the manifest that the pod finds; of one that is wrong any.
+func podRevision() string {
+	text, err := os.ReadFile("job.yaml")
+	if err == nil {
+		if j, err := manifest.Load(manifest.Input{Manifest: &manifest.File{Name: "job.yaml", Text: text}, Cluster: true}); err == nil {
+			return resources.Revision(&j.Spec)
+		}
+	}
+	return "0123456789"
+}
 
 // inPod writes what a pod finds: the manifest job.yaml, the job's identity, and the file for its last words.
 func inPod(t *testing.T, sql string) (*manifest.Job, *rest.Identity) {
@@ -72,14 +83,14 @@ func podArgs(verb string, more ...string) []string {
 // coordinating is a coordinator that runs beside the test.
 type coordinating struct {
 	*running
-	metrics string
-	client  *rest.Client
+	address, metrics string
+	client           *rest.Client
 }
 
 // coordinate starts a coordinator, and returns when it can be asked.
 func coordinate(t *testing.T, p *process, id *rest.Identity) *coordinating {
 	t.Helper()
-	r := startVerb(t, p, podArgs("coordinator", "--revision="+podRevision, "--owner="+podOwner, "--identity=identity", "--listen=127.0.0.1:0", "--metrics=127.0.0.1:0")...)
+	r := startVerb(t, p, podArgs("coordinator", "--revision="+podRevision(), "--owner="+podOwner, "--identity=identity", "--listen=127.0.0.1:0", "--metrics=127.0.0.1:0")...)
 	var line struct{ Address, Metrics string }
 	for text := range strings.Lines(p.stderr.String()) {
 		if strings.Contains(text, "the job can be asked") {
@@ -93,7 +104,7 @@ func coordinate(t *testing.T, p *process, id *rest.Identity) *coordinating {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return &coordinating{r, line.Metrics, client}
+	return &coordinating{r, line.Address, line.Metrics, client}
 }
 
 // await waits until a request is carried out.
@@ -123,10 +134,10 @@ func TestACoordinatorWaitsForItsActivationAndGoesOnByItself(t *testing.T) {
 	p := newProcess(t)
 	j, id := inPod(t, endless)
 	c := coordinate(t, p, id)
-	if got := c.job(t); got.State != rest.Standby || got.Revision != podRevision || got.ID != "default.delays" {
+	if got := c.job(t); got.State != rest.Standby || got.Revision != podRevision() || got.ID != "default.delays" {
 		t.Errorf("before it is activated: %+v", got)
 	}
-	op, err := c.client.Activate(t.Context(), rest.ActivateRequest{ID: "first", Revision: podRevision, AllowEmpty: true, Settings: resources.Settings(&j.Spec)})
+	op, err := c.client.Activate(t.Context(), rest.ActivateRequest{ID: "first", Revision: podRevision(), AllowEmpty: true, Settings: resources.Settings(&j.Spec)})
 	if op = c.await(t, op, err); op.Attempt != 1 {
 		t.Errorf("activated: %+v", op)
 	}
@@ -179,8 +190,49 @@ func metricsOf(t *testing.T, address string) string {
 	return string(text)
 }
 
+func TestACoordinatorTakesTheIdentityThatItsSecretHasNow(t *testing.T) {
+	p := newProcess(t)
+	p.identityPause = time.Millisecond
+	_, old := inPod(t, endless)
+	c := coordinate(t, p, old)
+	c.job(t)
+	another, err := rest.NewIdentity([]byte(strings.Repeat("another ", 4)), "uid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{rest.TokenFile, rest.OperatorFile, rest.KeyFile, rest.CertificateFile} { // as a node would, but not at once
+		write(t, filepath.Join("identity", name), string(another.Files()[name]))
+	}
+	client, err := rest.NewPodClient(c.address, another)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		got, err := client.Job(ctx)
+		if err == nil && got.State == rest.Standby {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("with the new identity: %+v, %v\n%s", got, err, p.stderr)
+		}
+	}
+	if _, err := c.client.Job(ctx); err == nil {
+		t.Error("the old identity is served still")
+	}
+	p.signals <- syscall.SIGTERM
+	if code := c.ended(t); code != 0 {
+		t.Errorf("exit code %d\n%s", code, p.stderr)
+	}
+}
+
 func TestACoordinatorThatCannotRunSaysWhyWhereTheOperatorLooks(t *testing.T) {
-	flags := []string{"--revision=" + podRevision, "--owner=" + podOwner, "--identity=identity", "--listen=127.0.0.1:0", "--metrics=127.0.0.1:0"}
 	for _, c := range []struct {
 		name, sql, remove string
 		code              int
@@ -194,6 +246,7 @@ func TestACoordinatorThatCannotRunSaysWhyWhereTheOperatorLooks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := newProcess(t)
 			inPod(t, c.sql)
+			flags := []string{"--revision=" + podRevision(), "--owner=" + podOwner, "--identity=identity", "--listen=127.0.0.1:0", "--metrics=127.0.0.1:0"}
 			if c.remove != "" {
 				if err := os.RemoveAll(c.remove); err != nil {
 					t.Fatal(err)
@@ -207,6 +260,68 @@ func TestACoordinatorThatCannotRunSaysWhyWhereTheOperatorLooks(t *testing.T) {
 				t.Errorf("last words %+v", got)
 			}
 		})
+	}
+}
+
+func TestAPodRunsNothingThatWasChangedByHand(t *testing.T) {
+	sum := func(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
+	for _, c := range []struct {
+		name string
+		// beside is what the digest is of; empty: there is none.
+		beside, edit, pod, want string
+	}{
+		{"as it was written", "before", "", "flights-0-0", ""},
+		{"as an earlier operator wrote it, without a digest", "", "", "", ""},
+		{"another interval", "before", "interval: 2h", "", "the manifest is not what its digest says: it was changed by hand"},
+		{"another text, and its digest", "after", "FROM k", "", "the manifest is that of revision "},
+		{"a second pod", "before", "", "flights-0-1", "pod flights-0-1 is one too many"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newProcess(t)
+			inPod(t, strings.Replace(endless, "FROM g", "FROM h", 1)) // it would not plan: nothing is run here
+			text, err := os.ReadFile("job.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			revision, after := podRevision(), string(text)
+			switch {
+			case strings.HasPrefix(c.edit, "interval"):
+				after = strings.Replace(after, "interval: 1h", c.edit, 1)
+			case c.edit != "":
+				after = strings.Replace(after, "FROM h", "FROM k", 1)
+			}
+			write(t, "job.yaml", after)
+			if c.beside != "" {
+				write(t, resources.DigestKey, sum(map[string]string{"before": string(text), "after": after}[c.beside]))
+			}
+			p.env[resources.PodEnv] = c.pod
+			code := p.run(podArgs("coordinator", "--revision="+revision, "--owner="+podOwner, "--identity=identity", "--listen=127.0.0.1:0", "--metrics=127.0.0.1:0")...)
+			want := c.want
+			if want == "" {
+				want = "there is no table or view h"
+			}
+			if got := words(t); code != 2 || !got.Permanent || !strings.Contains(got.Message, want) {
+				t.Errorf("exit code %d, last words %+v", code, got)
+			}
+		})
+	}
+}
+
+func TestTroubleOfStorageIsWorthAnotherCheck(t *testing.T) {
+	for _, c := range []struct {
+		err       error
+		permanent bool
+	}{
+		{&fault.Error{Class: fault.Permanent, Err: fmt.Errorf("read: %w", storage.ErrPermission)}, false},
+		{&fault.Error{Class: fault.Permanent, Err: fmt.Errorf("the bucket: %w", storage.ErrNotFound)}, false},
+		{&fault.Error{Class: fault.Permanent, Err: storage.ErrFull}, false},
+		{fault.AsTransient(errors.New("it is away")), false},
+		{&fault.Error{Class: fault.Permanent, Err: storage.ErrInvalid}, true},
+		{usagef("no such flag"), true},
+	} {
+		if got := resultOf(c.err); got.Permanent != c.permanent || got.Message == "" {
+			t.Errorf("%v gives %+v", c.err, got)
+		}
 	}
 }
 
@@ -228,7 +343,7 @@ func TestAPreflightLeavesItsResult(t *testing.T) {
 			if c.spec != "" {
 				write(t, "job.yaml", manifestOf+indented(c.sql)+c.spec)
 			}
-			code := p.run(podArgs("preflight", "--revision="+podRevision, "--owner="+podOwner)...)
+			code := p.run(podArgs("preflight", "--revision="+podRevision(), "--owner="+podOwner)...)
 			if code != c.code || strings.Count(p.stdout.String()+p.stderr.String(), "\n") != 1 {
 				t.Errorf("exit code %d\nstdout %s\nstderr %s", code, p.stdout, p.stderr)
 			}
@@ -301,7 +416,7 @@ func TestWhatAJobLeavesBehindIsDeleted(t *testing.T) {
 	p := newProcess(t)
 	j, id := inPod(t, endless)
 	c := coordinate(t, p, id)
-	op, err := c.client.Activate(t.Context(), rest.ActivateRequest{ID: "first", Revision: podRevision, AllowEmpty: true, Settings: resources.Settings(&j.Spec)})
+	op, err := c.client.Activate(t.Context(), rest.ActivateRequest{ID: "first", Revision: podRevision(), AllowEmpty: true, Settings: resources.Settings(&j.Spec)})
 	c.await(t, op, err)
 	folder, err := filepath.Abs("savepoints")
 	if err != nil {

@@ -23,6 +23,7 @@ type Bucket struct {
 		checkpoints []ChainCheckpoint
 		savepoints  map[string]string // paths by id
 		exports     map[string]int    // how often a savepoint was written, by id
+		exported    map[string]int64  // of which checkpoint a savepoint is, by path
 		disposed    []string
 		discarded   int
 		behaviour   Behaviour
@@ -44,6 +45,8 @@ type Attempt struct {
 	SelfClaimed bool
 	// Finishing attempts export a head that has an outcome, and run nothing.
 	Finishing bool
+	// Failed attempts were claimed, and did not begin.
+	Failed bool
 }
 
 // ChainCheckpoint is one complete checkpoint of the chain.
@@ -77,6 +80,8 @@ type Behaviour struct {
 	Refuse *rest.Error
 	// RefuseActivation answers activations; nil: they are taken.
 	RefuseActivation *rest.Error
+	// FailActivation is what activations end with after they have claimed their attempt; nil: they begin.
+	FailActivation *rest.Error
 	// FailOperations are the errors that the next savepoints and stops end with, one for each.
 	FailOperations []*rest.Error
 	// BrokenAnswers is how many of the next requests get none: the connection is closed.
@@ -92,7 +97,7 @@ type Behaviour struct {
 func newBucket(jobID string) *Bucket {
 	b := &Bucket{jobID: jobID}
 	b.mu.savepoints = map[string]string{}
-	b.mu.exports = map[string]int{}
+	b.mu.exports, b.mu.exported = map[string]int{}, map[string]int64{}
 	b.mu.active = map[*coordinator]bool{}
 	return b
 }
@@ -187,14 +192,50 @@ func (b *Bucket) chainLocked() *rest.Chain {
 		chain.Attempt, chain.Owner, chain.Revision = a.Number, a.Owner, a.Revision
 	}
 	for _, a := range b.mu.attempts {
+		if a.Failed {
+			continue
+		}
 		if n := a.Settings.Restore.Nonce; n != 0 && !slices.Contains(chain.RestoreNonces, n) {
 			chain.RestoreNonces = append(chain.RestoreNonces, n)
 		}
 	}
+	chain.Began = b.beganLocked()
 	if h := b.headLocked(); h != nil {
-		chain.Outcome, chain.Checkpoint = h.Outcome, h.rest()
+		chain.Outcome, chain.Checkpoint = b.outcomeLocked(), h.rest()
 	}
 	return chain
+}
+
+// beganLocked is the newest attempt from which anything came; 0: none did.
+func (b *Bucket) beganLocked() int64 {
+	for _, a := range slices.Backward(b.mu.attempts) {
+		if !a.Failed && !a.Finishing {
+			return a.Number
+		}
+	}
+	return 0
+}
+
+// outcomeLocked is that of the head, unless an attempt has begun from it (P3).
+func (b *Bucket) outcomeLocked() string {
+	h := b.headLocked()
+	if h == nil || b.beganLocked() > h.Attempt {
+		return ""
+	}
+	return h.Outcome
+}
+
+// repeatsLocked says what output a restore would write again (P2); empty: none. In this model every checkpoint has committed
+// some.
+func (b *Bucket) repeatsLocked(r rest.Restore) string {
+	if r.Path == "" || r.AllowRepeatedOutput || b.headLocked() == nil || r.Nonce == 0 || slices.Contains(b.chainLocked().RestoreNonces, r.Nonce) {
+		return ""
+	}
+	of, known := b.mu.exported[r.Path]
+	if known && of == b.headLocked().ID {
+		return ""
+	}
+	return fmt.Sprintf("going back to %s would write output again: what checkpoint %d committed", r.Path, b.headLocked().ID)
 }
 
 func (c *ChainCheckpoint) rest() *rest.Checkpoint {
@@ -260,7 +301,7 @@ func (b *Bucket) exportLocked(id, target string) string {
 		}
 		return old
 	}
-	b.mu.savepoints[id] = path
+	b.mu.savepoints[id], b.mu.exported[path] = path, b.headLocked().ID
 	if b.mu.exports[id]++; b.mu.exports[id] > 1 {
 		b.violateLocked("savepoint %s was written %d times", id, b.mu.exports[id])
 	}

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/controllers/resources"
 )
 
 // manifestKey is the name of the file that a pod reads its job from.
@@ -97,6 +98,9 @@ func (n *Node) runCoordinator(ctx context.Context, pod *corev1.Pod) error {
 
 func (n *Node) startCoordinator(ctx context.Context, pod *corev1.Pod, c *container) error {
 	cmd := parse(pod.Spec.Containers[0].Args)
+	if !resources.OnlyPod(pod.Name) {
+		return &waitError{"the pod is one too many"}
+	}
 	job, bucket, err := n.job(ctx, pod)
 	if err != nil {
 		return err
@@ -155,6 +159,11 @@ func (n *Node) job(ctx context.Context, pod *corev1.Pod) (*v1alpha1.StreamJob, *
 		return nil, nil, n.world.violate("pod %s: the manifest in ConfigMap %q cannot be read: %v", pod.Name, config.Name, err)
 	}
 	job := &v1alpha1.StreamJob{TypeMeta: read.TypeMeta, ObjectMeta: read.ObjectMeta, Spec: read.Spec}
+	if beside, revision := config.Data[resources.DigestKey], parse(pod.Spec.Containers[0].Args).flags["revision"]; beside != "" && revision != "" {
+		if err := resources.CheckManifest(config.Data[manifestKey], beside, revision, &job.Spec, true); err != nil {
+			return nil, nil, &waitError{err.Error()}
+		}
+	}
 	id := job.Namespace + "." + job.Name
 	if job.Spec.JobID != nil {
 		id = *job.Spec.JobID
@@ -228,9 +237,12 @@ func (n *Node) runOnce(ctx context.Context, pod *corev1.Pod) error {
 	switch cmd.verb {
 	case verbPreflight:
 		bucket.mu.Lock()
-		chain := bucket.chainLocked()
+		chain, repeats := bucket.chainLocked(), bucket.repeatsLocked(resources.Settings(&job.Spec).Restore)
 		bucket.mu.Unlock()
 		result = preflight(Preflight{Job: job.Name, Revision: cmd.flags["revision"], Owner: cmd.flags["owner"], SQL: *job.Spec.SQL})
+		if result.OK && repeats != "" {
+			result = PreflightResult{Message: repeats, Remedy: "set restore.allowRepeatedOutput", Permanent: true}
+		}
 		result.Chain = chain
 	case verbDiscard:
 		bucket.discard(cmd.flags["owner"])

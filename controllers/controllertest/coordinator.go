@@ -45,8 +45,8 @@ func launch(bucket *Bucket, pod, owner, revision, savepoints string, changed fun
 		state: rest.Standby, operations: map[string]*operation{}}
 	bucket.mu.Lock()
 	defer bucket.mu.Unlock()
-	newest, head := bucket.newestLocked(), bucket.headLocked()
-	if newest != nil && newest.Owner == owner && newest.Revision == revision && (head == nil || head.Outcome == "") {
+	newest := bucket.newestLocked()
+	if newest != nil && newest.Owner == owner && newest.Revision == revision && bucket.outcomeLocked() == "" {
 		c.beginLocked(newest.Settings, true)
 	}
 	return c
@@ -247,6 +247,12 @@ func (c *coordinator) activate(r rest.ActivateRequest) (rest.Operation, error) {
 		return rest.Operation{}, err
 	}
 	op := &operation{state: rest.Operation{ID: r.ID, Kind: rest.ActivateOperation, Status: rest.Done}}
+	if e := c.bucket.mu.behaviour.FailActivation; e != nil {
+		c.bucket.claimLocked(Attempt{Owner: c.owner, Revision: c.revision, Pod: c.pod, Settings: r.Settings, Failed: true})
+		op.state.Status, op.state.Error = rest.Undone, e
+		c.operations[r.ID] = op
+		return op.state, nil
+	}
 	op.state.Attempt = c.beginLocked(r.Settings, false)
 	c.operations[r.ID] = op
 	return op.state, nil
@@ -270,6 +276,9 @@ func (c *coordinator) mayActivateLocked(r rest.ActivateRequest) error {
 		return conflict("there is no checkpoint, and the job may not start empty")
 	case chain.Owner != "" && chain.Owner != c.owner && chain.Outcome == "" && !r.TakeOver:
 		return conflict("%s runs the job", chain.Owner)
+	}
+	if why := c.bucket.repeatsLocked(r.Settings.Restore); why != "" {
+		return conflict("%s; to accept that, use restore.allowRepeatedOutput", why)
 	}
 	return nil
 }

@@ -21,6 +21,9 @@ import (
 // patience is how long a fact may take to come true on a busy machine. Facts that do come true take much less.
 const patience = 90 * time.Second
 
+// lastWords is what a test needs to end before all tests have to.
+const lastWords = 10 * time.Second
+
 // World is one test's part of the cluster: a namespace, a node and storage, and the operators that it starts.
 type World struct {
 	// Client reads and writes past the operator, its cache and its Faults.
@@ -126,7 +129,11 @@ func (w *World) Violations() []string {
 // Eventually asks until there is no error, and fails the test with the last one if that takes too long.
 func (w *World) Eventually(what string, ask func(ctx context.Context) error) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.ctx, patience)
+	limit := patience
+	if end, ok := w.t.Deadline(); ok { // what is waited for has a name, the end of all tests has none
+		limit = min(limit, time.Until(end)-lastWords)
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, limit)
 	defer cancel()
 	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
@@ -137,7 +144,7 @@ func (w *World) Eventually(what string, ask func(ctx context.Context) error) {
 		}
 		select {
 		case <-ctx.Done():
-			w.t.Fatalf("%s: not within %v: %v", what, patience, err)
+			w.t.Fatalf("%s: not within %v: %v", what, limit.Round(time.Second), err)
 		case <-ticker.C:
 		}
 	}

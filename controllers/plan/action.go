@@ -46,6 +46,10 @@ type (
 	}
 	// ScaleDown takes the pod from a revision.
 	ScaleDown struct{ Revision string }
+	// PutBack writes what somebody changed of a revision's objects as it was.
+	PutBack struct{ Revision string }
+	// RemoveOrphans deletes what a former StreamJob of this name left without an owner.
+	RemoveOrphans struct{}
 	// RemoveRevision deletes a revision's StatefulSet and ConfigMap.
 	RemoveRevision struct{ Revision string }
 	// StartDiscard creates the Job that removes the job's folder.
@@ -62,6 +66,8 @@ func (StartRevision) action()   {}
 func (RequestStop) action()     {}
 func (Activate) action()        {}
 func (ScaleDown) action()       {}
+func (PutBack) action()         {}
+func (RemoveOrphans) action()   {}
 func (RemoveRevision) action()  {}
 func (StartDiscard) action()    {}
 
@@ -73,6 +79,8 @@ func (a RemovePreflight) String() string { return "remove preflight " + a.Name }
 func (a StartRevision) String() string   { return "start revision " + a.Revision }
 func (a RequestStop) String() string     { return fmt.Sprintf("request stop %s (%s)", a.Name, a.Purpose) }
 func (a ScaleDown) String() string       { return "scale down " + a.Revision }
+func (a PutBack) String() string         { return "put back revision " + a.Revision }
+func (RemoveOrphans) String() string     { return "remove orphans" }
 func (a RemoveRevision) String() string  { return "remove revision " + a.Revision }
 func (a StartDiscard) String() string    { return "discard by " + a.Revision }
 
@@ -101,7 +109,7 @@ func (a Activate) String() string {
 // acts observes once more, past every cache, and acts only if the decision is the same.
 func Guarded(a Action) bool {
 	switch a.(type) {
-	case Activate, RequestStop, ScaleDown, RemoveRevision, RemoveFinalizer, StartDiscard:
+	case Activate, RequestStop, ScaleDown, PutBack, RemoveOrphans, RemoveRevision, RemoveFinalizer, StartDiscard:
 		return true
 	default:
 		return false

@@ -71,8 +71,12 @@ func fenced(v *view) (Decision, bool) {
 func (v *view) unread() (Decision, bool) {
 	c := v.target.Coordinator
 	if c.FailureKind == rest.FailedPermanently {
-		return v.stallAt(v1alpha1.StepStandby, v1alpha1.ReasonActivationFailed, fmt.Sprintf("pod %s cannot read %s: %s; check spec.checkpoint.storage, "+
-			"and the Secret of spec.checkpoint.credentialsSecret", v.target.Pod.Name, v.Target.Folder, c.Failure))
+		d, ok := v.stallAt(v1alpha1.StepStandby, v1alpha1.ReasonActivationFailed, fmt.Sprintf("pod %s cannot read %s: %s; check spec.checkpoint.storage, "+
+			"and the Secret of spec.checkpoint.credentialsSecret: a new pod tries it again", v.target.Pod.Name, v.Target.Folder, c.Failure))
+		if at := v.target.Pod.ScheduledAt; !at.IsZero() && v.repeatDue(at) { // its environment is that of its start: a Secret that was mended is not in it
+			d.Action = ScaleDown{v.target.Name}
+		}
+		return d, ok
 	}
 	return v.wait(v1alpha1.ReasonPending, fmt.Sprintf("waiting for pod %s to have read %s%s", v.target.Pod.Name, v.Target.Folder, because(c.Failure)))
 }

@@ -103,11 +103,9 @@ func preflights(v *view) (Decision, bool) {
 		return v.checks(StartPreflight{v.Target.Revision})
 	case !v.checked():
 		return v.checks(RemovePreflight{p.Name})
-	case p.State == Checking && p.Trouble != nil:
-		return v.stallAt(v1alpha1.StepPreflight, p.Trouble.Reason, p.Trouble.Message)
 	case p.State == Checking:
-		return v.checks(Wait{})
-	case p.State == Refused && !p.Permanent && !v.Now.Before(p.FinishedAt.Add(repeatCheckAfter)):
+		return v.checking()
+	case p.State == Refused && !p.Permanent && v.repeatDue(p.FinishedAt):
 		return v.checks(RemovePreflight{p.Name})
 	case p.State == Refused:
 		return v.stallAt(v1alpha1.StepPreflight, v1alpha1.ReasonPreflightFailed, p.said())
@@ -116,13 +114,45 @@ func preflights(v *view) (Decision, bool) {
 	}
 }
 
+// checking waits for a preflight, and says what that waits for.
+func (v *view) checking() (Decision, bool) {
+	p := v.Preflight
+	switch {
+	case p.Trouble != nil:
+		return v.stallAt(v1alpha1.StepPreflight, p.Trouble.Reason, p.Trouble.Message)
+	case !p.Pod.Exists && v.since(p.PodlessSince) >= checklessAfter:
+		return v.stallAt(v1alpha1.StepPreflight, v1alpha1.ReasonPodUnhealthy, fmt.Sprintf("Job %s, which checks revision %s, has had no pod for %s: `kubectl describe job %s` "+
+			"shows in its Events what refuses it, such as a quota or an admission policy", p.Name, v.Target.Revision, seconds(v.since(p.PodlessSince)), p.Name))
+	case v.since(p.Pod.HomelessSince) >= homelessAfter:
+		return v.stallAt(v1alpha1.StepPreflight, v1alpha1.ReasonPodUnhealthy, v.homeless(p.Pod))
+	default:
+		d, ok := v.checks(Wait{})
+		if d.Verdict == Progressing {
+			d.Message += because(p.Pod.Waiting)
+		}
+		return d, ok
+	}
+}
+
+// homeless says that no node takes a pod, and what helps.
+func (v *view) homeless(p Pod) string {
+	message := fmt.Sprintf("no node has taken pod %s for %s%s: add room, or ask for less in spec.worker", p.Name, seconds(v.since(p.HomelessSince)), because(p.Waiting))
+	if v.changesRevision() && !v.Target.StopFirst {
+		message += "; an upgrade needs room for one more pod, unless spec.upgrade.surge is false"
+	}
+	return message
+}
+
 // checks acts on the preflight. While it is repeated, the job says what the last one said.
 func (v *view) checks(a Action) (Decision, bool) {
 	if d, ok := v.stillStalled(a, v1alpha1.StepPreflight, v1alpha1.ReasonPreflightFailed, v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonPodUnhealthy); ok {
 		return d, true
 	}
-	return v.step(v1alpha1.StepPreflight, a, v1alpha1.ReasonPreflight,
-		fmt.Sprintf("revision %s is checked against the newest checkpoint", v.Target.Revision)+v.runsOn())
+	message := fmt.Sprintf("revision %s is checked against the newest checkpoint", v.Target.Revision) + v.runsOn()
+	if v.changesRevision() && v.live.executes() && !v.Target.StopFirst {
+		message += "; that needs room for one more pod (or spec.upgrade.surge: false)"
+	}
+	return v.step(v1alpha1.StepPreflight, a, v1alpha1.ReasonPreflight, message)
 }
 
 // stillStalled tries again what held this generation up for one of these reasons. Until that comes to something, the job
@@ -156,6 +186,32 @@ func (v *view) stallAt(s v1alpha1.UpgradeStep, reason, message string) (Decision
 	return d, true
 }
 
+// stopsFirst: the live attempt is stopped and its pod ends, then the target's pod is started. What is checked before is that
+// the target could go on; if it cannot all the same, the job is down until its spec is changed.
+func stopsFirst(v *view) (Decision, bool) {
+	if !v.Target.StopFirst || !v.changesRevision() {
+		return Decision{}, false
+	}
+	if v.live != nil && v.live.executes() && !v.live.in(rest.Recovering) {
+		return v.stopLive(v1alpha1.ReasonStopping)
+	}
+	for _, r := range v.Revisions {
+		ends := fmt.Sprintf("pod %s ends, to make room for that of revision %s", r.Pod.Name, v.Target.Revision)
+		switch {
+		case r.Name == v.Target.Revision || r.Replicas == 0 && !v.lingers(r):
+		case r.Replicas > 0 && v.inProgress() != nil:
+			return v.step(v1alpha1.StepStopping, Wait{}, v1alpha1.ReasonStopping, fmt.Sprintf("Savepoint %s is in progress; the pods end after it", v.inProgress().Name))
+		case r.Replicas > 0 && r.Coordinator == nil && r.Pod.Running && r.Pod.Trouble == nil && v.since(r.SilentSince) < silentAfter:
+			return v.step(v1alpha1.StepStopping, Wait{}, v1alpha1.ReasonUnreachable, fmt.Sprintf("waiting for the coordinator in pod %s, which is to be stopped, to answer", r.Pod.Name))
+		case r.Replicas > 0:
+			return v.step(v1alpha1.StepStopping, ScaleDown{r.Name}, v1alpha1.ReasonStopping, ends)
+		default:
+			return v.step(v1alpha1.StepStopping, Wait{}, v1alpha1.ReasonStopping, ends)
+		}
+	}
+	return Decision{}, false
+}
+
 // standsBy: the target's pod is there and its coordinator answers, or a reason is given why not.
 func standsBy(v *view) (Decision, bool) {
 	t := v.target
@@ -171,6 +227,8 @@ func standsBy(v *view) (Decision, bool) {
 			"shows in its Events what refuses it, such as a quota or an admission policy", v.setName(t), seconds(v.since(t.PodlessSince)), v.setName(t)))
 	case !t.Pod.Exists:
 		return v.awaitPod(Wait{}, fmt.Sprintf("waiting for the pod of revision %s to be created", t.Name))
+	case !t.Pod.Running && v.since(t.Pod.HomelessSince) >= homelessAfter:
+		return v.stallAt(v1alpha1.StepStandby, v1alpha1.ReasonPodUnhealthy, v.homeless(t.Pod))
 	case !t.Pod.Running && v.since(t.Pod.ScheduledAt) >= startsWithin:
 		return v.stallAt(v1alpha1.StepStandby, v1alpha1.ReasonPodUnhealthy, fmt.Sprintf("pod %s has a node, and has not started for %s%s: `kubectl describe pod %s` "+
 			"shows in its Events what it waits for, such as a Secret or a volume", t.Pod.Name, seconds(v.since(t.Pod.ScheduledAt)), because(t.Pod.Waiting), t.Pod.Name))

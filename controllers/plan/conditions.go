@@ -68,7 +68,7 @@ func (v *view) upgradeSafe(d Decision) metav1.Condition {
 	switch {
 	case v.Target.Problem != "":
 		return truth(kind, false, v1alpha1.ReasonInvalidSpec, v.Target.Problem)
-	case v.live != nil && v.live == v.target, v.missed(v.target) && d.Verdict == Ready:
+	case v.live != nil && v.live == v.target && !v.restores(), v.missed(v.target) && d.Verdict == Ready:
 		return truth(kind, true, v1alpha1.ReasonChecked, "the job runs as its spec says")
 	case v.checked() && v.Preflight.State == Passed:
 		return truth(kind, true, v1alpha1.ReasonChecked, "the spec fits the newest checkpoint")

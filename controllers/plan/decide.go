@@ -24,6 +24,10 @@ var rules = []rule{
 	{"a deleted job's storage is discarded", discards},
 	{"the finalizer is there for onDelete: Delete", finalizerFollows},
 
+	// meddling.go
+	{"what a former StreamJob of this name left is removed", removesOrphans},
+	{"what was changed by hand is put back", putsBack},
+
 	// run.go
 	{"one missed answer of a healthy coordinator changes nothing", missesAnAnswer},
 
@@ -40,6 +44,7 @@ var rules = []rule{
 	{"what went back stays so until its spec changes", wentBack},
 	{"a stopped job goes back to what it ran when its successor cannot start", goesBack},
 	{"a new revision is checked against the newest checkpoint first", preflights},
+	{"without room for two pods the old one goes first", stopsFirst},
 	{"a revision stands by before anything stops", standsBy},
 	{"what runs is stopped with a savepoint", stops},
 
@@ -136,7 +141,7 @@ func (v *view) upgrade(s v1alpha1.UpgradeStep) *v1alpha1.UpgradeStatus {
 	if m := v.Memory.Upgrade; m != nil && m.To == u.To {
 		u.StartedAt, u.Savepoint = m.StartedAt, m.Savepoint
 	}
-	if s == v1alpha1.StepStopping {
+	if s == v1alpha1.StepStopping && v.live != nil {
 		u.Savepoint = v.stopName()
 	}
 	return u

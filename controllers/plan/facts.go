@@ -29,6 +29,9 @@ type Facts struct {
 	// OwnersUnknown: the operator does not see all namespaces, so that an owner it does not see may live.
 	OwnersUnknown bool
 	Activation    Activation
+	// Orphans are the names of objects that a former StreamJob of this name left without an owner, as `kubectl delete
+	// --cascade=orphan` does: "Kind name".
+	Orphans []string
 	// Refused is an action that the API server does not let the operator do; nil: there is none.
 	Refused *Refusal
 	Discard Discard
@@ -66,6 +69,8 @@ type Target struct {
 	RestoreProblem string
 	// TakeOver is spec.restore.takeOver.
 	TakeOver bool
+	// StopFirst: spec.upgrade.surge is false, so that the old pod goes before the new one comes.
+	StopFirst bool
 	// Volatile: checkpoint.storage is mem://, which is gone with the pod.
 	Volatile bool
 	// Fresh is how old the newest complete checkpoint may be.
@@ -98,6 +103,8 @@ type Memory struct {
 	Running string
 	// Stalled is what held the job up at this generation; nil: nothing did.
 	Stalled *Trouble
+	// StalledSince is since when the job is held up, for whatever reasons; zero: it was not.
+	StalledSince time.Time
 }
 
 // Trouble is what keeps something from going on.
@@ -109,7 +116,9 @@ type Revision struct {
 	// Exists: there is a StatefulSet, which is not being deleted. Without one, Replicas is 0 and only a ConfigMap is there.
 	Exists   bool
 	Replicas int32
-	Pod      Pod
+	// Edited says what somebody changed of what the operator made of it; empty: nothing.
+	Edited string
+	Pod    Pod
 	// Coordinator is its answer; nil: it did not.
 	Coordinator *rest.Job
 	// Untrusted: whoever answers does not prove to be the job's coordinator.
@@ -132,6 +141,8 @@ type Pod struct {
 	Trouble *Trouble
 	// Waiting says what a pod waits for that nobody has to do anything about yet, such as a node.
 	Waiting string
+	// HomelessSince is since when no node takes it; zero: one does, or nobody has tried.
+	HomelessSince time.Time
 	// ScheduledAt is since when it has a node; zero: it has none.
 	ScheduledAt time.Time
 	// GoneBy is when its deletion's grace period ends; zero: it is not being deleted.
@@ -156,8 +167,11 @@ type Preflight struct {
 	State CheckState
 	// Generation is the one of the StreamJob that was checked.
 	Generation int64
-	// Trouble is why the check's pod does not start.
+	// Trouble is why the check's pod does not start, or what it said before its Job tries again.
 	Trouble *Trouble
+	// Pod is the newest of the check's pods, and PodlessSince since when there should be one and was none.
+	Pod          Pod
+	PodlessSince time.Time
 	// Message says why it was refused, and Remedy what to do.
 	Message, Remedy string
 	// Permanent: repeating it gives the same answer.

@@ -171,25 +171,31 @@ func (v *view) takePods(reason, message string) (Decision, bool) {
 
 // unanswered waits for a pod that may run the job but does not say so; after a while somebody has to look.
 func (v *view) unanswered(r Revision, reason string) (Decision, bool) {
-	if r.Untrusted {
+	since, gone := v.since(r.SilentSince), r.Pod.GoneBy
+	switch {
+	case r.Untrusted && since < identifiesWithin:
+		return v.wait(reason, fmt.Sprintf("waiting for pod %s to take the identity that the job has now, as after the operator's key was replaced", r.Pod.Name))
+	case r.Untrusted:
 		return v.stall(v1alpha1.ReasonUnreachable, fmt.Sprintf("the coordinator in pod %s has another identity than the job's, as after the operator's key was replaced: "+
 			"delete the pod; the job goes on from its newest checkpoint", r.Pod.Name))
-	}
-	if gone := r.Pod.GoneBy; !gone.IsZero() && v.since(gone) >= lostAfter {
+	case !gone.IsZero() && v.since(gone) >= lostAfter:
 		return v.stall(v1alpha1.ReasonUnreachable, fmt.Sprintf("pod %s was to end %s ago, and its node does not say that it did: if the node is lost, "+
 			"`kubectl delete pod %s --force`; the job goes on from its newest checkpoint, and what still runs there is fenced", r.Pod.Name, seconds(v.since(gone)), r.Pod.Name))
-	}
-	if v.since(r.SilentSince) >= silentAfter {
+	case since >= silentAfter:
 		return v.stall(v1alpha1.ReasonUnreachable, fmt.Sprintf("the coordinator in pod %s has not answered for %s: look at its log, and at the network policies "+
-			"between the operator and port 8443 of the pod; the job goes on from its newest checkpoint if the pod is deleted", r.Pod.Name, seconds(v.since(r.SilentSince))))
+			"between the operator and port 8443 of the pod; the job goes on from its newest checkpoint if the pod is deleted", r.Pod.Name, seconds(since)))
 	}
 	return v.wait(reason, fmt.Sprintf("waiting for the coordinator in pod %s to answer", r.Pod.Name))
 }
 
-// runsOn is what to add to bad news: that the job is well.
+// runsOn is what to add to bad news: that the job is well, or how it comes back.
 func (v *view) runsOn() string {
-	if v.live == nil || !v.live.executes() {
+	switch {
+	case v.live.executes():
+		return "; revision " + v.live.Name + " runs on"
+	case v.Target.StopFirst && v.changesRevision():
+		return "; revision " + v.Memory.Revision + " was stopped for it, and goes on when the spec is set back"
+	default:
 		return ""
 	}
-	return "; revision " + v.live.Name + " runs on"
 }

@@ -99,6 +99,11 @@ func (s *story) change(line string) error {
 		}
 	case "activation":
 		s.facts.Activation = plan.Activation{Failures: int(o.number("failures")), Message: o["message"], RetryAt: s.facts.Now.Add(o.duration("retry"))}
+	case "orphans":
+		s.facts.Orphans = nil
+		if name != "none" {
+			s.facts.Orphans = strings.Split(strings.ReplaceAll(name, "_", " "), ",")
+		}
 	case "refused":
 		s.facts.Refused = nil
 		if name != "none" {
@@ -155,6 +160,7 @@ func (s *story) spec(o options) error {
 		case "generation":
 			f.Job.Generation = o.number(k)
 			f.Target.Recorded, f.Memory.Stalled, f.Memory.Paused, f.Memory.Running = false, nil, false, ""
+			f.Memory.StalledSince = time.Time{}
 			f.Target.Problem = ""
 		case "revision":
 			if f.Target.Revision != v {
@@ -175,6 +181,8 @@ func (s *story) spec(o options) error {
 			f.Target.TakeOver = true
 		case "onDelete":
 			f.Job.DeleteStorage = v == "Delete"
+		case "surge":
+			f.Target.StopFirst = v == "false"
 		case "volatile":
 			f.Target.Volatile = true
 		case "problem":
@@ -194,11 +202,16 @@ func (s *story) preflight(name string, o options) error {
 	f := &s.facts
 	p := plan.Preflight{Name: "job-pf-" + f.Target.Revision, Generation: f.Job.Generation, Message: o["message"], Remedy: o["remedy"],
 		Permanent: o.has("permanent"), FinishedAt: f.Now}
+	if o.has("generation") {
+		p.Generation = o.number("generation")
+	}
 	switch name {
 	case "none":
 		p = plan.Preflight{}
 	case "checking":
 		p.State = plan.Checking
+		p.Pod = plan.Pod{Exists: !o.has("podless"), Name: p.Name + "-x", Waiting: o["waiting"]}
+		p.PodlessSince, p.Pod.HomelessSince = s.ago(o, "podless"), s.ago(o, "homeless")
 		if o.has("trouble") {
 			p.Trouble = &plan.Trouble{Reason: o["trouble"], Message: o["message"]}
 		}
@@ -236,11 +249,9 @@ func (s *story) revision(name string, o options) error {
 	default:
 		return fmt.Errorf("unknown pod %q", o["pod"])
 	}
-	for key, at := range map[string]*time.Time{"silent": &r.SilentSince, "answered": &r.AnsweredAt, "podless": &r.PodlessSince, "scheduled": &r.Pod.ScheduledAt} {
-		if o.has(key) {
-			*at = f.Now.Add(-o.duration(key))
-		}
-	}
+	r.SilentSince, r.AnsweredAt, r.PodlessSince = s.ago(o, "silent"), s.ago(o, "answered"), s.ago(o, "podless")
+	r.Pod.ScheduledAt, r.Pod.HomelessSince = s.ago(o, "scheduled"), s.ago(o, "homeless")
+	r.Edited = o["edited"]
 	r.Untrusted = o.has("untrusted")
 	if o.has("state") {
 		r.Coordinator = s.coordinator(name, o)
@@ -249,8 +260,17 @@ func (s *story) revision(name string, o options) error {
 	return nil
 }
 
+// ago is a time that a word gives as how long ago it was; zero: it is not there.
+func (s *story) ago(o options, key string) time.Time {
+	if !o.has(key) {
+		return time.Time{}
+	}
+	return s.facts.Now.Add(-o.duration(key))
+}
+
 // coordinator reads state=, attempt=, checkpoint= (the newest complete), age= (of it), own= (how many the attempt completed),
-// parallelism=, interval=, nonce=, nonces=, from=, failure=, kind=, chain= (newest attempt in storage) with owner=, by= (its revision), outcome=.
+// parallelism=, interval=, nonce=, nonces=, from=, failure=, kind=, chain= (newest attempt in storage) with owner=, by= (its revision),
+// outcome=, began= (the newest that did something).
 func (s *story) coordinator(name string, o options) *rest.Job {
 	job := &rest.Job{State: rest.State(o["state"]), Attempt: o.number("attempt"), Revision: name, RestoredFrom: o["from"], RestoreNonces: o.numbers("nonces"),
 		CompletedCheckpoints: o.number("own"), Failure: o["failure"], FailureKind: rest.FailureKind(o["kind"])}
@@ -269,7 +289,7 @@ func (s *story) coordinator(name string, o options) *rest.Job {
 		job.LastCheckpoint = &rest.Checkpoint{ID: o.number("checkpoint"), Status: rest.Done, TriggerTime: s.facts.Now.Add(-o.duration("age"))}
 	}
 	if o.has("chain") {
-		job.Chain = &rest.Chain{Attempt: o.number("chain"), Owner: owner, Revision: o["by"], Outcome: o["outcome"]}
+		job.Chain = &rest.Chain{Attempt: o.number("chain"), Owner: owner, Revision: o["by"], Outcome: o["outcome"], Began: o.number("began")}
 		if o.has("owner") {
 			job.Chain.Owner = o["owner"]
 		}
@@ -345,6 +365,11 @@ func (s *story) decide() string {
 	f.Memory.Upgrade, f.Memory.Stalled = d.Upgrade, nil
 	if d.Reason == v1alpha1.ReasonFenced && f.Memory.Outcome == "" {
 		f.Memory.Outcome = plan.OutcomeFenced
+	}
+	if d.Verdict != plan.Stalled {
+		f.Memory.StalledSince = time.Time{}
+	} else if f.Memory.StalledSince.IsZero() {
+		f.Memory.StalledSince = f.Now
 	}
 	if d.Verdict == plan.Stalled {
 		f.Memory.Stalled = &plan.Trouble{Reason: d.Reason, Message: d.Message}

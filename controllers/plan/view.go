@@ -46,13 +46,22 @@ func look(f Facts) *view {
 	if v.chain != nil {
 		v.newest = v.chain.Attempt
 	}
-	if !f.Target.Volatile && v.live != nil && v.chain != nil && v.chain.Attempt > v.live.Coordinator.Attempt && (v.chain.Owner != f.Owner || v.chain.Revision != v.live.Name) {
+	if !f.Target.Volatile && v.overtaken() {
 		v.live = nil // superseded, and about to find out
 	}
 	if v.live != nil {
 		v.newest = max(v.newest, v.live.Coordinator.Attempt)
 	}
 	return v
+}
+
+// overtaken: a later attempt, of another owner or revision, has what the live one had. Of a job at rest it has that only if
+// it has begun: one that was claimed and failed has changed nothing.
+func (v *view) overtaken() bool {
+	if v.live == nil || v.chain == nil || v.chain.Attempt <= v.live.Coordinator.Attempt || v.chain.Owner == v.Owner && v.chain.Revision == v.live.Name {
+		return false
+	}
+	return v.chain.Owner != v.Owner || v.live.executes() || v.chain.Began == 0 || v.chain.Began > v.live.Coordinator.Attempt
 }
 
 // lookInMemory: each pod of a job with mem:// has a chain of its own, of which that of the pod that executes counts, or
@@ -117,6 +126,15 @@ func (v *view) since(at time.Time) time.Duration {
 		return 0
 	}
 	return max(0, v.Now.Sub(at))
+}
+
+// repeatDue tells that what ended at a time is to be repeated: after half of the time for which the job had been held up then.
+func (v *view) repeatDue(ended time.Time) bool {
+	held := time.Duration(0)
+	if since := v.Memory.StalledSince; !since.IsZero() {
+		held = ended.Sub(since)
+	}
+	return !v.Now.Before(ended.Add(min(max(held/2, repeatAfter), repeatMost)))
 }
 
 // setName is that of a revision's StatefulSet.
@@ -314,6 +332,8 @@ const (
 	missedFor = 15 * time.Second
 	// podlessAfter a StatefulSet without a pod is somebody's to look after, and
 	podlessAfter = time.Minute
+	// checklessAfter so is a Job.
+	checklessAfter = 15 * time.Second
 	// startsWithin is how long a pod on a node may take to start, its image aside.
 	startsWithin = 3 * time.Minute
 	// toldAfter so many activations that failed it is said so.
@@ -322,6 +342,11 @@ const (
 	DeletionLimit = 5 * time.Minute
 	// podsLimit is how long a deleted job's pods are waited for: their terminations' grace and some.
 	podsLimit = 2 * time.Minute
-	// repeatCheckAfter a preflight that failed for a reason that may pass, such as storage being away, it is repeated.
-	repeatCheckAfter = time.Minute
+	// homelessAfter a pod that no node takes is somebody's to look after: those who add nodes by themselves have had time.
+	homelessAfter = 3 * time.Minute
+	// identifiesWithin is how long a pod may take to hear of another identity: its node looks after Secrets every minute or so.
+	identifiesWithin = 3 * time.Minute
+	// What failed for a reason that may pass, such as storage being away or credentials that are refused, is repeated
+	// after repeatAfter, and later less and less often, up to repeatMost.
+	repeatAfter, repeatMost = time.Minute, 10 * time.Minute
 )

@@ -22,6 +22,7 @@ type world struct {
 	revision    string
 	parallelism int
 	desired     v1alpha1.DesiredState
+	stopFirst   bool
 	recorded    int64
 	memory      plan.Memory
 	// the cluster
@@ -58,7 +59,7 @@ func (w *world) settings() rest.Settings { return rest.Settings{Parallelism: w.p
 func (w *world) observe() plan.Facts {
 	f := plan.Facts{Now: w.now, Owner: owner,
 		Job:    plan.Job{Name: "job", Generation: w.generation, Desired: w.desired},
-		Target: plan.Target{Revision: w.revision, Settings: w.settings(), Recorded: w.recorded == w.generation, Fresh: time.Hour, Folder: "mem"},
+		Target: plan.Target{Revision: w.revision, Settings: w.settings(), Recorded: w.recorded == w.generation, StopFirst: w.stopFirst, Fresh: time.Hour, Folder: "mem"},
 		Memory: w.memory}
 	if w.preflight.Name != "" && w.checks == w.revision {
 		f.Preflight = w.preflight
@@ -171,11 +172,14 @@ func (w *world) check(t *testing.T, f plan.Facts, d plan.Decision) {
 		}
 	}
 	for _, r := range f.Revisions {
-		if r.Name == taken && r.Coordinator != nil && executing(r.Coordinator.State) && r.Coordinator.Attempt == newest {
+		if r.Name == taken && r.Coordinator != nil && executing(r.Coordinator.State) && !makesRoom(f, r.Coordinator.State) && r.Coordinator.Attempt == newest {
 			w.fail(t, "%q: %s, which executes attempt %d", d.Rule, d.Action, newest)
 		}
 	}
 }
+
+// makesRoom: where there is no room for a second pod, one whose attempt recovers is not waited for.
+func makesRoom(f plan.Facts, s rest.State) bool { return f.Target.StopFirst && s == rest.Recovering }
 
 func (w *world) remember(f plan.Facts, d plan.Decision) {
 	w.memory.Upgrade, w.memory.Stalled = d.Upgrade, nil
@@ -221,7 +225,7 @@ func (w *world) act(t *testing.T, d plan.Decision) {
 	case plan.Activate:
 		w.activate(t, a)
 	case plan.ScaleDown:
-		if w.holds(a.Revision) {
+		if w.holds(a.Revision) && !(w.stopFirst && w.pods[a.Revision].state == rest.Recovering) {
 			w.fail(t, "%q takes the pod that executes attempt %d", d.Rule, w.attempt)
 		}
 		w.pods[a.Revision] = nil
@@ -387,7 +391,8 @@ func (w *world) breaks() {
 	case 2:
 		w.generation++
 		w.revision = fmt.Sprintf("r%d", w.random.IntN(5))
-		w.note("spec: generation %d is revision %s", w.generation, w.revision)
+		w.stopFirst = w.random.IntN(3) == 0
+		w.note("spec: generation %d is revision %s (the old pod first: %t)", w.generation, w.revision, w.stopFirst)
 	case 3:
 		w.generation++
 		w.parallelism = 1 + w.random.IntN(3)

@@ -1,8 +1,12 @@
 package resources
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -21,7 +25,27 @@ func (j *Job) ConfigMap() *corev1ac.ConfigMapApplyConfiguration {
 		WithLabels(j.labels()).
 		WithAnnotations(j.generation()).
 		WithOwnerReferences(j.owner()).
-		WithData(map[string]string{ManifestKey: j.manifest})
+		WithData(map[string]string{ManifestKey: j.manifest, DigestKey: digest(j.manifest)})
+}
+
+// digest is that of a manifest's text, by which a pod knows that nobody has changed it since the operator wrote it.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// CheckManifest tells whether a pod's manifest is what the operator wrote for a revision: digest is that which stands beside
+// it; empty: none does, as from an earlier operator. known says that every field of it is known here, without which the
+// revision's hash says nothing.
+func CheckManifest(text, beside, revision string, spec *v1alpha1.StreamJobSpec, known bool) error {
+	const advice = "it was changed by hand, which only the operator may: change the StreamJob instead"
+	if beside != "" && strings.TrimSpace(beside) != digest(text) {
+		return errors.New("the manifest is not what its digest says: " + advice)
+	}
+	if is := Revision(spec); known && is != revision {
+		return fmt.Errorf("the manifest is that of revision %s, and not of %s: %s", is, revision, advice)
+	}
+	return nil
 }
 
 // ReadConfigMap returns the resolved spec that a ConfigMap of this package holds, and the generation it was resolved from.
@@ -36,6 +60,9 @@ func ReadConfigMap(c *corev1.ConfigMap) (spec v1alpha1.StreamJobSpec, generation
 	}
 	if job.Spec.SQL == nil || job.Spec.Image == nil {
 		return spec, 0, fmt.Errorf("read ConfigMap %s: it holds no resolved spec", c.Name)
+	}
+	if err := CheckManifest(c.Data[ManifestKey], c.Data[DigestKey], c.Labels[v1alpha1.LabelRevision], &job.Spec, true); err != nil {
+		return spec, 0, fmt.Errorf("read ConfigMap %s: %w", c.Name, err)
 	}
 	return job.Spec, generation, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -42,6 +43,10 @@ func Name(job, revision string) string { return job + "-" + revision }
 
 // PodName is that of the one pod of a revision's StatefulSet.
 func PodName(job, revision string) string { return Name(job, revision) + "-0" }
+
+// OnlyPod tells whether a pod is the one of its StatefulSet. Others are there where somebody has scaled that: two
+// coordinators would take the job from each other.
+func OnlyPod(name string) bool { return strings.HasSuffix(name, "-0") }
 
 // ServiceName is that of the Service of all revisions of a job.
 func ServiceName(job string) string { return job + "-weir" }

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/controllers/resources"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -198,10 +199,51 @@ func TestAWorkerWithoutMemoryLimitHasNoHeapLimit(t *testing.T) {
 		{"nine tenths of a limit", full(t), []corev1.EnvVar{{Name: "GOMEMLIMIT", Value: "966367620"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if d := cmp.Diff(c.want, podsOf(t, c.spec)["coordinator"].Spec.Containers[0].Env); d != "" {
+			if d := cmp.Diff(c.want, podsOf(t, c.spec)["preflight"].Spec.Containers[0].Env); d != "" {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+func TestACheckAsksForLittleWhereThereIsNoRoom(t *testing.T) {
+	spec := full(t)
+	asked := func(name string) corev1.ResourceRequirements {
+		return podsOf(t, spec)[name].Spec.Containers[0].Resources
+	}
+	if got := asked("preflight"); got.Requests.Cpu().String() != "500m" || got.Requests.Memory().String() != "1Gi" {
+		t.Errorf("with room for another pod it asks for %v", got)
+	}
+	spec.Upgrade.Surge = new(false)
+	if got := asked("preflight"); got.Requests.Cpu().String() != "100m" || got.Requests.Memory().String() != "128Mi" || got.Limits.Memory().String() != "1Gi" {
+		t.Errorf("without room it asks for %v", got)
+	}
+	if got := asked("coordinator"); got.Requests.Cpu().String() != "500m" || got.Requests.Memory().String() != "1Gi" {
+		t.Errorf("the job itself asks for %v", got)
+	}
+}
+
+func TestAManifestThatWasChangedIsNotBelieved(t *testing.T) {
+	spec := plain(t)
+	written := newJob(t, spec).ConfigMap()
+	text, beside, revision := written.Data[resources.ManifestKey], written.Data[resources.DigestKey], resources.Revision(&spec)
+	other := spec
+	other.SQL = new("INSERT INTO t SELECT 2")
+	for _, c := range []struct {
+		name, text, beside string
+		spec               *v1alpha1.StreamJobSpec
+		known, good        bool
+	}{
+		{"as it was written", text, beside, &spec, true, true},
+		{"with a line's end after its digest", text, beside + "\n", &spec, true, true},
+		{"as an earlier operator wrote it", text, "", &spec, true, true},
+		{"a setting was changed", text + " ", beside, &spec, true, false},
+		{"its text was changed", text, "", &other, true, false},
+		{"a later operator says more of it", text, beside, &other, false, true},
+	} {
+		if err := resources.CheckManifest(c.text, c.beside, revision, c.spec, c.known); (err == nil) != c.good {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
@@ -19,6 +20,9 @@ const (
 	// PortMetrics is where it serves its metrics.
 	PortMetrics = 9090
 
+	// PodEnv is the variable that tells a coordinator the name of its pod.
+	PodEnv = "WEIR_POD"
+
 	portNameAPI     = "api"
 	portNameMetrics = "metrics"
 
@@ -26,7 +30,9 @@ const (
 	user = 65532
 
 	// ManifestKey is the key of the ConfigMap, and the name of the file, that a pod reads its job from.
-	ManifestKey  = "streamjob.yaml"
+	ManifestKey = "streamjob.yaml"
+	// DigestKey is that of the manifest's digest, beside it.
+	DigestKey    = ManifestKey + ".sha256"
 	manifestDir  = "/etc/weir/job"
 	identityDir  = "/etc/weir/identity"
 	scratchDir   = "/tmp"
@@ -49,6 +55,8 @@ type process struct {
 	args []string
 	// serves: it listens, with the job's identity, and is probed.
 	serves bool
+	// small: it asks for little, because it is to find room beside what runs.
+	small bool
 	// restart is when the kubelet starts the container again.
 	restart corev1.RestartPolicy
 }
@@ -61,7 +69,7 @@ func (j *Job) pod(p process) *corev1ac.PodTemplateSpecApplyConfiguration {
 		WithName(ContainerName).
 		WithImage(*j.in.Spec.Image).
 		WithArgs(p.args...).
-		WithResources(resourcesOf(worker.Resources)).
+		WithResources(resourcesOf(p.resources(worker.Resources))).
 		WithSecurityContext(restrictedContainer()).
 		WithTerminationMessagePath(corev1.TerminationMessagePathDefault).
 		WithTerminationMessagePolicy(corev1.TerminationMessageReadFile).
@@ -95,6 +103,29 @@ func (j *Job) pod(p process) *corev1ac.PodTemplateSpecApplyConfiguration {
 		WithLabels(over(texts(template.Labels), p.labels, map[string]string{labelComponent: p.component})).
 		WithAnnotations(over(template.Annotations, map[string]string{"kubectl.kubernetes.io/default-container": ContainerName})).
 		WithSpec(spec)
+}
+
+// resources are what the pod asks for. A small one may use as much as the job's, and is placed where there is little left.
+func (p process) resources(r v1alpha1.Resources) v1alpha1.Resources {
+	if !p.small {
+		return r
+	}
+	requests := corev1.ResourceList{}
+	for _, list := range []corev1.ResourceList{r.Limits, r.Requests} { // without a request the limit would be it
+		for name, asked := range list {
+			if most, ok := smallRequests[name]; ok && asked.Cmp(most) > 0 {
+				asked = most
+			}
+			requests[name] = asked
+		}
+	}
+	r.Requests = requests
+	return r
+}
+
+// smallRequests are enough to plan a text and to read what a snapshot says of itself.
+var smallRequests = corev1.ResourceList{
+	corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("128Mi"),
 }
 
 // place says where and as whom the user wants the pod to run.
@@ -156,6 +187,8 @@ func serve(c *corev1ac.ContainerApplyConfiguration) {
 		corev1ac.ContainerPort().WithName(portNameMetrics).WithContainerPort(PortMetrics).WithProtocol(corev1.ProtocolTCP),
 	)
 	c.WithVolumeMounts(mount("identity", identityDir))
+	c.WithEnv(corev1ac.EnvVar().WithName(PodEnv).WithValueFrom(
+		corev1ac.EnvVarSource().WithFieldRef(corev1ac.ObjectFieldSelector().WithAPIVersion("v1").WithFieldPath("metadata.name"))))
 	c.WithStartupProbe(probe("/healthz").WithPeriodSeconds(2).WithFailureThreshold(60))
 	c.WithLivenessProbe(probe("/healthz").WithPeriodSeconds(10).WithFailureThreshold(6))
 	c.WithReadinessProbe(probe("/readyz").WithPeriodSeconds(2).WithFailureThreshold(3))

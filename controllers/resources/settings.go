@@ -30,6 +30,12 @@ func Settings(spec *v1alpha1.StreamJobSpec) rest.Settings {
 	}
 }
 
+// StopFirst tells that an upgrade has no room for a second pod: spec.upgrade.surge is false.
+func StopFirst(spec *v1alpha1.StreamJobSpec) bool {
+	surge := spec.Upgrade.Surge
+	return surge != nil && !*surge
+}
+
 // value is what a pointer points to, or the zero value.
 func value[T any](p *T) T {
 	if p == nil {

@@ -22,6 +22,8 @@ type task struct {
 	labels        map[string]string
 	owner         *metav1ac.OwnerReferenceApplyConfiguration
 	args          []string
+	// small: see process.
+	small bool
 }
 
 // run makes the Job of a task. Its pods stay as they ended: their termination messages are the result.
@@ -37,6 +39,7 @@ func (j *Job) run(t task) *batchv1ac.JobApplyConfiguration {
 			WithTemplate(j.pod(process{
 				component: t.purpose,
 				labels:    labels,
+				small:     t.small,
 				args:      append([]string{t.purpose, manifestFlag}, t.args...),
 				restart:   corev1.RestartPolicyNever,
 			})))
@@ -48,7 +51,8 @@ func (j *Job) Preflight() *batchv1ac.JobApplyConfiguration {
 	return j.run(task{
 		name:    PreflightName(j.in.Name, j.in.Revision, value(j.in.Spec.Restore.Nonce)),
 		purpose: PurposePreflight, labels: j.labels(), owner: j.owner(),
-		args: []string{"--revision=" + j.in.Revision, "--owner=" + j.in.Owner},
+		args:  []string{"--revision=" + j.in.Revision, "--owner=" + j.in.Owner},
+		small: StopFirst(&j.in.Spec),
 	})
 }
 
@@ -56,7 +60,7 @@ func (j *Job) Preflight() *batchv1ac.JobApplyConfiguration {
 func (j *Job) Discard() *batchv1ac.JobApplyConfiguration {
 	return j.run(task{
 		name: DiscardName(j.in.Name), purpose: PurposeDiscard, labels: j.labels(), owner: j.owner(),
-		args: []string{"--owner=" + j.in.Owner},
+		args: []string{"--owner=" + j.in.Owner}, small: true,
 	})
 }
 
@@ -67,5 +71,6 @@ func (j *Job) Dispose(s *v1alpha1.Savepoint) *batchv1ac.JobApplyConfiguration {
 		name: DisposeName(s.UID), purpose: PurposeDispose, labels: j.labels(),
 		owner: ownedBy(v1alpha1.SavepointKind, s.Name, s.UID),
 		args:  []string{"--path=" + s.Status.Path},
+		small: true,
 	})
 }

@@ -59,6 +59,9 @@ func decide(f *facts) decision {
 		}
 		return decision{ask: c.pod, record: f.record(c)}
 	}
+	if f.restsAlready() {
+		return needless(f)
+	}
 	if f.savepoint.Status.Phase == v1alpha1.SavepointInProgress && f.silent() {
 		return inProgress(f, nil) // as far as anybody knows
 	}
@@ -150,6 +153,25 @@ func forgotten(f *facts, c *coordinator) decision {
 	return decision{phase: v1alpha1.SavepointFailed, reason: v1alpha1.ReasonStatusLost, failures: f.savepoint.Status.Failures,
 		message: fmt.Sprintf("attempt %d of the job was asked, and this status, which said what came of it, is lost: attempt %d, which runs now, is left alone; "+
 			"if a savepoint was made, it is the folder %s in %s; create another Savepoint to end the job", was.Attempt, c.attempt(), f.folder(), f.place())}
+}
+
+// restsAlready: the job that is to be ended is suspended, was stopped for that, and has no pod. If this waited, it would end
+// the job as soon as its user has it run again.
+func (f *facts) restsAlready() bool {
+	_, asked := readAsked(f.savepoint)
+	return f.mode() != v1alpha1.Continue && !asked && f.job != nil && len(f.coordinators) == 0 &&
+		f.job.Status.Phase == v1alpha1.PhaseSuspended && f.job.Status.ObservedGeneration == f.job.Generation
+}
+
+// needless ends the work where there is nothing to end.
+func needless(f *facts) decision {
+	name := f.savepoint.Spec.JobRef.Name
+	d := decision{phase: v1alpha1.SavepointFailed, reason: v1alpha1.ReasonRefused, failures: f.savepoint.Status.Failures,
+		message: fmt.Sprintf("StreamJob %s is stopped already, and has no pod: restore what it was stopped with, which is its status.recoveryPoint", name)}
+	if f.mode() == v1alpha1.Drain {
+		d.message = fmt.Sprintf("StreamJob %s is stopped, and has no pod that could drain it: have it run, then create another Savepoint", name)
+	}
+	return d
 }
 
 // failed counts a failed try, and ends the work if repeating it does not help or was done often enough.

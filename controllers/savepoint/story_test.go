@@ -19,7 +19,7 @@ import (
 // TestStories tells what becomes of Savepoints, see testdata. The commands:
 //
 //	new [mode=] [deadline=] [tries=] [policy=]   a Savepoint is created; the clock shows 0s
-//	job running|absent|suspended|deleting [generation=]   its StreamJob
+//	job running|absent|suspended|rests|deleting [generation=]   its StreamJob; rests: stopped, without a pod
 //	pod NAME STATE [outcome=] [op=] [code=] [path=] [own=false] [attempt=] [checkpoint=]   what a coordinator says; STATE silent: nothing; gone: no such pod
 //	copied attempt=                              the object has the annotations of another Savepoint
 //	operator NAME purpose= phase= [checkpoint=]   a Savepoint by which the operator stops the job, or stopped it
@@ -121,6 +121,9 @@ func (s *story) job(state string, generation int64) {
 	case "suspended":
 		suspended := v1alpha1.Suspended
 		s.facts.job.Spec.DesiredState = &suspended
+	case "rests":
+		s.facts.job.Status.Phase, s.facts.job.Status.ObservedGeneration = v1alpha1.PhaseSuspended, generation
+		s.facts.coordinators = nil
 	case "deleting":
 		s.facts.job.DeletionTimestamp = &metav1.Time{Time: s.facts.now}
 	}

@@ -17,6 +17,7 @@ import (
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/plan"
@@ -44,6 +45,10 @@ func (r *Reconciler) act(ctx context.Context, s *scope, action plan.Action) (don
 		return r.activate(ctx, s, a)
 	case plan.ScaleDown:
 		return r.scaleDown(ctx, s, a.Revision)
+	case plan.PutBack:
+		return r.putBack(ctx, s, a.Revision)
+	case plan.RemoveOrphans:
+		return r.removeOrphans(ctx, s)
 	case plan.RemoveRevision:
 		return r.removeRevision(ctx, s, a.Revision)
 	case plan.StartDiscard:
@@ -70,6 +75,7 @@ func (r *Reconciler) removeFinalizer(ctx context.Context, s *scope, a plan.Remov
 	if a.Left == "" {
 		return "", nil
 	}
+	log.FromContext(ctx).Info("the StreamJob goes, and its folder in storage stays", "folder", a.Left) // with its namespace no Event is taken
 	return "the StreamJob goes, and leaves " + a.Left, nil
 }
 
@@ -106,24 +112,42 @@ func (r *Reconciler) record(ctx context.Context, s *scope) (string, error) {
 }
 
 // keepShared writes what the pods of all revisions need once in an operator's life, because its key may be another than
-// that of the last, and again where a pod may be without it.
+// that of the last, and again where it is not there, or a pod may be without it: the Secret cannot be looked at.
 func (r *Reconciler) keepShared(ctx context.Context, s *scope) error {
-	if !s.facts.Target.Recorded || !s.facts.Job.DeletedAt.IsZero() || s.facts.Target.Problem != "" {
+	if !s.facts.Target.Recorded || !s.facts.Job.DeletedAt.IsZero() || s.facts.Target.Problem != "" || len(s.orphans) > 0 {
 		return nil
 	}
-	runs := slices.ContainsFunc(s.facts.Revisions, func(v plan.Revision) bool { return v.Replicas > 0 })
-	ails := slices.ContainsFunc(s.facts.Revisions, func(v plan.Revision) bool { return v.Replicas > 0 && v.Pod.Exists && v.Coordinator == nil })
-	if at := s.memory.shared; !runs || !at.IsZero() && (!ails || s.facts.Now.Before(at.Add(sharedAgain))) {
+	if !slices.ContainsFunc(s.facts.Revisions, func(v plan.Revision) bool { return v.Replicas > 0 }) {
 		return nil
 	}
 	j, err := r.targetObjects(s)
 	if err != nil {
 		return err
 	}
+	at := s.memory.shared
+	switch {
+	case at.IsZero(), s.service == nil, !j.ServiceFits(s.service):
+	case s.waitsForSecret() && !s.facts.Now.Before(at.Add(r.Pace.Poll)):
+	case s.ails() && !s.facts.Now.Before(at.Add(sharedAgain)):
+	default:
+		return nil
+	}
 	return r.applyShared(ctx, s, j)
 }
 
-// sharedAgain is the time after which it is written again for the sake of one pod.
+// waitsForSecret: a pod has a node, and its container has not started: its Secret may be gone.
+func (s *scope) waitsForSecret() bool {
+	return slices.ContainsFunc(s.facts.Revisions, func(v plan.Revision) bool {
+		return v.Replicas > 0 && v.Pod.Exists && !v.Pod.Running && !v.Pod.ScheduledAt.IsZero()
+	})
+}
+
+// ails: a pod does not answer.
+func (s *scope) ails() bool {
+	return slices.ContainsFunc(s.facts.Revisions, func(v plan.Revision) bool { return v.Replicas > 0 && v.Pod.Exists && v.Coordinator == nil })
+}
+
+// sharedAgain is the time after which it is written again for the sake of a pod that runs and does not answer.
 const sharedAgain = time.Minute
 
 // applyShared writes what the pods of all revisions need. The Secret may not be read: its name is reserved.

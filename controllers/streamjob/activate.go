@@ -30,21 +30,19 @@ func activationID(a plan.Activate, generation int64) (string, error) {
 	return fmt.Sprintf("activate-%d-g%d-%s", a.ExpectedAttempt+1, generation, hex.EncodeToString(sum[:4])), nil
 }
 
-// activation is what is known of the activations that expected the newest attempt. Others are over.
+// activation is what is known of the activations of this generation that failed in a row, whether they claimed an attempt
+// before or not. That a job runs as the spec says ends them.
 func (s *scope) activation() plan.Activation {
-	newest := int64(0)
+	m := &s.memory.activation
 	for _, r := range s.facts.Revisions {
-		if c := r.Coordinator; c != nil {
-			newest = max(newest, c.Attempt)
-			if c.Chain != nil {
-				newest = max(newest, c.Chain.Attempt)
-			}
+		if c := r.Coordinator; c != nil && c.State == rest.Running && r.Name == s.facts.Target.Revision && c.Attempt > m.expected {
+			m.Activation = plan.Activation{}
 		}
 	}
-	if m := &s.memory.activation; m.expected == newest && m.generation == s.job.Generation {
-		return m.Activation
+	if m.generation != s.job.Generation {
+		return plan.Activation{}
 	}
-	return plan.Activation{}
+	return m.Activation
 }
 
 // activate has the coordinator of a revision begin an attempt. That it is refused, or fails, is a fact for the next pass.
@@ -62,9 +60,10 @@ func (r *Reconciler) activate(ctx context.Context, s *scope, a plan.Activate) (s
 		return "", err
 	}
 	m := &s.memory.activation
-	if m.expected != a.ExpectedAttempt || m.generation != s.job.Generation {
-		*m = activation{expected: a.ExpectedAttempt, generation: s.job.Generation}
+	if m.generation != s.job.Generation {
+		*m = activation{generation: s.job.Generation}
 	}
+	m.expected = a.ExpectedAttempt
 	if m.id != id {
 		m.id, m.pending = id, false
 	}

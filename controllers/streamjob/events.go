@@ -67,7 +67,9 @@ func verb(a plan.Action) string {
 		return "Activate"
 	case plan.ScaleDown:
 		return "ScaleDown"
-	case plan.RemoveRevision:
+	case plan.PutBack:
+		return "PutBack"
+	case plan.RemoveRevision, plan.RemoveOrphans:
 		return "Remove"
 	case plan.StartDiscard:
 		return "Discard"

@@ -44,7 +44,7 @@ type answered struct {
 // activation is what became of the requests of one id.
 type activation struct {
 	id string
-	// expected is the attempt that was to be the newest, generation the StreamJob's.
+	// expected is the attempt that was to be the newest for the last of them, generation the StreamJob's.
 	expected, generation int64
 	// pending: it was asked for, and its end is not known yet.
 	pending bool

@@ -3,6 +3,8 @@ package streamjob
 import (
 	"context"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -32,6 +34,9 @@ type scope struct {
 	recorded    []recordedRevision
 	configs     []resolvedRevision
 	configNames map[string]types.UID // by revision
+	edited      map[string]string    // by revision: what somebody changed of its objects
+	orphans     []client.Object      // what a former StreamJob of this name left without an owner
+	service     *corev1.Service      // nil: there is none
 	resolution  resolution
 	facts       plan.Facts
 }
@@ -39,13 +44,13 @@ type scope struct {
 // +kubebuilder:rbac:groups=apps,resources=statefulsets;controllerrevisions,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=pods;services,verbs=get;list;watch
 // +kubebuilder:rbac:groups=weir.stream,resources=savepoints,verbs=get;list;watch;create;delete
 
 // observe reads what there is of a StreamJob, resolves its spec, and asks its coordinators: objects first, so that no
 // answer is older than they are.
 func (r *Reconciler) observe(ctx context.Context, from source, name types.NamespacedName) (*scope, error) {
-	s := &scope{job: &v1alpha1.StreamJob{}, memory: r.memory.job(name), configNames: map[string]types.UID{}}
+	s := &scope{job: &v1alpha1.StreamJob{}, memory: r.memory.job(name), configNames: map[string]types.UID{}, edited: map[string]string{}}
 	if err := from.Get(ctx, name, s.job); err != nil {
 		return nil, err
 	}
@@ -73,6 +78,9 @@ func (r *Reconciler) observe(ctx context.Context, from source, name types.Namesp
 	s.facts.Discard = s.discard()
 	s.facts.Savepoints = s.savepointFacts()
 	s.facts.Activation = s.activation()
+	for _, o := range s.orphans {
+		s.facts.Orphans = append(s.facts.Orphans, nameOf(o))
+	}
 	s.facts.Refused = s.memory.refusals.told(s.job.Generation)
 	return s, r.observeOwners(ctx, from, s)
 }
@@ -85,12 +93,22 @@ func (s *scope) read(ctx context.Context, from source) error {
 	var configs corev1.ConfigMapList
 	var tasks batchv1.JobList
 	var pods corev1.PodList
-	for _, list := range []client.ObjectList{&sets, &revisions, &configs, &tasks, &pods} {
+	var services corev1.ServiceList
+	for _, list := range []client.ObjectList{&sets, &revisions, &configs, &tasks, &pods, &services} {
 		if err := from.List(ctx, list, in, ours); err != nil {
 			return fmt.Errorf("list %T: %w", list, err)
 		}
 	}
 	s.sets = owned(sets.Items, s.job)
+	s.orphans = slices.Concat(orphans(sets.Items), orphans(revisions.Items), orphans(configs.Items), orphans(tasks.Items), orphans(services.Items))
+	for i := range s.sets {
+		if what := resources.Edited(&s.sets[i]); what != "" {
+			s.edited[s.sets[i].Labels[v1alpha1.LabelRevision]] = what
+		}
+	}
+	if ours := owned(services.Items, s.job); len(ours) > 0 {
+		s.service = &ours[0]
+	}
 	s.tasks = owned(tasks.Items, s.job)
 	s.pods = pods.Items
 	for _, c := range owned(revisions.Items, s.job) {
@@ -103,8 +121,9 @@ func (s *scope) read(ctx context.Context, from source) error {
 	for _, c := range owned(configs.Items, s.job) {
 		s.configNames[c.Labels[v1alpha1.LabelRevision]] = c.UID
 		spec, generation, err := resources.ReadConfigMap(&c)
-		if err != nil { // somebody changed it: it is written again
+		if err != nil {
 			log.FromContext(ctx).Error(err, "a ConfigMap of the operator was changed")
+			s.edited[c.Labels[v1alpha1.LabelRevision]] = fmt.Sprintf("ConfigMap %s was changed", c.Name)
 			continue
 		}
 		s.configs = append(s.configs, resolvedRevision{revision: c.Labels[v1alpha1.LabelRevision], generation: generation, spec: spec})
@@ -139,6 +158,25 @@ func owned[T any, P interface {
 	return ours
 }
 
+// orphans are those that nobody owns, and nobody is about to delete.
+func orphans[T any, P interface {
+	*T
+	client.Object
+}](items []T) (left []client.Object) {
+	for i := range items {
+		if o := P(&items[i]); len(o.GetOwnerReferences()) == 0 && o.GetDeletionTimestamp().IsZero() {
+			left = append(left, o)
+		}
+	}
+	return left
+}
+
+// nameOf is an object's kind and name, for people.
+func nameOf(o client.Object) string {
+	kind := reflect.TypeOf(o).Elem().Name()
+	return kind + " " + o.GetName()
+}
+
 // remembered is what the status says that cannot be observed again.
 func (s *scope) remembered(desired v1alpha1.DesiredState) plan.Memory {
 	job, status := s.job, &s.job.Status
@@ -164,7 +202,7 @@ func (s *scope) remembered(desired v1alpha1.DesiredState) plan.Memory {
 		case v1alpha1.ConditionPaused:
 			m.Paused = desired == v1alpha1.Running
 		case v1alpha1.ConditionStalled:
-			m.Stalled = &plan.Trouble{Reason: c.Reason, Message: c.Message}
+			m.Stalled, m.StalledSince = &plan.Trouble{Reason: c.Reason, Message: c.Message}, c.LastTransitionTime.Time
 		}
 	}
 	return m

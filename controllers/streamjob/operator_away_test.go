@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,12 +100,21 @@ func TestALaterOperatorRestartsNoJob(t *testing.T) {
 	})
 }
 
-// TestWhatIsKeptIsBounded: however often a job is changed, ten ControllerRevisions and about as many stops stay as objects.
+// TestWhatIsKeptIsBounded: however often a job is changed, ten ControllerRevisions and about as many stops stay, as objects
+// and in storage; and what somebody is to be restored from, however old it is.
 func TestWhatIsKeptIsBounded(t *testing.T) {
 	t.Parallel()
 	w := controllertest.NewWorld(t)
 	s, _ := start(t, w, asIs)
-	for i := range 12 {
+	for i := range 14 {
+		if i == 2 { // another job is to begin from the oldest
+			other := w.StreamJob("other")
+			other.Spec.DesiredState = as(v1alpha1.Suspended)
+			other.Spec.Restore.SavepointRef = &v1alpha1.SavepointReference{Name: resources.StopSavepointName(s.name, 1, 2)}
+			if err := w.Client.Create(w.Context(), other); err != nil {
+				t.Fatal(err)
+			}
+		}
 		s.edit(func(spec *v1alpha1.StreamJobSpec) { spec.SQL = as(fmt.Sprintf("INSERT INTO t SELECT %d", i+2)) })
 		s.ready(v1alpha1.ReasonRunning)
 	}
@@ -121,9 +131,25 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	if n := len(got["ControllerRevision"]); n < 10 || n > 11 {
 		t.Errorf("%d ControllerRevisions are kept", n)
 	}
-	if n := len(stops.Items); n < 10 || n > 11 {
+	if n := len(stops.Items); n < 11 || n > 12 {
 		t.Errorf("%d Savepoints are kept", n)
 	}
+	if !slices.ContainsFunc(stops.Items, func(p v1alpha1.Savepoint) bool { return p.Name == resources.StopSavepointName(s.name, 1, 2) }) {
+		t.Error("the Savepoint is gone that another job is to begin from")
+	}
+	w.Eventually("storage holds the savepoints of which there are objects", func(context.Context) error {
+		have := s.bucket().Savepoints()
+		for _, p := range stops.Items {
+			if have[string(p.UID)] == "" {
+				t.Errorf("Savepoint %s is not in storage", p.Name)
+			}
+			delete(have, string(p.UID))
+		}
+		if len(have) > 0 {
+			return fmt.Errorf("%d more: %v", len(have), have)
+		}
+		return nil
+	})
 	if n := len(job.Status.History); n != 10 {
 		t.Errorf("%d attempts are remembered", n)
 	}

@@ -22,6 +22,7 @@ func (s *scope) revisions(ask func(*corev1.Pod) (answer *rest.Job, untrusted boo
 	for i := range s.sets {
 		set := &s.sets[i]
 		r := plan.Revision{Name: set.Labels[v1alpha1.LabelRevision], Exists: true, Replicas: 1}
+		r.Edited = s.edited[r.Name]
 		if set.Spec.Replicas != nil {
 			r.Replicas = *set.Spec.Replicas
 		}
@@ -45,7 +46,7 @@ func (s *scope) revisions(ask func(*corev1.Pod) (answer *rest.Job, untrusted boo
 	s.memory.keep(present)
 	for revision := range s.configNames {
 		if !seen[revision] {
-			all = append(all, plan.Revision{Name: revision})
+			all = append(all, plan.Revision{Name: revision, Edited: s.edited[revision]})
 		}
 	}
 	slices.SortFunc(all, func(a, b plan.Revision) int { return strings.Compare(a.Name, b.Name) })
@@ -77,8 +78,12 @@ func podFacts(p *corev1.Pod) plan.Pod {
 		f.Waiting = waiting(p)
 	}
 	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionTrue {
+		switch {
+		case c.Type != corev1.PodScheduled:
+		case c.Status == corev1.ConditionTrue:
 			f.ScheduledAt = c.LastTransitionTime.Time
+		case c.Status == corev1.ConditionFalse:
+			f.HomelessSince = c.LastTransitionTime.Time
 		}
 	}
 	return f
@@ -107,6 +112,9 @@ func trouble(p *corev1.Pod) *plan.Trouble {
 			"image %q cannot be pulled (%s%s): set spec.image to one that exists, or spec.worker.podTemplate.imagePullSecrets for a private registry",
 			c.Image, w.Reason, colon(w.Message))}
 	case "CrashLoopBackOff":
+		if c.RestartCount < toldCrashes {
+			return nil
+		}
 		return &plan.Trouble{Reason: v1alpha1.ReasonPodUnhealthy, Message: fmt.Sprintf(
 			"pod %s has crashed %d times%s: see `kubectl logs %s --previous`", p.Name, c.RestartCount, lastEnd(c), p.Name)}
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError":
@@ -116,6 +124,10 @@ func trouble(p *corev1.Pod) *plan.Trouble {
 		return nil
 	}
 }
+
+// toldCrashes is how often a container crashes before somebody is to look after it. The kubelet starts it again, and the
+// first time after ten seconds.
+const toldCrashes = 4
 
 // lastEnd is how a container ended the last time, and what helps against it.
 func lastEnd(c *corev1.ContainerStatus) string {
@@ -143,7 +155,9 @@ func waiting(p *corev1.Pod) string {
 			return c.Message
 		}
 	}
-	if c := container(p); c != nil && c.State.Waiting != nil {
+	if c := container(p); c != nil && c.State.Waiting != nil && c.State.Waiting.Reason == "CrashLoopBackOff" {
+		return fmt.Sprintf("it has crashed %d times%s, and is started again", c.RestartCount, lastEnd(c))
+	} else if c != nil && c.State.Waiting != nil {
 		return c.State.Waiting.Reason + colon(c.State.Waiting.Message)
 	}
 	return ""

@@ -27,6 +27,7 @@ func waitingFor(reason, message string) corev1.ContainerState {
 }
 
 func TestWhatIsWrongWithAPodIsToldWithWhatToDo(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	oom := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}}
 	for _, c := range []struct {
 		name string
@@ -41,14 +42,16 @@ func TestWhatIsWrongWithAPodIsToldWithWhatToDo(t *testing.T) {
 		{"it has not enough memory", podWith(corev1.ContainerStatus{State: waitingFor("CrashLoopBackOff", "back-off"), RestartCount: 4, LastTerminationState: oom}),
 			plan.Pod{Trouble: &plan.Trouble{Reason: v1alpha1.ReasonPodUnhealthy, Message: "pod flights-0-0 has crashed 4 times, last with exit code 137 (OOMKilled); " +
 				"raise the memory in spec.worker.resources: see `kubectl logs flights-0-0 --previous`"}}},
+		{"it crashed, and is started again", podWith(corev1.ContainerStatus{State: waitingFor("CrashLoopBackOff", "back-off"), RestartCount: 3, LastTerminationState: oom}),
+			plan.Pod{Waiting: "it has crashed 3 times, last with exit code 137 (OOMKilled); raise the memory in spec.worker.resources, and is started again"}},
 		{"its Secret is not there", podWith(corev1.ContainerStatus{State: waitingFor("CreateContainerConfigError", `secret "bucket" not found`)}),
 			plan.Pod{Trouble: &plan.Trouble{Reason: v1alpha1.ReasonPodUnhealthy, Message: `pod flights-0-0 cannot be started (CreateContainerConfigError: ` +
 				`secret "bucket" not found): put right what it names, such as the Secret of spec.checkpoint.credentialsSecret`}}},
 		{"its image is being pulled", podWith(corev1.ContainerStatus{State: waitingFor("ContainerCreating", "")}),
 			plan.Pod{Waiting: "ContainerCreating"}},
 		{"no node has room", &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "flights-0-0"}, Status: corev1.PodStatus{Conditions: []corev1.PodCondition{
-			{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/3 nodes are available"}}}},
-			plan.Pod{Waiting: "0/3 nodes are available"}},
+			{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/3 nodes are available", LastTransitionTime: metav1.NewTime(at)}}}},
+			plan.Pod{Waiting: "0/3 nodes are available", HomelessSince: at}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.want.Exists, c.want.Name = true, "flights-0-0"
@@ -61,7 +64,7 @@ func TestWhatIsWrongWithAPodIsToldWithWhatToDo(t *testing.T) {
 
 // check is a preflight Job of generation 3 with these pods.
 func check(conditions []batchv1.JobCondition, pods ...*corev1.Pod) (*scope, *batchv1.Job) {
-	task := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "flights-pf", UID: "task", Annotations: map[string]string{v1alpha1.AnnotationGeneration: "3"}},
+	task := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "flights-pf", UID: "task", CreationTimestamp: metav1.Unix(1, 0), Annotations: map[string]string{v1alpha1.AnnotationGeneration: "3"}},
 		Status: batchv1.JobStatus{Conditions: conditions}}
 	s := &scope{job: &v1alpha1.StreamJob{}, resolution: resolution{revision: "0123456789"}}
 	yes := true
@@ -86,7 +89,7 @@ func TestAPreflightIsReadFromItsPods(t *testing.T) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	failed := []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: "DeadlineExceeded",
 		Message: "Job was active longer than specified deadline", LastTransitionTime: metav1.NewTime(at)}}
-	away := resources.Result{Message: "storage is away"}
+	away := resources.Result{Message: "storage is away", Remedy: "look after it"}
 	for _, c := range []struct {
 		name       string
 		conditions []batchv1.JobCondition
@@ -99,9 +102,10 @@ func TestAPreflightIsReadFromItsPods(t *testing.T) {
 		{"the text does not plan: the Job's other tries are not waited for", nil,
 			[]*corev1.Pod{endedWith(t, at, 1, resources.Result{Message: "line 1", Remedy: "write SELECT", Permanent: true})},
 			plan.Preflight{State: plan.Refused, Message: "line 1", Remedy: "write SELECT", Permanent: true, FinishedAt: at}},
-		{"storage is away: the Job tries again", nil, []*corev1.Pod{endedWith(t, at, 1, away)}, plan.Preflight{State: plan.Checking}},
+		{"storage is away: the Job tries again", nil, []*corev1.Pod{endedWith(t, at, 1, away), podWith(corev1.ContainerStatus{State: waitingFor("ContainerCreating", "")})},
+			plan.Preflight{State: plan.Checking, Trouble: &plan.Trouble{Reason: v1alpha1.ReasonPreflightFailed, Message: "storage is away; look after it"}}},
 		{"storage stays away", failed, []*corev1.Pod{endedWith(t, at, 1, away)},
-			plan.Preflight{State: plan.Refused, Message: "storage is away", FinishedAt: at}},
+			plan.Preflight{State: plan.Refused, Message: "storage is away", Remedy: "look after it", FinishedAt: at}},
 		{"its image cannot be pulled", nil, []*corev1.Pod{podWith(corev1.ContainerStatus{State: waitingFor("ErrImagePull", "no")})},
 			plan.Preflight{State: plan.Checking, Trouble: trouble(podWith(corev1.ContainerStatus{State: waitingFor("ErrImagePull", "no")}))}},
 		{"it never ended, and its pod is gone", failed, nil, plan.Preflight{State: plan.Refused, FinishedAt: at,
@@ -111,7 +115,12 @@ func TestAPreflightIsReadFromItsPods(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, task := check(c.conditions, c.pods...)
 			c.want.Name, c.want.Generation = "flights-pf", 3
-			if diff := cmp.Diff(c.want, s.preflight(task)); diff != "" {
+			got := s.preflight(task)
+			if missing := !got.PodlessSince.IsZero(); missing != (len(c.pods) == 0) || got.Pod.Exists != (len(c.pods) > 0) {
+				t.Errorf("of %d pods it tells %+v, podless since %v", len(c.pods), got.Pod, got.PodlessSince)
+			}
+			got.Pod, got.PodlessSince = plan.Pod{}, time.Time{}
+			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})

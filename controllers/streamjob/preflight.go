@@ -41,19 +41,26 @@ func (s *scope) preflights() (plan.Preflight, []string) {
 func (s *scope) preflight(task *batchv1.Job) plan.Preflight {
 	p := plan.Preflight{Name: task.Name, State: plan.Checking, Generation: generationOf(task)}
 	failure, over := jobFailure(task)
+	p.PodlessSince = task.CreationTimestamp.Time
 	for i := range s.pods {
 		pod := &s.pods[i]
 		if !metav1.IsControlledBy(pod, task) {
 			continue
 		}
+		if p.PodlessSince = (time.Time{}); !p.Pod.Exists || p.Pod.Trouble != nil {
+			p.Pod = podFacts(pod)
+		}
 		result, ended := resources.ReadResult(pod)
 		switch {
 		case ended && result.OK:
-			return plan.Preflight{Name: p.Name, State: plan.Passed, Generation: p.Generation}
+			return plan.Preflight{Name: p.Name, State: plan.Passed, Generation: p.Generation, Pod: p.Pod}
 		case ended && (result.Permanent || over):
 			p.State, p.Message, p.Remedy, p.Permanent = plan.Refused, result.Message, result.Remedy, result.Permanent
 			p.FinishedAt = endedAt(pod)
-		case !ended && p.State == plan.Checking:
+		case p.State != plan.Checking:
+		case ended: // its Job tries again
+			p.Trouble = &plan.Trouble{Reason: v1alpha1.ReasonPreflightFailed, Message: withRemedy(result)}
+		case trouble(pod) != nil:
 			p.Trouble = trouble(pod)
 		}
 	}
@@ -67,6 +74,14 @@ func (s *scope) preflight(task *batchv1.Job) plan.Preflight {
 		p.State = plan.Passed
 	}
 	return p
+}
+
+// withRemedy is what a pod said, and what to do.
+func withRemedy(r resources.Result) string {
+	if r.Remedy == "" {
+		return r.Message
+	}
+	return r.Message + "; " + r.Remedy
 }
 
 // generationOf is the StreamJob's that an object was made for; 0: it does not say.

@@ -3,13 +3,18 @@ package streamjob
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/controllers/plan"
 	"github.com/weirstream/weir/controllers/resources"
 )
 
-// keep is how many ControllerRevisions, and how many of the operator's own final Savepoints, stay as objects.
+// keep is how many ControllerRevisions, and how many of the operator's own final Savepoints, stay.
 const keep = 10
 
 // recordRevision writes the ControllerRevision of the target. Its data never changes; its number does when a job returns to
@@ -42,7 +47,7 @@ func (r *Reconciler) recordRevision(ctx context.Context, s *scope, j *resources.
 }
 
 // prune deletes the oldest ControllerRevisions, but none of which something is there, and the oldest final Savepoints by
-// which the operator stopped attempts. What those left in storage stays.
+// which the operator stopped attempts, with what those left in storage.
 func (r *Reconciler) prune(ctx context.Context, s *scope) error {
 	old := slices.Clone(s.recorded)
 	slices.SortFunc(old, func(a, b recordedRevision) int { return cmp.Compare(b.number, a.number) })
@@ -54,14 +59,58 @@ func (r *Reconciler) prune(ctx context.Context, s *scope) error {
 			return err
 		}
 	}
+	return r.pruneStops(ctx, s)
+}
+
+// pruneStops deletes the operator's own Savepoints but the newest, and those that a restore needs or may: what a StreamJob
+// names, or has begun from. A finalizer has the savepoint removed from storage first; an operator that dies between the two
+// writes leaves a Savepoint that is deleted the next time.
+func (r *Reconciler) pruneStops(ctx context.Context, s *scope) error {
 	stops := slices.DeleteFunc(slices.Clone(s.savepoints), func(p v1alpha1.Savepoint) bool {
-		return !s.made(&p) || p.Status.Phase != v1alpha1.SavepointCompleted && p.Status.Phase != v1alpha1.SavepointFailed
+		return !s.made(&p) || !p.DeletionTimestamp.IsZero() || p.Status.Phase != v1alpha1.SavepointCompleted && p.Status.Phase != v1alpha1.SavepointFailed
 	})
-	slices.SortFunc(stops, func(a, b v1alpha1.Savepoint) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
+	if len(stops) <= keep {
+		return nil
+	}
+	var all v1alpha1.StreamJobList
+	options := []client.ListOption{}
+	if r.OneNamespace {
+		options = append(options, client.InNamespace(s.job.Namespace))
+	}
+	if err := r.Client.List(ctx, &all, options...); err != nil {
+		return fmt.Errorf("list StreamJobs: %w", err)
+	}
+	slices.SortFunc(stops, func(a, b v1alpha1.Savepoint) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(plan.StoppedAttempt(s.job.Name, b.Name), plan.StoppedAttempt(s.job.Name, a.Name)))
+	})
 	for i := keep; i < len(stops); i++ {
-		if err := r.remove(ctx, &stops[i], stops[i].UID); err != nil {
+		p := &stops[i]
+		if slices.ContainsFunc(all.Items, func(job v1alpha1.StreamJob) bool { return mayRestore(&job, p) }) {
+			continue
+		}
+		before := p.DeepCopy()
+		if p.Status.Path != "" && controllerutil.AddFinalizer(p, v1alpha1.Finalizer) { // what failed has left nothing
+			if err := r.Client.Patch(ctx, p, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); client.IgnoreNotFound(err) != nil {
+				return fmt.Errorf("have Savepoint %s removed from storage: %w", p.Name, err)
+			}
+		}
+		if err := r.remove(ctx, p, p.UID); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// mayRestore tells whether a StreamJob is to be restored from a Savepoint, or runs from there and may have nothing else yet.
+func mayRestore(job *v1alpha1.StreamJob, p *v1alpha1.Savepoint) bool {
+	restore := &job.Spec.Restore
+	if ref := restore.SavepointRef; ref != nil && ref.Name == p.Name && job.Namespace == p.Namespace {
+		return true
+	}
+	path := p.Status.Path
+	if path == "" {
+		return false
+	}
+	return restore.Path != nil && *restore.Path == path || job.Status.RestoredFrom == path ||
+		slices.ContainsFunc(job.Status.History, func(a v1alpha1.AttemptStatus) bool { return a.RestoredFrom == path })
 }

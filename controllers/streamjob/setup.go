@@ -43,7 +43,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("streamjob").
 		For(&v1alpha1.StreamJob{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: jobMatters})).
 		Owns(&appsv1.StatefulSet{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: specMatters})).
-		Owns(&corev1.ConfigMap{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: ignored})).
+		Owns(&corev1.ConfigMap{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: contentMatters})).
+		Owns(&corev1.Service{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: contentMatters})).
 		Owns(&appsv1.ControllerRevision{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: ignored})).
 		Owns(&batchv1.Job{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(byLabel), builder.WithPredicates(predicate.Funcs{UpdateFunc: podMatters})).
@@ -75,6 +76,11 @@ func jobMatters(e event.UpdateEvent) bool {
 // specMatters leaves out statuses: the pods tell more.
 func specMatters(e event.UpdateEvent) bool {
 	return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || e.ObjectOld.GetDeletionTimestamp().IsZero() != e.ObjectNew.GetDeletionTimestamp().IsZero()
+}
+
+// contentMatters: somebody may have changed what the operator wrote.
+func contentMatters(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetResourceVersion() != e.ObjectNew.GetResourceVersion()
 }
 
 // ignored: updates of these come from here. That somebody deletes one does not.

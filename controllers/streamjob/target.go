@@ -168,6 +168,7 @@ func (t *resolution) target() plan.Target {
 	target := plan.Target{
 		Revision: t.revision, Settings: resources.Settings(&t.spec), Recorded: t.recorded,
 		Problem: t.problem, RestoreProblem: t.restoreProblem, TakeOver: t.spec.Restore.TakeOver != nil && *t.spec.Restore.TakeOver,
+		StopFirst: resources.StopFirst(&t.spec),
 	}
 	if storage := t.spec.Checkpoint.Storage; storage != nil {
 		target.Volatile = strings.HasPrefix(*storage, "mem:")
@@ -242,7 +243,8 @@ func (s *scope) resolved(generation int64) *resolvedRevision {
 	return nil
 }
 
-// newestResolved is that of the newest generation; nil: there is none.
+// newestResolved is that of the newest generation, or what was recorded last, where somebody took the ConfigMaps away or
+// changed them; nil: there is none.
 func (s *scope) newestResolved() *resolvedRevision {
 	var newest *resolvedRevision
 	for i := range s.configs {
@@ -250,7 +252,19 @@ func (s *scope) newestResolved() *resolvedRevision {
 			newest = c
 		}
 	}
-	return newest
+	if newest != nil {
+		return newest
+	}
+	var last *recordedRevision
+	for i := range s.recorded {
+		if c := &s.recorded[i]; last == nil || c.number > last.number {
+			last = c
+		}
+	}
+	if last == nil {
+		return nil
+	}
+	return &resolvedRevision{revision: last.name, generation: generationOf(last.object), spec: last.recorded.Spec}
 }
 
 // config finds one by revision; nil: there is none.

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -16,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -154,6 +156,12 @@ type ServerIdentity struct {
 	OperatorTokenHash []byte
 	// Certificate and its key are what the server shows.
 	Certificate tls.Certificate
+}
+
+// Equal tells whether two are the same.
+func (s ServerIdentity) Equal(other ServerIdentity) bool {
+	return s.Token == other.Token && bytes.Equal(s.OperatorTokenHash, other.OperatorTokenHash) &&
+		slices.EqualFunc(s.Certificate.Certificate, other.Certificate.Certificate, bytes.Equal)
 }
 
 // String tells no secret.
