@@ -2,6 +2,7 @@ package datetime
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 )
@@ -97,12 +98,12 @@ func TestPatternsWriteAndReadWhatJavaDoes(t *testing.T) {
 }
 
 func TestWhatIsNoTimeIsRefused(t *testing.T) {
-	for _, s := range []string{"", "2001", "2001-13-01", "2001-02-29", "2001-01-01 24:00:00", "2001-01-01 10:00", "2001-01-01 10:00:00.", "2001-01-01x", "abcd-ef-gh"} {
+	for _, s := range []string{"", "2001", "2001-13-01", "2001-02-29", "2001-01-01 24:00:00", "2001-01-01 10:00", "2001-01-01T10:00:00", " 2001-01-01", "2001-01-01x", "abcd-ef-gh"} {
 		if v, ok := ParseTimestamp([]byte(s)); ok {
 			t.Errorf("%q is read as %d", s, v)
 		}
 	}
-	for _, p := range []string{"yyyy-QQ", "'open"} {
+	for _, p := range []string{"yyyy-tt", "'open", "yyyy]", "yyyy{", "HHH", "cc", "yyyy z", strings.Repeat("[", 30)} {
 		if _, err := CompilePattern(p); err == nil {
 			t.Errorf("the pattern %s is accepted", p)
 		}

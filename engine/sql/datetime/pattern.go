@@ -1,61 +1,125 @@
 package datetime
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
 	"github.com/weirstream/weir/engine/codec/sqltime"
 )
 
-// Pattern is a compiled date format with the letters of Java's DateTimeFormatter: y M d H h m s S a E D, text in
-// single quotes, and all that is not a letter as it stands. Names are English.
-type Pattern struct{ parts []part }
+// Pattern is a compiled date format with the letters of Java's DateTimeFormatter: text in single quotes, parts in brackets
+// that a text may lack, and all that is not a letter as it stands. Names are English; weeks are those of the locale of
+// Java's default in Flink's images, en_US: they begin on Sunday, and the first one holds 1 January.
+type Pattern struct {
+	parts []part
+	// writeOnly is a letter that no text can be read by; 0: there is none.
+	writeOnly byte
+}
 
+// part is a letter with its width, text, or an optional part.
 type part struct {
-	letter byte // 0: text
-	width  int
-	text   string
+	letter   byte // 0: text, or optional
+	width    int
+	text     string
+	optional []part
 }
 
 var (
 	monthNames = [...]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"}
 	dayNames   = [...]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
+	ordinals   = [...]string{"1st", "2nd", "3rd", "4th"}
 )
+
+// widest is how often a letter may stand side by side.
+var widest = map[byte]int{
+	'y': 18, 'u': 18, 'Y': 18, 'Q': 5, 'q': 5, 'M': 5, 'L': 5, 'w': 2, 'W': 1, 'D': 3, 'd': 2, 'F': 1, 'E': 5, 'e': 5, 'c': 5, 'a': 1,
+	'H': 2, 'h': 2, 'K': 2, 'k': 2, 'm': 2, 's': 2, 'S': 9, 'n': 18, 'N': 18, 'A': 18, 'G': 5,
+}
+
+// writeOnly are the letters of what says too little to be read: weeks, quarters and eras.
+const writeOnly = "YQqwWFecGnNA"
 
 // CompilePattern reads a pattern.
 func CompilePattern(p string) (*Pattern, error) {
 	out := &Pattern{}
-	for i := 0; i < len(p); {
-		c := p[i]
+	parts, rest, err := compileParts(out, p, 0)
+	if err == nil && rest != "" {
+		err = fmt.Errorf("a ] without a [ before it")
+	}
+	out.parts = parts
+	return out, err
+}
+
+// maxOptional is how deep optional parts may stand in one another.
+const maxOptional = 20
+
+// compileParts reads up to the end, or up to the ] of the optional part that it is in.
+func compileParts(out *Pattern, p string, depth int) (parts []part, rest string, err error) {
+	if depth > maxOptional {
+		return nil, "", fmt.Errorf("optional parts are more than %d deep", maxOptional)
+	}
+	for len(p) > 0 {
+		c, n := p[0], 1
 		switch {
 		case c == '\'':
-			text, n, err := quotedText(p[i:])
-			if err != nil {
-				return nil, err
+			var text string
+			if text, n, err = quotedText(p); err != nil {
+				return nil, "", err
 			}
-			out.parts = append(out.parts, part{text: text})
-			i += n
+			parts = append(parts, part{text: text})
+		case c == '[':
+			inner, after, err := compileParts(out, p[1:], depth+1)
+			if err != nil {
+				return nil, "", err
+			}
+			parts = append(parts, part{optional: inner})
+			p, n = strings.TrimPrefix(after, "]"), 0
+		case c == ']':
+			return parts, p, nil
+		case c == '{' || c == '}' || c == '#':
+			return nil, "", fmt.Errorf("the character %q is reserved; write '%c'", c, c)
 		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
-			n := 1
-			for i+n < len(p) && p[i+n] == c {
+			for n < len(p) && p[n] == c {
 				n++
 			}
-			if strings.IndexByte("yuMdHhmsSaED", c) < 0 {
-				return nil, fmt.Errorf("the letter %q means nothing in a date format", c)
+			l, err := letterPart(out, c, n)
+			if err != nil {
+				return nil, "", err
 			}
-			if c == 'u' {
-				c = 'y'
-			}
-			out.parts = append(out.parts, part{letter: c, width: n})
-			i += n
+			parts = append(parts, l)
 		default:
-			out.parts = append(out.parts, part{text: p[i : i+1]})
-			i++
+			parts = append(parts, part{text: p[:1]})
 		}
+		p = p[n:]
 	}
-	return out, nil
+	return parts, "", nil
 }
+
+func letterPart(out *Pattern, c byte, n int) (part, error) {
+	switch most := widest[c]; {
+	case strings.IndexByte("zZXxOVv", c) >= 0:
+		return part{}, fmt.Errorf("the letter %q means a zone, which a TIMESTAMP does not have", c)
+	case most == 0:
+		return part{}, fmt.Errorf("the letter %q means nothing in a date format", c)
+	case n > most, c == 'c' && n == 2:
+		return part{}, fmt.Errorf("the letter %q stands %d times side by side", c, n)
+	}
+	if strings.IndexByte(writeOnly, c) >= 0 || n == 5 && strings.IndexByte("MLE", c) >= 0 {
+		out.writeOnly = c
+	}
+	switch c {
+	case 'u':
+		c = 'y'
+	case 'L':
+		c = 'M'
+	case 'q':
+		c = 'Q'
+	}
+	return part{letter: c, width: n}, nil
+}
+
+// Readable says whether texts can be read by the pattern, and if not, because of which letter.
+func (p *Pattern) Readable() (letter byte, ok bool) { return p.writeOnly, p.writeOnly == 0 }
 
 // quotedText reads text in quotes. Two quotes side by side are one quote, in the text or alone.
 func quotedText(p string) (text string, n int, err error) {
@@ -78,57 +142,134 @@ func quotedText(p string) (text string, n int, err error) {
 	return "", 0, fmt.Errorf("a quote in the date format is not closed")
 }
 
-// Append appends a timestamp in the pattern's form.
+// Append appends a timestamp in the pattern's form, with all its optional parts.
 func (p *Pattern) Append(dst []byte, ms int64) []byte {
-	days, rest := Split(ms)
-	inDay := int(rest)
-	y, m, d := sqltime.Civil(days)
-	hour := inDay / 3_600_000
-	for _, part := range p.parts {
-		switch part.letter {
-		case 0:
-			dst = append(dst, part.text...)
-		case 'y':
-			if part.width == 2 {
-				dst = appendPadded(dst, int(floorMod(int64(y), 100)), 2)
-			} else {
-				dst = appendPadded(dst, y, part.width)
-			}
-		case 'M':
-			dst = appendMonth(dst, m, part.width)
-		case 'd':
-			dst = appendPadded(dst, d, part.width)
-		case 'D':
-			dst = appendPadded(dst, int(Extract(DayOfYear, ms)), part.width)
-		case 'H':
-			dst = appendPadded(dst, hour, part.width)
-		case 'h':
-			dst = appendPadded(dst, (hour+11)%12+1, part.width)
-		case 'm':
-			dst = appendPadded(dst, inDay/60_000%60, part.width)
-		case 's':
-			dst = appendPadded(dst, inDay/1000%60, part.width)
-		case 'S':
-			dst = appendFraction(dst, inDay%1000, part.width)
-		case 'a':
-			dst = append(dst, "AMPM"[hour/12*2:hour/12*2+2]...)
-		case 'E':
-			dst = appendName(dst, dayNames[floorMod(days+4, 7)], part.width)
+	days, inDay := Split(ms)
+	at := moment{days: days, inDay: int(inDay)}
+	at.year, at.month, at.day = sqltime.Civil(days)
+	return at.append(dst, p.parts)
+}
+
+// moment is a timestamp that is being written.
+type moment struct {
+	days             int64
+	year, month, day int
+	inDay            int // ms
+}
+
+func (at *moment) append(dst []byte, parts []part) []byte {
+	for _, p := range parts {
+		switch {
+		case p.letter != 0:
+			dst = at.appendLetter(dst, p.letter, p.width)
+		case p.optional != nil:
+			dst = at.append(dst, p.optional)
+		default:
+			dst = append(dst, p.text...)
 		}
 	}
 	return dst
 }
 
-func appendMonth(dst []byte, month, width int) []byte {
-	if width <= 2 {
-		return appendPadded(dst, month, width)
+func (at *moment) appendLetter(dst []byte, letter byte, width int) []byte {
+	hour := at.inDay / 3_600_000
+	switch letter {
+	case 'y':
+		return appendYear(dst, at.year, width)
+	case 'Y':
+		year, _ := usWeek(at.days)
+		return appendYear(dst, year, width)
+	case 'Q':
+		return appendQuarter(dst, (at.month+2)/3, width)
+	case 'M':
+		if width <= 2 {
+			return appendPadded(dst, at.month, width)
+		}
+		return appendName(dst, monthNames[at.month-1], width)
+	case 'E', 'e', 'c':
+		weekday := int(floorMod(at.days+4, 7))
+		if letter != 'E' && width <= 2 {
+			return appendPadded(dst, weekday+1, width)
+		}
+		return appendName(dst, dayNames[weekday], width)
+	case 'G':
+		return append(dst, [...]string{"AD", "AD", "AD", "Anno Domini", "A"}[width-1]...)
+	case 'S':
+		return appendFraction(dst, at.inDay%1000, width)
+	case 'a':
+		return append(dst, "AMPM"[hour/12*2:hour/12*2+2]...)
 	}
-	return appendName(dst, monthNames[month-1], width)
+	return appendPadded(dst, at.number(letter, hour), width)
+}
+
+// number is the value of a letter that is written as a plain number.
+func (at *moment) number(letter byte, hour int) int {
+	switch letter {
+	case 'd':
+		return at.day
+	case 'D':
+		return int(at.days-sqltime.Days(at.year, 1, 1)) + 1
+	case 'F':
+		return (at.day-1)%7 + 1
+	case 'w':
+		_, week := usWeek(at.days)
+		return week
+	case 'W':
+		first := floorMod(at.days-int64(at.day)+1+4, 7)
+		return (at.day-1+int(first))/7 + 1
+	case 'H':
+		return hour
+	case 'h':
+		return (hour+11)%12 + 1
+	case 'K':
+		return hour % 12
+	case 'k':
+		return (hour+23)%24 + 1
+	case 'm':
+		return at.inDay / 60_000 % 60
+	case 's':
+		return at.inDay / 1000 % 60
+	case 'n':
+		return at.inDay % 1000 * 1_000_000
+	case 'N':
+		return at.inDay * 1_000_000
+	}
+	return at.inDay // A
+}
+
+// usWeek returns the week of a day, which begins on Sunday, and the year whose first week holds its 1 January.
+func usWeek(days int64) (year, week int) {
+	sunday := func(d int64) int64 { return d - floorMod(d+4, 7) }
+	start := sunday(days)
+	year, _, _ = sqltime.Civil(start + 6)
+	return year, int(start-sunday(sqltime.Days(year, 1, 1)))/7 + 1
+}
+
+func appendYear(dst []byte, year, width int) []byte {
+	if width == 2 {
+		return appendPadded(dst, int(floorMod(int64(year), 100)), 2)
+	}
+	return appendPadded(dst, year, width)
+}
+
+func appendQuarter(dst []byte, quarter, width int) []byte {
+	switch width {
+	case 3:
+		return append(dst, 'Q', byte('0'+quarter))
+	case 4:
+		return append(append(dst, ordinals[quarter-1]...), " quarter"...)
+	case 5:
+		width = 1
+	}
+	return appendPadded(dst, quarter, width)
 }
 
 func appendName(dst []byte, name string, width int) []byte {
-	if width < 4 {
+	switch {
+	case width < 4:
 		name = name[:3]
+	case width == 5:
+		name = name[:1]
 	}
 	return append(dst, name...)
 }
@@ -143,112 +284,4 @@ func appendFraction(dst []byte, ms, width int) []byte {
 		scale /= 10
 	}
 	return dst
-}
-
-// fields are what a pattern reads.
-type fields struct {
-	year, month, day, dayOfYear int
-	hour, minute, second, ms    int
-	twelve, pm                  bool
-}
-
-// Parse reads a timestamp in the pattern's form; fields that the pattern lacks are those of 1970-01-01 00:00:00.
-func (p *Pattern) Parse(s []byte) (ms int64, ok bool) {
-	f := fields{year: 1970, month: 1, day: 1}
-	for i, part := range p.parts {
-		if part.letter == 0 {
-			if !bytes.HasPrefix(s, []byte(part.text)) {
-				return 0, false
-			}
-			s = s[len(part.text):]
-			continue
-		}
-		// Digits of the next number directly behind: read no more than the width.
-		tight := i+1 < len(p.parts) && p.parts[i+1].letter != 0
-		if s, ok = f.read(part, s, tight); !ok {
-			return 0, false
-		}
-	}
-	return f.timestamp(len(s) == 0)
-}
-
-func (f *fields) read(p part, s []byte, tight bool) (rest []byte, ok bool) {
-	low, high := p.width, p.width
-	if p.width == 1 && !tight {
-		low, high = 1, 19
-	}
-	var target *int
-	switch p.letter {
-	case 'S':
-		n := min(p.width, len(s))
-		f.ms, rest, ok = readFraction(s[:n])
-		return s[n:], ok && len(rest) == 0 && n == p.width
-	case 'E':
-		return readName(s, dayNames[:], p.width, new(int))
-	case 'a':
-		if len(s) < 2 || !strings.EqualFold(string(s[1:2]), "M") {
-			return s, false
-		}
-		f.pm = s[0] == 'P' || s[0] == 'p'
-		return s[2:], f.pm || s[0] == 'A' || s[0] == 'a'
-	case 'M':
-		if p.width > 2 {
-			return readName(s, monthNames[:], p.width, &f.month)
-		}
-		target = &f.month
-	case 'y':
-		target = &f.year
-		if p.width == 2 {
-			*target, rest, ok = readNumber(s, 2, 2)
-			*target += 2000
-			return rest, ok
-		}
-	case 'd':
-		target = &f.day
-	case 'D':
-		target = &f.dayOfYear
-	case 'H', 'h':
-		f.twelve = p.letter == 'h'
-		target = &f.hour
-	case 'm':
-		target = &f.minute
-	case 's':
-		target = &f.second
-	}
-	*target, rest, ok = readNumber(s, low, min(high, 9))
-	return rest, ok
-}
-
-// readName reads an English name, whole or its first three letters, and its number from 1.
-func readName(s []byte, names []string, width int, to *int) (rest []byte, ok bool) {
-	for i, name := range names {
-		if width < 4 {
-			name = name[:3]
-		}
-		if len(s) >= len(name) && strings.EqualFold(string(s[:len(name)]), name) {
-			*to = i + 1
-			return s[len(name):], true
-		}
-	}
-	return s, false
-}
-
-func (f *fields) timestamp(whole bool) (int64, bool) {
-	if f.twelve {
-		if f.hour < 1 || f.hour > 12 {
-			return 0, false
-		}
-		f.hour %= 12
-		if f.pm {
-			f.hour += 12
-		}
-	}
-	if !whole || f.hour > 23 || f.minute > 59 || f.second > 59 || !validDate(f.year, f.month, f.day) {
-		return 0, false
-	}
-	days := sqltime.Days(f.year, f.month, f.day)
-	if f.dayOfYear > 0 {
-		days = sqltime.Days(f.year, 1, 1) + int64(f.dayOfYear) - 1
-	}
-	return days*DayMS + int64((f.hour*60+f.minute)*60+f.second)*1000 + int64(f.ms), true
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/sql/expr"
 )
 
 // AggregateCall is one aggregate of a group.
@@ -163,7 +164,8 @@ func (a extreme[T]) add(cells [][]byte, arg batch.Vector, from, end int) {
 			continue
 		}
 		c, x := cells[i], v.V[i]
-		if best := fromWord[T](load(c, a.at)); load(c, a.at+8) == 0 || x != best && (x > best) == a.greatest {
+		best := fromWord[T](load(c, a.at))
+		if load(c, a.at+8) == 0 || a.greatest && expr.Precedes(best, x) || !a.greatest && expr.Precedes(x, best) {
 			store(c, a.at, toWord(x))
 			store(c, a.at+8, 1)
 		}

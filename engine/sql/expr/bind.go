@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector/table"
@@ -54,7 +55,7 @@ func (b *binder) bindOne(e parser.Expr) (Expr, error) {
 	case *parser.Literal:
 		return bindLiteral(e)
 	case *parser.Interval:
-		return nil, parser.Errorf(e.Pos, "", "an INTERVAL can only be added to or subtracted from a DATE or TIMESTAMP")
+		return nil, parser.Errorf(e.Pos, "write ts + INTERVAL '1' DAY or the like", "an INTERVAL can only be added to or subtracted from a DATE or TIMESTAMP")
 	case *parser.Unary:
 		return b.unary(e)
 	case *parser.Binary:
@@ -139,6 +140,9 @@ func bindLiteral(e *parser.Literal) (Expr, error) {
 	case parser.TimestampLiteral:
 		ms, ok := datetime.ParseTimestamp([]byte(e.Text))
 		l.T, l.Int = batch.Timestamp, ms
+		if _, fraction, _ := strings.Cut(e.Text, "."); ok {
+			l.Digits = min(len(fraction), 3)
+		}
 		if !ok {
 			return nil, parser.Errorf(e.Pos, "write TIMESTAMP '2001-12-31 23:59:59.999'", "'%s' is not a timestamp", e.Text)
 		}
@@ -159,7 +163,7 @@ func (b *binder) unary(e *parser.Unary) (Expr, error) {
 		return nil, err
 	}
 	if !numeric(x.Type()) {
-		return nil, parser.Errorf(e.Pos, "", "%s takes a number, not %v", e.Op, x.Type())
+		return nil, parser.Errorf(e.Pos, castRemedy(batch.Double), "%s takes a number, not %v", e.Op, x.Type())
 	}
 	if e.Op == "+" {
 		return x, nil
@@ -211,8 +215,19 @@ func arithmeticCall(at parser.Pos, op string, x, y Expr) (Expr, error) {
 	if op == "%" && t == batch.Double {
 		return nil, parser.Errorf(at, "write CAST(... AS BIGINT)", "%% takes two integers, not %v and %v", x.Type(), y.Type())
 	}
+	narrow := op == "%" && t == batch.BigInt && y.Type() == batch.Int
 	x, y = mustCoerce(x, t), mustCoerce(y, t)
-	return call(at, op, t, buildArithmetic(op, t), x, y), nil
+	out := call(at, op, t, buildArithmetic(op, t), x, y)
+	if narrow {
+		// The rest is less than the divisor, and has its type. It is computed in 64 bits.
+		out.T, out.build = batch.Int, buildNarrowRest
+	}
+	return out, nil
+}
+
+// buildNarrowRest makes % of a BIGINT and an INT.
+func buildNarrowRest(c *Call, args []Eval) Eval {
+	return convert[int64, int32](buildArithmetic(c.Name, batch.BigInt)(c, args))
 }
 
 // mustCoerce widens to a type that Common found.
@@ -241,15 +256,27 @@ func compareCall(at parser.Pos, op string, x, y Expr) (Expr, error) {
 		if to == batch.String {
 			to = y.Type()
 		}
+		for _, e := range [...]Expr{x, y} {
+			if l, ok := e.(*Literal); ok && l.T == batch.String && to != batch.Boolean {
+				return nil, parser.Errorf(l.Pos, "write "+example[to]+" or the like", "'%s' is no %v, with which it is compared", quoteBare(l.Text), to)
+			}
+		}
 		return nil, parser.Errorf(at, castRemedy(to), "cannot compare %v with %v", x.Type(), y.Type())
-	}
-	if t == batch.Boolean && op != "=" && op != "<>" {
-		return nil, parser.Errorf(at, "", "BOOLEAN values can be compared with = and <> only")
 	}
 	if t == batch.Unknown {
 		t = batch.Int
 	}
 	return call(at, op, batch.Boolean, buildCompare(op, t), mustCoerce(x, t), mustCoerce(y, t)), nil
+}
+
+// example is how a value of a type is written.
+var example = map[batch.Type]string{
+	batch.Int: "12", batch.BigInt: "12", batch.Double: "1.5", batch.Date: "'2001-12-31'", batch.Timestamp: "'2001-12-31 23:59:59'",
+}
+
+// quoteBare shows a constant of the text in an error, shortened and without control characters.
+func quoteBare(s string) string {
+	return strings.ReplaceAll(strings.Trim(quote([]byte(s)), `"`), `\"`, `"`)
 }
 
 // literalAs reads a string literal that is compared with a number or a time as one, as Flink does: ts > '2001-01-01'. What
@@ -271,6 +298,7 @@ func literalAs(e Expr, other batch.Type) Expr {
 		out.Int, ok = datetime.ParseDate(text)
 	case batch.Timestamp:
 		out.Int, ok = datetime.ParseTimestamp(text)
+		out.Digits = 3
 	default:
 		ok = false
 	}
@@ -348,7 +376,7 @@ func (b *binder) is(e *parser.Is) (Expr, error) {
 	if e.What != "NULL" {
 		c, ok := Coerce(x, batch.Boolean)
 		if !ok {
-			return nil, parser.Errorf(e.Pos, "", "IS %s tests a BOOLEAN, not %v", e.What, x.Type())
+			return nil, parser.Errorf(e.Pos, "compare it, or write IS NULL", "IS %s tests a BOOLEAN, not %v", e.What, x.Type())
 		}
 		x = c
 	}
@@ -452,6 +480,9 @@ func (b *binder) like(e *parser.Like) (Expr, error) {
 		if args[i], err = b.bindAs(o, batch.String, "an operand of LIKE"); err != nil {
 			return nil, err
 		}
+	}
+	if err := checkLike(args); err != nil {
+		return nil, err
 	}
 	return negateIf(e.Not, call(e.Pos, "LIKE", batch.Boolean, buildLike, args...)), nil
 }
@@ -564,7 +595,9 @@ func (b *binder) cast(e *parser.Cast) (Expr, error) {
 		return nil, err
 	}
 	if l, ok := x.(*Literal); ok && l.T == batch.Unknown {
-		return mustCoerce(l, to), nil
+		out := *l.widen(to)
+		out.Digits = 3
+		return &out, nil
 	}
 	if e.Type.Name == "VARCHAR" && len(e.Type.Args) == 1 && castable(x.Type(), to) {
 		// A cast to a limited length cuts what is longer, which is all that a length does in Flink.
@@ -582,7 +615,38 @@ func (b *binder) cast(e *parser.Cast) (Expr, error) {
 	if e.Try {
 		name = "TRY_" + name
 	}
-	return call(e.Pos, name, to, castBuilder(x.Type(), to, e.Try), x), nil
+	build := castBuilder(x.Type(), to, e.Try)
+	if n := digits(x); x.Type() == batch.Timestamp && to == batch.String && n < 3 {
+		build = func(_ *Call, args []Eval) Eval {
+			return rowText(args, true, func(_ *Run, a *row, dst []byte) ([]byte, bool) { return datetime.AppendPrecise(dst, a.int(0), n), true })
+		}
+	}
+	return call(e.Pos, name, to, build, x), nil
+}
+
+// digits is how many digits behind the second Flink's type of a TIMESTAMP has: a literal as many as are written, a column
+// and what most functions give three. A text shows them.
+func digits(e Expr) int {
+	switch e := e.(type) {
+	case *Literal:
+		return e.Digits
+	case *Call:
+		switch name, _, _ := strings.Cut(e.Name, "_"); name {
+		case "ADD":
+			return digits(e.Args[0])
+		case "TIMESTAMPADD":
+			return digits(e.Args[1])
+		case "CASE", "COALESCE", "GREATEST", "LEAST":
+			most := 0
+			for _, a := range e.Args {
+				if a.Type() == batch.Timestamp {
+					most = max(most, digits(a))
+				}
+			}
+			return most
+		}
+	}
+	return 3
 }
 
 // near is the function whose name is most like an unknown one.

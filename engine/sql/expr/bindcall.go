@@ -19,11 +19,11 @@ func (b *binder) call(e *parser.Call) (Expr, error) {
 	case f == nil && unrepeatable[e.Name]:
 		return nil, parser.Unsupported(e.Pos, "the function "+e.Name, "rows that are read again after a failure would get another value; use a column of the data")
 	case f == nil && unsupported[e.Name]:
-		return nil, parser.Unsupported(e.Pos, "the function "+e.Name, "")
+		return nil, parser.Unsupported(e.Pos, "the function "+e.Name, "the SQL reference lists the functions")
 	case f == nil && groupWindowParts[e.Name]:
-		return nil, parser.Unsupported(e.Pos, e.Name, "write FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), ...)) and use window_start, window_end or window_time")
+		return nil, groupWindow(e, e.Name)
 	case f == nil && (e.Name == "TUMBLE" || e.Name == "HOP" || e.Name == "SESSION"):
-		return nil, parser.Unsupported(e.Pos, e.Name+" in GROUP BY", "write FROM TABLE("+e.Name+"(TABLE t, DESCRIPTOR(ts), ...)) and group by window_start, window_end")
+		return nil, groupWindow(e, e.Name+" in GROUP BY")
 	case f == nil:
 		return nil, parser.Errorf(e.Pos, near(e.Name), "there is no function %s", e.Name)
 	case e.Star || e.Distinct || e.Filter != nil:
@@ -43,6 +43,15 @@ func (b *binder) call(e *parser.Call) (Expr, error) {
 		}
 	}
 	return f.apply(e.Pos, args)
+}
+
+// groupWindow refuses the windows of old, which stand in GROUP BY, and says how the same one is written.
+func groupWindow(e *parser.Call, what string) error {
+	window, _, _ := strings.Cut(e.Name, "_")
+	if window == "SESSION" {
+		return parser.Unsupported(e.Pos, what, "there are TUMBLE and HOP windows, in FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), ...))")
+	}
+	return parser.Unsupported(e.Pos, what, "write FROM TABLE("+window+"(TABLE t, DESCRIPTOR(ts), ...)), group by window_start, window_end, and use window_start, window_end or window_time")
 }
 
 // special binds the functions whose syntax or types are their own.
@@ -140,15 +149,15 @@ func (f *function) wanted(k kind, from, common batch.Type) batch.Type {
 func (b *binder) aggregate(e *parser.Call) (Expr, error) {
 	switch {
 	case b.inAggregate:
-		return nil, parser.Errorf(e.Pos, "", "an aggregate function cannot stand inside another")
+		return nil, parser.Errorf(e.Pos, "compute the inner one in a view", "an aggregate function cannot stand inside another")
 	case !b.aggregates:
 		return nil, parser.Errorf(e.Pos, "put it into the select list or HAVING of a query with GROUP BY", "the aggregate function %s is not allowed here", e.Name)
 	case e.Distinct:
-		return nil, parser.Unsupported(e.Pos, e.Name+"(DISTINCT ...)", "")
+		return nil, parser.Unsupported(e.Pos, e.Name+"(DISTINCT ...)", "group by the value in a first window, and aggregate its results in a second")
 	case e.Star && e.Name != "COUNT":
 		return nil, parser.Errorf(e.Pos, "", "%s(*) means nothing; name a column", e.Name)
 	case !e.Star && len(e.Args) != 1:
-		return nil, parser.Errorf(e.Pos, "", "%s takes one argument, not %d", e.Name, len(e.Args))
+		return nil, parser.Errorf(e.Pos, "write "+e.Name+"(x)", "%s takes one argument, not %d", e.Name, len(e.Args))
 	}
 	inner := &binder{resolve: b.resolve, aggregates: true, inAggregate: true}
 	out := &Aggregate{Pos: e.Pos, Function: e.Name, T: batch.BigInt}
@@ -191,7 +200,7 @@ func (e *Aggregate) checkType() error {
 		}
 	default:
 		if t == batch.String || t == batch.Boolean {
-			return parser.Unsupported(e.Pos, e.Function+" of "+t.String(), "")
+			return parser.Unsupported(e.Pos, e.Function+" of "+t.String(), "take it of a number, DATE or TIMESTAMP")
 		}
 	}
 	e.T = t
@@ -346,8 +355,13 @@ func bindTimestampDiff(b *binder, c *parser.Call) (Expr, error) {
 // withUnit makes a special form of its unit and the arguments behind it.
 func withUnit(c *parser.Call, args []Expr, result batch.Type, build builder, params ...kind) (Expr, error) {
 	f := function{Function: lookup(c.Name).Function, params: params, required: len(params), result: result, build: build}
-	f.Name += "_" + strings.ToUpper(c.Unit)
-	return f.apply(c.Pos, args)
+	out, err := f.apply(c.Pos, args)
+	if err != nil {
+		return nil, err
+	}
+	made := out.(*Call)
+	made.Name += "_" + strings.ToUpper(c.Unit)
+	return made, nil
 }
 
 func bindCoalesce(b *binder, c *parser.Call) (Expr, error) {

@@ -112,7 +112,7 @@ func castBoolean(arg Eval, to batch.Type) Eval {
 	return mapFixed(arg, oneOrZero[float64])
 }
 
-func oneOrZero[T number](v bool) T {
+func oneOrZero[T number | int](v bool) T {
 	if v {
 		return 1
 	}
@@ -127,7 +127,7 @@ func castToText(args []Eval, from batch.Type) Eval {
 		batch.Date:      func(a *row, dst []byte) []byte { return datetime.AppendDate(dst, a.int(0)) },
 		batch.Timestamp: func(a *row, dst []byte) []byte { return datetime.AppendTimestamp(dst, a.int(0)) },
 		batch.Boolean: func(a *row, dst []byte) []byte {
-			if a.v[0].(*batch.Fixed[bool]).V[a.i] {
+			if a.bool(0) {
 				return append(dst, "TRUE"...)
 			}
 			return append(dst, "FALSE"...)
@@ -155,25 +155,30 @@ func castFromText(c *Call, args []Eval, to batch.Type, try bool) Eval {
 	case batch.Double:
 		return parseEach(args, parseDouble, refuse)
 	case batch.Date:
-		return parseEach(args, func(s []byte) (int32, bool) {
-			ms, ok := datetime.ParseTimestamp(s)
-			days, _ := datetime.Split(ms)
-			return int32(days), ok
-		}, refuse)
+		return parseWhole(args, castDate, refuse)
 	}
-	return parseEach(args, datetime.ParseTimestamp, refuse)
+	return parseWhole(args, datetime.ParseTimestamp, refuse)
 }
 
-// parseEach reads strings without the spaces around them.
-func parseEach[R batch.Value](args []Eval, parse func([]byte) (R, bool), refuse func(*Run, []byte)) Eval {
+// parseWhole reads strings with the blanks around them, which mean something to dates.
+func parseWhole[R batch.Value](args []Eval, parse func([]byte) (R, bool), refuse func(*Run, []byte)) Eval {
 	return rowFixed(args, func(r *Run, a *row) (R, bool) {
-		s := a.text(0)
-		v, ok := parse(bytes.TrimSpace(s))
+		v, ok := parse(a.text(0))
 		if !ok {
-			refuse(r, s)
+			refuse(r, a.text(0))
 		}
 		return v, ok
 	})
+}
+
+func castDate(s []byte) (int32, bool) {
+	days, ok := datetime.CastDate(s)
+	return int32(days), ok
+}
+
+// parseEach reads strings without the blanks around them; other white space is no blank.
+func parseEach[R batch.Value](args []Eval, parse func([]byte) (R, bool), refuse func(*Run, []byte)) Eval {
+	return parseWhole(args, func(s []byte) (R, bool) { return parse(bytes.Trim(s, " ")) }, refuse)
 }
 
 // quote shows a value of the data in an error, shortened.
@@ -205,8 +210,8 @@ func parseInteger(s []byte, low, high int64) (int64, bool) {
 	if negative || len(s) > 0 && s[0] == '+' {
 		s = s[1:]
 	}
-	whole, fraction, _ := bytes.Cut(s, []byte{'.'})
-	if len(whole) == 0 {
+	whole, fraction, point := bytes.Cut(s, []byte{'.'})
+	if len(whole) == 0 && !point {
 		return 0, false
 	}
 	n := int64(0) // counted downwards, which reaches one further
@@ -231,9 +236,19 @@ func parseInteger(s []byte, low, high int64) (int64, bool) {
 	return -n, -n <= high
 }
 
+// parseDouble reads what Java's Double.parseDouble does: a letter d or f may end it, NaN and Infinity are written so.
 func parseDouble(s []byte) (float64, bool) {
-	if bytes.ContainsAny(s, "_xX") {
+	s = bytes.TrimFunc(s, func(c rune) bool { return c <= ' ' })
+	if n := len(s) - 1; n > 0 && bytes.IndexByte([]byte("dDfF"), s[n]) >= 0 && (s[n-1] == '.' || s[n-1] >= '0' && s[n-1] <= '9') {
+		s = s[:n]
+	}
+	switch bare := bytes.TrimLeft(s, "+-"); {
+	case len(s)-len(bare) > 1, bytes.IndexByte(s, '_') >= 0:
 		return 0, false
+	case len(bare) > 0 && bare[0] > '9' && string(bare) != "NaN" && string(bare) != "Infinity":
+		return 0, false
+	case string(bare) == "NaN":
+		return math.NaN(), true
 	}
 	v, err := strconv.ParseFloat(string(s), 64)
 	if err != nil && !math.IsInf(v, 0) {

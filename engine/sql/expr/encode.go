@@ -20,7 +20,7 @@ import (
 // encodingFunctions write strings in other forms. Digests are no protection of secrets here: they name and compare data.
 func encodingFunctions() []function {
 	return []function{
-		plain("ASCII(s STRING) INT", "The first byte of the string; 0 if it is empty.", batch.Int, intPerRow(ascii), 1, text),
+		plain("ASCII(s STRING) INT", "The first byte of the string, from -128 to 127; 0 if it is empty.", batch.Int, intPerRow(ascii), 1, text),
 		plain("CHR(n INT) STRING", "The character with the number n modulo 256; the empty string for a negative n.", batch.String, perRow(chr), 1, whole),
 		plain("BIN(n INT) STRING", "The number in binary digits.", batch.String, perRow(func(_ *Run, a *row, dst []byte) ([]byte, bool) {
 			return strconv.AppendUint(dst, uint64(a.int(0)), 2), true
@@ -44,7 +44,7 @@ func encodingFunctions() []function {
 
 func ascii(a *row) int32 {
 	if s := a.text(0); len(s) > 0 {
-		return int32(s[0])
+		return int32(int8(s[0])) // Java's bytes have a sign
 	}
 	return 0
 }

@@ -155,6 +155,7 @@ type row struct {
 
 func (a *row) text(k int) []byte   { return a.v[k].(*batch.Strings).At(a.i) }
 func (a *row) float(k int) float64 { return a.v[k].(*batch.Fixed[float64]).V[a.i] }
+func (a *row) bool(k int) bool     { return a.v[k].(*batch.Fixed[bool]).V[a.i] }
 func (a *row) int(k int) int64 {
 	if v, ok := a.v[k].(*batch.Fixed[int64]); ok {
 		return v.V[a.i]

@@ -33,6 +33,8 @@ type (
 		Int   int64 // INT, BIGINT, DATE (days), TIMESTAMP (ms), BOOLEAN (0 or 1)
 		Float float64
 		Text  string
+		// Digits is how many digits behind the second a TIMESTAMP is written with, 0 to 3.
+		Digits int
 	}
 	// Call is an operator or a function.
 	Call struct {
@@ -223,6 +225,10 @@ func Coerce(e Expr, to batch.Type) (Expr, bool) {
 	}
 	if l, ok := e.(*Literal); ok {
 		return l.widen(to), true
+	}
+	if c, ok := e.(*Call); ok && c.Name == "%" && c.Args[0].Type() == to {
+		// The rest of a BIGINT and an INT has been computed in 64 bits, and only cut to the type of the divisor.
+		return call(c.Pos, c.Name, to, buildArithmetic(c.Name, to), c.Args...), true
 	}
 	return call(e.At(), "CAST_"+typeWord(to), to, castBuilder(from, to, false), e), true
 }

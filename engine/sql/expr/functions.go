@@ -26,7 +26,7 @@ func Functions() []Function {
 var aggregateFunctions = []Function{
 	{"AVG", "AVG(x number) same type", "The mean of the values that are not NULL; of integers, cut towards zero."},
 	{"COUNT", "COUNT(*) or COUNT(x) BIGINT", "The number of rows, or of values that are not NULL."},
-	{"MAX", "MAX(x number, DATE or TIMESTAMP) same type", "The greatest value that is not NULL."},
+	{"MAX", "MAX(x number, DATE or TIMESTAMP) same type", "The greatest value that is not NULL. NaN is greater than all numbers."},
 	{"MIN", "MIN(x number, DATE or TIMESTAMP) same type", "The least value that is not NULL."},
 	{"SUM", "SUM(x number) same type", "The sum of the values that are not NULL, or NULL if there is none; integers wrap."},
 }
@@ -113,10 +113,10 @@ func textFunctions() []function {
 		plain("INSTR(s STRING, needle STRING) INT", "The same as POSITION(needle IN s).", batch.Int, intPerRow(func(a *row) int32 { return find(a.text(0), a.text(1)) }), 2, text, text),
 		plain("STARTSWITH(s STRING, prefix STRING) BOOLEAN", "Whether s begins with prefix.", batch.Boolean, boolPerRow(func(a *row) bool { return bytes.HasPrefix(a.text(0), a.text(1)) }), 2, text, text),
 		plain("ENDSWITH(s STRING, suffix STRING) BOOLEAN", "Whether s ends with suffix.", batch.Boolean, boolPerRow(func(a *row) bool { return bytes.HasSuffix(a.text(0), a.text(1)) }), 2, text, text),
-		plain("SPLIT_INDEX(s STRING, separator STRING, n INT) STRING", "Part n, from 0, of s split at the separator; NULL if there is none.", batch.String, perRow(splitIndex), 3, text, text, whole),
+		plain("SPLIT_INDEX(s STRING, separator STRING, n INT) STRING", "Part n, from 0, of s split at the separator, or at white space if that is empty; NULL if there is none.", batch.String, perRow(splitIndex), 3, text, text, whole),
 		plain("ELT(n INT, s STRING, ...) STRING", "String n of the arguments, from 1; NULL if there is none.", batch.String, buildElt, 2, whole, text).many(),
 		plain("OVERLAY(s STRING PLACING by STRING FROM start INT [FOR length INT]) STRING", "The string with length characters from start replaced; without a length, as many as by has.", batch.String, perRow(overlay), 3, text, text, whole, whole),
-		plain("TRANSLATE(s STRING, from STRING, to STRING) STRING", "The string with each character of from replaced by the one at its place in to, or left out if there is none.", batch.String, perRow(translate), 3, text, text, text),
+		plain("TRANSLATE(s STRING, from STRING, to STRING) STRING", "The string with each character of from replaced by the one at its place in to, or left out if there is none. A NULL in from or to counts as the empty string.", batch.String, buildTranslate, 3, text, text, text),
 		special("TRIM([BOTH | LEADING | TRAILING] [characters STRING FROM] s STRING) STRING", "The string without spaces, or the characters, at its ends."),
 		plain("LTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its start.", batch.String, buildTrim(true, false), 1, text, text),
 		plain("RTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its end.", batch.String, buildTrim(false, true), 1, text, text),
@@ -137,15 +137,15 @@ func numberFunctions() []function {
 		special("E() DOUBLE", "The base of natural logarithms."),
 		special("MOD(a INT or BIGINT, b INT or BIGINT) same type", "The rest of a / b, with the sign of a; the same as a % b."),
 		plain("POWER(x DOUBLE, y DOUBLE) DOUBLE", "x to the power of y.", batch.Double, func(_ *Call, args []Eval) Eval {
-			return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return math.Pow(a.float(0), a.float(1)), true })
+			return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return power(a.float(0), a.float(1)), true })
 		}, 2, real, real),
-		math1("SQRT(x DOUBLE) DOUBLE", "The square root.", math.Sqrt),
+		math1("SQRT(x DOUBLE) DOUBLE", "The square root.", squareRoot),
 		math1("EXP(x DOUBLE) DOUBLE", "e to the power of x.", math.Exp),
-		math1("LOG2(x DOUBLE) DOUBLE", "The logarithm to base 2.", func(x float64) float64 { return math.Log(x) / math.Ln2 }),
+		math1("LOG2(x DOUBLE) DOUBLE", "The logarithm to base 2.", func(x float64) float64 { return ln(x) / math.Ln2 }),
 		plain("LOG([base DOUBLE,] x DOUBLE) DOUBLE", "The logarithm to the base, or the natural one.", batch.Double, buildLog, 1, real, real),
-		math1("LN(x DOUBLE) DOUBLE", "The natural logarithm.", math.Log),
-		math1("LOG10(x DOUBLE) DOUBLE", "The logarithm to base 10.", math.Log10),
-		plain("GREATEST(x any, ...) common type", "The greatest argument; NULL if any is NULL.", batch.Unknown, buildExtreme(1), 1, anyType).many(),
+		math1("LN(x DOUBLE) DOUBLE", "The natural logarithm.", ln),
+		math1("LOG10(x DOUBLE) DOUBLE", "The logarithm to base 10.", log10),
+		plain("GREATEST(x any, ...) common type", "The greatest argument; NULL if any is NULL. NaN is greater than all numbers.", batch.Unknown, buildExtreme(1), 1, anyType).many(),
 		plain("LEAST(x any, ...) common type", "The least argument; NULL if any is NULL.", batch.Unknown, buildExtreme(-1), 1, anyType).many(),
 	}
 }
@@ -170,9 +170,10 @@ func trigonometry() []function {
 	}
 }
 
-// patterned checks the date format of a function, its second argument, if it is a constant.
-func (f function) patterned() function {
-	f.check = checkPattern
+// patterned checks the date format of a function, its second argument, if it is a constant; reads says that texts are read
+// by it.
+func (f function) patterned(reads bool) function {
+	f.check = checkPattern(reads)
 	return f
 }
 
@@ -189,12 +190,12 @@ func timeFunctions() []function {
 		extract("HOUR(ts TIMESTAMP) BIGINT", "EXTRACT(HOUR FROM ts).", datetime.Hour),
 		extract("MINUTE(ts TIMESTAMP) BIGINT", "EXTRACT(MINUTE FROM ts).", datetime.Minute),
 		extract("SECOND(ts TIMESTAMP) BIGINT", "EXTRACT(SECOND FROM ts).", datetime.Second),
-		plain("DATE_FORMAT(ts TIMESTAMP, format STRING) STRING", "The TIMESTAMP in a format of Java's letters, such as 'yyyy-MM-dd HH:mm'.", batch.String, buildDateFormat, 2, instant, text).patterned(),
-		plain("TO_TIMESTAMP(s STRING[, format STRING]) TIMESTAMP(3)", "The TIMESTAMP that s means, by default as 'yyyy-MM-dd HH:mm:ss'; NULL if it means none.", batch.Timestamp, buildToTimestamp, 1, text, text).patterned(),
-		plain("TO_DATE(s STRING[, format STRING]) DATE", "The DATE that s means, by default as 'yyyy-MM-dd'; NULL if it means none.", batch.Date, buildToDate, 1, text, text).patterned(),
+		plain("DATE_FORMAT(ts TIMESTAMP, format STRING) STRING", "The TIMESTAMP in a format of Java's letters, such as 'yyyy-MM-dd HH:mm'.", batch.String, buildDateFormat, 2, instant, text).patterned(false),
+		plain("TO_TIMESTAMP(s STRING[, format STRING]) TIMESTAMP(3)", "The TIMESTAMP that s means, by default as 'yyyy-MM-dd HH:mm:ss', also where it does not fit the format; NULL if it means none.", batch.Timestamp, buildToTimestamp, 1, text, text).patterned(true),
+		plain("TO_DATE(s STRING[, format STRING]) DATE", "The DATE that s means, by default as 'yyyy-MM-dd'; NULL if it means none.", batch.Date, buildToDate, 1, text, text).patterned(true),
 		plain("TO_TIMESTAMP_LTZ(n BIGINT[, precision INT]) TIMESTAMP(3)", "The TIMESTAMP, in UTC, n seconds (precision 0) or milliseconds (3, the default) after 1970-01-01 00:00:00.", batch.Timestamp, buildFromEpoch, 1, whole, whole),
-		plain("FROM_UNIXTIME(n BIGINT[, format STRING]) STRING", "The time, in UTC, n seconds after 1970-01-01 00:00:00, by default as 'yyyy-MM-dd HH:mm:ss'.", batch.String, buildFromUnixTime, 1, whole, text).patterned(),
-		plain("UNIX_TIMESTAMP(s STRING[, format STRING]) BIGINT", "The seconds from 1970-01-01 00:00:00 to the time, in UTC, that s means; NULL if it means none.", batch.BigInt, buildUnixTimestamp, 1, text, text).patterned(),
+		plain("FROM_UNIXTIME(n BIGINT[, format STRING]) STRING", "The time, in UTC, n seconds after 1970-01-01 00:00:00, by default as 'yyyy-MM-dd HH:mm:ss'.", batch.String, buildFromUnixTime, 1, whole, text).patterned(false),
+		plain("UNIX_TIMESTAMP(s STRING[, format STRING]) BIGINT", "The seconds from 1970-01-01 00:00:00 to the time, in UTC, that s means; NULL if it means none.", batch.BigInt, buildUnixTimestamp, 1, text, text).patterned(true),
 		special("TIMESTAMPADD(unit, n INT, ts TIMESTAMP) TIMESTAMP(3)", "The TIMESTAMP n units later."),
 		special("TIMESTAMPDIFF(unit, a TIMESTAMP, b TIMESTAMP) INT", "The number of whole units from a to b."),
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/weirstream/weir/engine/sql/parser"
 )
 
 // likePattern is a compiled LIKE pattern: characters, anyChar for _ and anyText for %.
@@ -14,9 +16,12 @@ const (
 	anyText rune = -2
 )
 
+// noEscape is the escape character of a LIKE without ESCAPE: there is none, and a backslash means itself.
+const noEscape rune = -3
+
 // compileLike reads a pattern. Before %, _ and itself the escape character takes the meaning away; before anything else it
-// is an error, unless it is the default backslash, which then means itself.
-func compileLike(pattern []byte, escape rune, explicit bool) (likePattern, error) {
+// is an error.
+func compileLike(pattern []byte, escape rune) (likePattern, error) {
 	var out likePattern
 	for len(pattern) > 0 {
 		r, n := utf8.DecodeRune(pattern)
@@ -24,13 +29,11 @@ func compileLike(pattern []byte, escape rune, explicit bool) (likePattern, error
 		switch r {
 		case escape:
 			next, n := utf8.DecodeRune(pattern)
-			if n > 0 && (next == '%' || next == '_' || next == escape) {
-				pattern = pattern[n:]
-				r = next
-			} else if explicit {
+			if n == 0 || next != '%' && next != '_' && next != escape {
 				return nil, fmt.Errorf("the escape character of a LIKE pattern must stand before %%, _ or itself")
 			}
-			out = append(out, r)
+			pattern = pattern[n:]
+			out = append(out, next)
 		case '%':
 			if len(out) == 0 || out[len(out)-1] != anyText {
 				out = append(out, anyText)
@@ -70,25 +73,52 @@ func (p likePattern) matches(s []byte) bool {
 	return k == len(p)
 }
 
+// likeOf compiles a pattern with the escape behind ESCAPE, if there is one.
+func likeOf(at parser.Pos, pattern, escape []byte, explicit bool) (likePattern, *parser.Error) {
+	char := noEscape
+	if explicit {
+		var n int
+		if char, n = utf8.DecodeRune(escape); n == 0 || n != len(escape) {
+			return nil, parser.Errorf(at, "write ESCAPE '!' or the like", "the escape of LIKE must be one character, not %s", quote(escape))
+		}
+	}
+	compiled, err := compileLike(pattern, char)
+	if err != nil {
+		return nil, parser.Errorf(at, "write the escape character twice for itself", "%v", err)
+	}
+	return compiled, nil
+}
+
+// checkLike refuses a constant pattern that never matches anything because its escapes are wrong.
+func checkLike(args []Expr) error {
+	var texts [2][]byte
+	for k, a := range args[1:] {
+		l, ok := a.(*Literal)
+		if !ok || l.Null {
+			return nil
+		}
+		texts[k] = []byte(l.Text)
+	}
+	if _, err := likeOf(args[1].At(), texts[0], texts[1], len(args) > 2); err != nil {
+		return err
+	}
+	return nil
+}
+
 // buildLike makes s LIKE pattern [ESCAPE c]. The last pattern stays compiled.
 func buildLike(c *Call, args []Eval) Eval {
 	var compiled likePattern
 	var last, lastEscape []byte
 	ready := false
 	return rowFixed(args, func(r *Run, a *row) (bool, bool) {
-		pattern, escape := a.text(1), []byte{'\\'}
+		pattern, escape := a.text(1), []byte(nil)
 		if len(a.v) > 2 {
 			escape = a.text(2)
 		}
 		if !ready || !bytes.Equal(pattern, last) || !bytes.Equal(escape, lastEscape) {
-			char, n := utf8.DecodeRune(escape)
-			if n == 0 || n != len(escape) {
-				r.fail(c.Pos, "write ESCAPE '!' or the like", "the escape of LIKE must be one character, not %s", quote(escape))
-				return false, false
-			}
-			var err error
-			if compiled, err = compileLike(pattern, char, len(a.v) > 2); err != nil {
-				r.fail(c.Pos, "", "%v", err)
+			var err *parser.Error
+			if compiled, err = likeOf(c.Pos, pattern, escape, len(a.v) > 2); err != nil {
+				r.fail(c.Pos, err.Remedy, "%s", err.Msg)
 				return false, false
 			}
 			last, lastEscape = append(last[:0], pattern...), append(lastEscape[:0], escape...)

@@ -1,6 +1,9 @@
 package expr
 
-import "github.com/weirstream/weir/engine/batch"
+import (
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/sql/parser"
+)
 
 // buildLogical makes AND (stop is false) or OR (stop is true): three-valued, and a row for which an argument has
 // decided is not evaluated further.
@@ -66,6 +69,27 @@ func buildIsNull(not bool) builder {
 			return &out
 		}
 	}
+}
+
+// NotNull is the value of an expression, and fails the run at a place if it is NULL.
+func NotNull(e Expr, at parser.Pos, msg, remedy string) Expr {
+	if l, ok := e.(*Literal); ok && !l.Null {
+		return e
+	}
+	return call(at, "NOT_NULL", e.Type(), func(c *Call, args []Eval) Eval {
+		return func(r *Run, sel []int32) batch.Vector {
+			v := args[0](r, sel)
+			if nulls := v.NullMask(); len(nulls) > 0 {
+				for _, i := range sel {
+					if nulls[i] {
+						r.fail(c.Pos, remedy, "%s", msg)
+						break
+					}
+				}
+			}
+			return v
+		}
+	}, e)
 }
 
 // buildIsTruth makes IS TRUE or IS FALSE; with not, IS NOT TRUE or IS NOT FALSE. It is never NULL.

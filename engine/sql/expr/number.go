@@ -107,7 +107,7 @@ func buildCompare(op string, t batch.Type) builder {
 		case batch.String:
 			return compareText(op, args)
 		case batch.Boolean:
-			return compareBool(op == "<>", args)
+			return compareBool(op, args)
 		case batch.Int, batch.Date:
 			return compareFixed(args, compareLoop[int32](op))
 		case batch.Double:
@@ -164,13 +164,16 @@ func compareLoop[T number](op string) func(out []bool, x, y []T, sel []int32) {
 	}
 }
 
+// holdsFor are the comparisons that ask for an order, by what a three-way comparison says.
+var holdsFor = map[string]func(int) bool{
+	"<":  func(c int) bool { return c < 0 },
+	"<=": func(c int) bool { return c <= 0 },
+	">":  func(c int) bool { return c > 0 },
+	">=": func(c int) bool { return c >= 0 },
+}
+
 func compareText(op string, args []Eval) Eval {
-	holds := map[string]func(int) bool{
-		"<":  func(c int) bool { return c < 0 },
-		"<=": func(c int) bool { return c <= 0 },
-		">":  func(c int) bool { return c > 0 },
-		">=": func(c int) bool { return c >= 0 },
-	}[op]
+	holds := holdsFor[op]
 	var out batch.Fixed[bool]
 	return func(r *Run, sel []int32) batch.Vector {
 		x := args[0](r, sel).(*batch.Strings)
@@ -191,14 +194,19 @@ func compareText(op string, args []Eval) Eval {
 	}
 }
 
-func compareBool(differ bool, args []Eval) Eval {
+// compareBool compares truth values, of which FALSE is the lesser.
+func compareBool(op string, args []Eval) Eval {
+	holds := holdsFor[op]
+	if holds == nil {
+		holds = func(c int) bool { return (c == 0) == (op == "=") }
+	}
 	var out batch.Fixed[bool]
 	return func(r *Run, sel []int32) batch.Vector {
 		x := args[0](r, sel).(*batch.Fixed[bool])
 		y := args[1](r, sel).(*batch.Fixed[bool])
 		prepare(&out, r.In.N)
 		for _, i := range sel {
-			out.V[i] = (x.V[i] != y.V[i]) == differ
+			out.V[i] = holds(oneOrZero[int](x.V[i]) - oneOrZero[int](y.V[i]))
 		}
 		inherit(&out, x.Nulls, sel)
 		inherit(&out, y.Nulls, sel)
@@ -278,9 +286,9 @@ func buildTruncate(c *Call, args []Eval) Eval {
 // buildLog makes LOG(x) or LOG(base, x), with Flink's formula.
 func buildLog(_ *Call, args []Eval) Eval {
 	if len(args) == 1 {
-		return mapFixed(args[0], math.Log)
+		return mapFixed(args[0], ln)
 	}
-	return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return math.Log(a.float(1)) / math.Log(a.float(0)), true })
+	return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return ln(a.float(1)) / ln(a.float(0)), true })
 }
 
 func clampDigits(n int64) int64 { return max(-400, min(400, n)) }
@@ -327,7 +335,7 @@ func roundInteger(v, digits int64) int64 {
 
 func round(v float64, digits int) float64 {
 	if digits == 0 {
-		return math.Round(v)
+		return math.Round(v) + 0 // decimals have no -0.0
 	}
 	return cut(v, digits, true)
 }
@@ -353,7 +361,7 @@ func cut(v float64, digits int, half bool) float64 {
 	digitsOf := append(append(own[:0], text[first]), text[min(first+2, e):e]...)
 	keep := exponent + 1 + digits // digits that stay
 	if keep >= len(digitsOf) {
-		return v
+		return v + 0
 	}
 	if keep < 0 {
 		return 0
@@ -373,7 +381,67 @@ func cut(v float64, digits int, half bool) float64 {
 	if err != nil {
 		return v
 	}
+	if f == 0 {
+		return 0
+	}
 	return math.Copysign(f, v)
+}
+
+const leastNormal = 0x1p-1022
+
+// ln is the natural logarithm. That of the standard library is wrong below the normal numbers on some processors.
+func ln(x float64) float64 {
+	if x > 0 && x < leastNormal {
+		return math.Log(x*0x1p54) - 54*math.Ln2
+	}
+	return math.Log(x)
+}
+
+// log10 is exact for powers of ten.
+func log10(x float64) float64 {
+	v := math.Log10(x)
+	if x > 0 && x < leastNormal {
+		v = math.Log10(x*0x1p54) - 54*math.Ln2/math.Ln10
+	}
+	if n := math.Round(v); math.Abs(v-n) < 1e-9 && n >= -323 && n <= 308 && math.Pow10(int(n)) == x {
+		return n
+	}
+	return v
+}
+
+// power is x to the power of y as in Java, for which 1 has no infinite powers; it is exact for powers of ten.
+func power(x, y float64) float64 {
+	small := math.Abs(y) <= 1000
+	switch {
+	case math.IsNaN(y) || (x == 1 || x == -1) && math.IsInf(y, 0):
+		return math.NaN()
+	case x == 10 && small && y == math.Trunc(y):
+		return math.Pow10(int(y))
+	case x == 100 && small && 2*y == math.Trunc(2*y):
+		return math.Pow10(int(2 * y))
+	}
+	return math.Pow(x, y)
+}
+
+// squareRoot is that of Flink, which takes the power of one half: -0.0 and -Infinity have one.
+func squareRoot(x float64) float64 {
+	if x == 0 || math.IsInf(x, -1) {
+		return math.Abs(x)
+	}
+	return math.Sqrt(x)
+}
+
+// Precedes is the order of values in GREATEST, LEAST, MIN and MAX. It is total, so that no result depends on the order in
+// which values come: -0.0 comes before 0.0, and NaN behind all numbers, as Java's Double.compare has it. Comparisons, = and
+// the like, are those of IEEE 754 instead, and GROUP BY takes -0.0 for 0.0 and every NaN for the same.
+func Precedes[T int32 | int64 | float64](a, b T) bool {
+	switch {
+	case a < b:
+		return true
+	case a == b:
+		return math.Signbit(float64(a)) && !math.Signbit(float64(b))
+	}
+	return math.IsNaN(float64(b)) && !math.IsNaN(float64(a))
 }
 
 // buildExtreme makes GREATEST (want is 1) or LEAST (want is -1): NULL if any argument is.
@@ -395,7 +463,17 @@ func buildExtreme(want int) builder {
 			return rowFixed(args, func(_ *Run, a *row) (float64, bool) {
 				best := a.float(0)
 				for k := 1; k < len(args); k++ {
-					if v := a.float(k); (v > best) == (want > 0) && v != best {
+					if v := a.float(k); want > 0 && Precedes(best, v) || want < 0 && Precedes(v, best) {
+						best = v
+					}
+				}
+				return best, true
+			})
+		case batch.Boolean:
+			return rowFixed(args, func(_ *Run, a *row) (bool, bool) {
+				best := a.bool(0)
+				for k := 1; k < len(args); k++ {
+					if v := a.bool(k); v == (want > 0) {
 						best = v
 					}
 				}

@@ -2,16 +2,18 @@ package expr
 
 import (
 	"bytes"
-	"regexp"
+	"errors"
 	"unicode/utf8"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/sql/javaregexp"
 	"github.com/weirstream/weir/engine/sql/parser"
 )
 
-// Regular expressions are those of RE2, which match in time linear to the text. Of Java's, which Flink has, they lack
-// references to groups and looking around; these are refused, not given another meaning.
-const regexpRemedy = "write it without references to groups and without looking around, which regular expressions here do not have"
+// Regular expressions are Java's, which Flink has, as far as they match in time linear to the text: package javaregexp says
+// what that leaves out. An expression that Java refuses too is, if it is a constant, refused in the plan; one that comes with
+// the rows makes REGEXP false and the others NULL, as in Flink.
+const regexpRemedy = "the SQL reference says what regular expressions have"
 
 func regexpFunctions() []function {
 	first := func(result batch.Type, signature, description string, build builder, params ...kind) function {
@@ -20,18 +22,17 @@ func regexpFunctions() []function {
 		return f
 	}
 	return []function{
-		first(batch.Boolean, "REGEXP(s STRING, regex STRING) BOOLEAN", "Whether the regular expression matches a part of s.", regexpFixed(func(re *regexp.Regexp, s []byte) (bool, bool) {
-			return re.Match(s), true
+		first(batch.Boolean, "REGEXP(s STRING, regex STRING) BOOLEAN", "Whether the regular expression, which must not be empty, matches a part of s.", buildRegexpTest, text, text),
+		first(batch.Int, "REGEXP_COUNT(s STRING, regex STRING) INT", "How often the regular expression matches.", regexpNumber(func(re *javaregexp.Regexp, s []byte) (n int32) {
+			re.Each(s, func(int, int) bool { n++; return true })
+			return n
 		}), text, text),
-		first(batch.Int, "REGEXP_COUNT(s STRING, regex STRING) INT", "How often the regular expression matches.", regexpFixed(func(re *regexp.Regexp, s []byte) (int32, bool) {
-			return int32(len(re.FindAllIndex(s, -1))), true
-		}), text, text),
-		first(batch.Int, "REGEXP_INSTR(s STRING, regex STRING) INT", "Where the regular expression first matches, from 1; 0 if it does not.", regexpFixed(func(re *regexp.Regexp, s []byte) (int32, bool) {
-			at := re.FindIndex(s)
+		first(batch.Int, "REGEXP_INSTR(s STRING, regex STRING) INT", "Where the regular expression first matches, from 1; 0 if it does not.", regexpNumber(func(re *javaregexp.Regexp, s []byte) int32 {
+			at := re.Find(s)
 			if at == nil {
-				return 0, true
+				return 0
 			}
-			return int32(utf8.RuneCount(s[:at[0]])) + 1, true
+			return int32(utf8.RuneCount(s[:at[0]])) + 1
 		}), text, text),
 		first(batch.String, "REGEXP_SUBSTR(s STRING, regex STRING) STRING", "The first part that matches; NULL if none does.", buildRegexpExtract, text, text),
 		first(batch.String, "REGEXP_EXTRACT(s STRING, regex STRING[, group INT]) STRING", "What the group, from 1, matches where the regular expression first does; 0, the default, is the whole match; NULL if there is none.", buildRegexpExtract, text, text, whole),
@@ -51,10 +52,10 @@ func checkRegexp(args []Expr) error {
 		return nil // the number of arguments is checked behind this
 	}
 	l, ok := args[1].(*Literal)
-	if !ok || l.T != batch.String {
+	if !ok || l.T != batch.String || l.Null {
 		return nil
 	}
-	if _, err := regexp.Compile(l.Text); err != nil {
+	if _, err := javaregexp.Compile(l.Text); err != nil {
 		return parser.Errorf(l.Pos, regexpRemedy, "the regular expression %s: %v", quote([]byte(l.Text)), err)
 	}
 	return nil
@@ -62,34 +63,44 @@ func checkRegexp(args []Expr) error {
 
 // regexps keeps the last regular expression compiled.
 type regexps struct {
+	known    bool
 	text     []byte
-	compiled *regexp.Regexp
+	compiled *javaregexp.Regexp
 }
 
-// of returns the compiled expression; with one that is wrong, the run fails.
-func (p *regexps) of(r *Run, c *Call, text []byte) *regexp.Regexp {
-	if p.compiled != nil && bytes.Equal(p.text, text) {
+// of returns the compiled expression, or nil for one that is none. With one that only Java could match, the run fails.
+func (p *regexps) of(r *Run, c *Call, text []byte) *javaregexp.Regexp {
+	if p.known && bytes.Equal(p.text, text) {
 		return p.compiled
 	}
-	compiled, err := regexp.Compile(string(text))
-	if err != nil {
+	compiled, err := javaregexp.Compile(string(text))
+	var refused *javaregexp.Error
+	if errors.As(err, &refused) && !refused.Invalid {
 		r.fail(c.Pos, regexpRemedy, "the regular expression %s: %v", quote(text), err)
 		return nil
 	}
-	p.text, p.compiled = append(p.text[:0], text...), compiled
+	p.known, p.text, p.compiled = true, append(p.text[:0], text...), compiled
 	return compiled
 }
 
-func regexpFixed[R batch.Value](f func(re *regexp.Regexp, s []byte) (R, bool)) builder {
+// buildRegexpTest makes REGEXP(s, regex): of an empty or invalid expression, false.
+func buildRegexpTest(c *Call, args []Eval) Eval {
+	var p regexps
+	return rowFixed(args, func(r *Run, a *row) (bool, bool) {
+		re := p.of(r, c, a.text(1))
+		return re != nil && len(a.text(1)) > 0 && re.Match(a.text(0)), true
+	})
+}
+
+func regexpNumber(f func(re *javaregexp.Regexp, s []byte) int32) builder {
 	return func(c *Call, args []Eval) Eval {
 		var p regexps
-		return rowFixed(args, func(r *Run, a *row) (R, bool) {
-			var zero R
+		return rowFixed(args, func(r *Run, a *row) (int32, bool) {
 			re := p.of(r, c, a.text(1))
 			if re == nil {
-				return zero, false
+				return 0, false
 			}
-			return f(re, a.text(0))
+			return f(re, a.text(0)), true
 		})
 	}
 }
@@ -103,10 +114,14 @@ func buildRegexpExtract(c *Call, args []Eval) Eval {
 			group = a.int(2)
 		}
 		re := p.of(r, c, a.text(1))
-		if re == nil || group < 0 || group > int64(re.NumSubexp()) {
+		if re == nil || group < 0 || group > int64(re.Groups()) {
 			return dst, false
 		}
-		at := re.FindSubmatchIndex(s)
+		if !re.Certain(int(group)) {
+			r.fail(c.Pos, "repeat what cannot be empty, such as (a+)* instead of (a*)*", "the group %d of the regular expression %s is repeated and may match nothing", group, quote(a.text(1)))
+			return dst, false
+		}
+		at := re.Find(s)
 		if len(at) == 0 || at[2*group] < 0 { // no match, or none of the group
 			return dst, false
 		}
@@ -122,15 +137,16 @@ func buildRegexpReplace(c *Call, args []Eval) Eval {
 		if re == nil {
 			return dst, false
 		}
-		start, from := len(dst), 0
-		for _, at := range re.FindAllIndex(s, -1) {
-			dst = append(append(dst, s[from:at[0]]...), by...)
-			from = at[1]
-			if len(dst)-start > maxTextBytes {
-				r.fail(c.Pos, "replace by something shorter", "REGEXP_REPLACE makes a string of more than %d bytes", maxTextBytes)
-				return dst, false
-			}
+		start, done := len(dst), 0
+		re.Each(s, func(from, to int) bool {
+			dst = append(append(dst, s[done:from]...), by...)
+			done = to
+			return len(dst)-start <= maxTextBytes
+		})
+		if len(dst)-start > maxTextBytes {
+			r.fail(c.Pos, "replace by something shorter", "REGEXP_REPLACE makes a string of more than %d bytes", maxTextBytes)
+			return dst, false
 		}
-		return append(dst, s[from:]...), true
+		return append(dst, s[done:]...), true
 	})
 }

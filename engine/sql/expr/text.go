@@ -213,18 +213,24 @@ func buildRepeat(c *Call, args []Eval) Eval {
 	})
 }
 
-// buildReplace makes REPLACE(s, search, replacement); an empty search changes nothing.
+// buildReplace makes REPLACE(s, search, replacement); an empty search is found beside every character.
 func buildReplace(c *Call, args []Eval) Eval {
 	return rowText(args, true, func(r *Run, a *row, dst []byte) ([]byte, bool) {
 		s, search, by := a.text(0), a.text(1), a.text(2)
 		start := len(dst)
-		for len(search) > 0 {
-			i := bytes.Index(s, search)
+		if len(search) == 0 {
+			dst = append(dst, by...)
+		}
+		for len(s) > 0 {
+			i, n := bytes.Index(s, search), len(search)
+			if n == 0 {
+				_, i = utf8.DecodeRune(s)
+			}
 			if i < 0 {
 				break
 			}
 			dst = append(append(dst, s[:i]...), by...)
-			s = s[i+len(search):]
+			s = s[i+n:]
 			if len(dst)-start > maxTextBytes {
 				r.fail(c.Pos, "replace by something shorter", "REPLACE makes a string of more than %d bytes", maxTextBytes)
 				return dst, false
@@ -243,16 +249,16 @@ func find(s, needle []byte) int32 {
 	return int32(utf8.RuneCount(s[:i])) + 1
 }
 
-// locate makes LOCATE(needle, s[, start]).
+// locate makes LOCATE(needle, s[, start]). The empty needle is at 1 wherever the search begins.
 func locate(a *row) int32 {
 	needle, s, start := a.text(0), a.text(1), int64(1)
 	if len(a.v) > 2 {
 		start = a.int(2)
 	}
-	if start < 1 {
-		return 0
+	if len(needle) == 0 {
+		return 1
 	}
-	from := skip(s, start-1)
+	from := skip(s, max(start-1, 0))
 	n := find(s[from:], needle)
 	if n == 0 {
 		return 0
@@ -279,9 +285,15 @@ func overlay(_ *Run, a *row, dst []byte) ([]byte, bool) {
 	return dst, true
 }
 
-// translate makes TRANSLATE(s, from, to); of a character that is twice in from, the first counts.
+// buildTranslate makes TRANSLATE(s, from, to); of a character that is twice in from, the first counts, and NULL is the empty
+// string there and in to.
+func buildTranslate(_ *Call, args []Eval) Eval { return rowText(args, false, translate) }
+
 func translate(_ *Run, a *row, dst []byte) ([]byte, bool) {
-	s, from, to := a.text(0), a.text(1), a.text(2)
+	if a.v[0].Null(a.i) {
+		return dst, false
+	}
+	s, from, to := a.text(0), a.text(1), a.text(2) // of NULL, the empty string
 	for len(s) > 0 {
 		_, n := utf8.DecodeRune(s)
 		at := bytes.Index(from, s[:n])
@@ -310,14 +322,18 @@ func buildElt(_ *Call, args []Eval) Eval {
 	})
 }
 
-// splitIndex makes SPLIT_INDEX(s, separator, n): part n from 0, or NULL. The empty string has no parts.
+// splitIndex makes SPLIT_INDEX(s, separator, n): part n from 0, or NULL. The empty string has no parts; the empty separator
+// stands for each character of white space.
 func splitIndex(_ *Run, a *row, dst []byte) ([]byte, bool) {
 	s, separator, n := a.text(0), a.text(1), a.int(2)
-	if n < 0 || len(separator) == 0 || len(s) == 0 {
+	if n < 0 || len(s) == 0 {
 		return dst, false
 	}
 	for ; ; n-- {
 		part, rest, more := bytes.Cut(s, separator)
+		if len(separator) == 0 {
+			part, rest, more = cutSpace(s)
+		}
 		if n == 0 {
 			return append(dst, part...), true
 		}
@@ -326,6 +342,24 @@ func splitIndex(_ *Run, a *row, dst []byte) ([]byte, bool) {
 		}
 		s = rest
 	}
+}
+
+// cutSpace cuts at the first character that Java's Character.isWhitespace takes for one.
+func cutSpace(s []byte) (before, after []byte, found bool) {
+	i := bytes.IndexFunc(s, func(r rune) bool {
+		switch r {
+		case 0x85, 0xa0, 0x2007, 0x202f:
+			return false
+		case 0x1c, 0x1d, 0x1e, 0x1f:
+			return true
+		}
+		return unicode.IsSpace(r)
+	})
+	if i < 0 {
+		return s, nil, false
+	}
+	_, n := utf8.DecodeRune(s[i:])
+	return s[:i], s[i+n:], true
 }
 
 // buildTrim makes TRIM of spaces, or of any of the given characters, on one side or both.

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/datetime"
@@ -62,25 +63,40 @@ func buildShiftDate(months, days int64) builder {
 	}
 }
 
-const patternRemedy = "use the letters y M d H h m s S a E D and '...' for text"
+const patternRemedy = "the SQL reference lists the letters of date formats; text stands in '...'"
+
+// compilePattern compiles a date format, for reading or for writing.
+func compilePattern(text []byte, reads bool) (*datetime.Pattern, error) {
+	p, err := datetime.CompilePattern(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("the date format %s: %w", quote(text), err)
+	}
+	if letter, ok := p.Readable(); reads && !ok {
+		return nil, fmt.Errorf("the date format %s: the letter %q can be written, but not read", quote(text), letter)
+	}
+	return p, nil
+}
 
 // checkPattern refuses a constant date format, the second argument, that is none.
-func checkPattern(args []Expr) error {
-	if len(args) < 2 {
+func checkPattern(reads bool) func(args []Expr) error {
+	return func(args []Expr) error {
+		if len(args) < 2 {
+			return nil
+		}
+		l, ok := args[1].(*Literal)
+		if !ok || l.T != batch.String || l.Null {
+			return nil
+		}
+		if _, err := compilePattern([]byte(l.Text), reads); err != nil {
+			return parser.Errorf(l.Pos, patternRemedy, "%v", err)
+		}
 		return nil
 	}
-	l, ok := args[1].(*Literal)
-	if !ok || l.T != batch.String {
-		return nil
-	}
-	if _, err := datetime.CompilePattern(l.Text); err != nil {
-		return parser.Errorf(l.Pos, patternRemedy, "the date format %s: %v", quote([]byte(l.Text)), err)
-	}
-	return nil
 }
 
 // patterns keeps the last date format compiled.
 type patterns struct {
+	reads    bool
 	text     []byte
 	compiled *datetime.Pattern
 }
@@ -90,9 +106,9 @@ func (p *patterns) of(r *Run, c *Call, text []byte) *datetime.Pattern {
 	if p.compiled != nil && bytes.Equal(p.text, text) {
 		return p.compiled
 	}
-	compiled, err := datetime.CompilePattern(string(text))
+	compiled, err := compilePattern(text, p.reads)
 	if err != nil {
-		r.fail(c.Pos, patternRemedy, "the date format %s: %v", quote(text), err)
+		r.fail(c.Pos, patternRemedy, "%v", err)
 		return nil
 	}
 	p.text, p.compiled = append(p.text[:0], text...), compiled
@@ -110,10 +126,24 @@ func buildDateFormat(c *Call, args []Eval) Eval {
 	})
 }
 
-// buildToTimestamp makes TO_TIMESTAMP(s[, format]); what cannot be read is NULL.
+// buildToTimestamp makes TO_TIMESTAMP(s[, format]); what cannot be read is NULL. As in Flink, a text that does not fit the
+// format may have the default form, with blanks around it.
 func buildToTimestamp(c *Call, args []Eval) Eval {
-	read := timestampReader(c)
-	return rowFixed(args, read)
+	p := patterns{reads: true}
+	return rowFixed(args, func(r *Run, a *row) (int64, bool) {
+		s := a.text(0)
+		if len(a.v) == 1 {
+			return datetime.ParseTimestamp(s)
+		}
+		pattern := p.of(r, c, a.text(1))
+		if pattern == nil {
+			return 0, false
+		}
+		if ms, ok := pattern.Parse(s); ok {
+			return ms, true
+		}
+		return datetime.ParseTimestamp(bytes.TrimSpace(s))
+	})
 }
 
 // buildFromEpoch makes TO_TIMESTAMP_LTZ(n[, precision]).
@@ -148,35 +178,41 @@ func buildFromUnixTime(c *Call, args []Eval) Eval {
 	})
 }
 
-// buildUnixTimestamp makes UNIX_TIMESTAMP(s[, format]).
+// buildUnixTimestamp makes UNIX_TIMESTAMP(s[, format]); what cannot be read is NULL.
 func buildUnixTimestamp(c *Call, args []Eval) Eval {
-	read := timestampReader(c)
-	return rowFixed(args, func(r *Run, a *row) (int64, bool) {
-		ms, ok := read(r, a)
+	read := prefixReader(c)
+	return rowFixed(args, func(r *Run, a *row) (ms int64, ok bool) {
+		if len(a.v) == 1 {
+			ms, ok = datetime.ParseSeconds(a.text(0))
+		} else {
+			ms, ok = read(r, a)
+		}
 		return datetime.Extract(datetime.Epoch, ms), ok
 	})
 }
 
 // buildToDate makes TO_DATE(s[, format]); what cannot be read is NULL.
 func buildToDate(c *Call, args []Eval) Eval {
-	read := timestampReader(c)
+	read := prefixReader(c)
 	return rowFixed(args, func(r *Run, a *row) (int32, bool) {
+		if len(a.v) == 1 {
+			return castDate(a.text(0))
+		}
 		ms, ok := read(r, a)
 		days, _ := datetime.Split(ms)
 		return int32(days), ok
 	})
 }
 
-func timestampReader(c *Call) func(*Run, *row) (int64, bool) {
-	var p patterns
+// prefixReader reads the first argument by the format in the second; what follows in the text is not looked at.
+func prefixReader(c *Call) func(*Run, *row) (int64, bool) {
+	p := patterns{reads: true}
 	return func(r *Run, a *row) (int64, bool) {
-		if len(a.v) == 1 {
-			return datetime.ParseTimestamp(a.text(0))
-		}
 		pattern := p.of(r, c, a.text(1))
 		if pattern == nil {
 			return 0, false
 		}
-		return pattern.Parse(a.text(0))
+		ms, _, ok := pattern.ParsePrefix(a.text(0))
+		return ms, ok
 	}
 }

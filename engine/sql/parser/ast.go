@@ -1,6 +1,6 @@
 package parser
 
-// Statement is one statement of a script: *CreateTable, *CreateView or *Insert.
+// Statement is one statement of a script: *CreateTable, *CreateView, *Insert or *Drop.
 type Statement interface {
 	At() Pos
 	statement()
@@ -14,6 +14,7 @@ type (
 		IfNotExists bool // a name that is declared already stays as it is
 		Columns     []ColumnDef
 		Watermark   *Watermark // nil: none
+		PrimaryKey  []Name     // of PRIMARY KEY ... NOT ENFORCED; empty: none
 		Options     []Option
 	}
 	// ColumnDef is a physical column, or a computed one if Computed is set.
@@ -21,6 +22,7 @@ type (
 		Pos
 		Name     string
 		Type     TypeName // of a physical column
+		NotNull  bool
 		Computed Expr
 	}
 	// Watermark declares the time attribute of a table.
@@ -53,7 +55,15 @@ type (
 	}
 )
 
+// Drop is DROP TABLE or DROP VIEW with IF EXISTS.
+type Drop struct {
+	Pos
+	What string // TABLE or VIEW
+	Name Name
+}
+
 func (*CreateTable) statement() {}
+func (*Drop) statement()        {}
 func (*CreateView) statement()  {}
 func (*Insert) statement()      {}
 

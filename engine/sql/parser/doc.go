@@ -8,7 +8,11 @@
 // are parentheses, subqueries or a chain of operators.
 package parser
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
 
 const (
 	// MaxBytes is the longest text that is read (P13).
@@ -40,12 +44,42 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Errorf returns an error at a place.
+// Errorf returns an error at a place. Names and values of the text are shown shortened.
 func Errorf(at Pos, remedy, format string, args ...any) *Error {
-	return &Error{Pos: at, Msg: fmt.Sprintf(format, args...), Remedy: remedy}
+	shown := make([]any, len(args))
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			a = brief(s)
+		}
+		shown[i] = a
+	}
+	return &Error{Pos: at, Msg: briefWords(fmt.Sprintf(format, shown...)), Remedy: briefWords(remedy)}
 }
 
 // Unsupported returns the error for what the dialect has and the engine has not.
 func Unsupported(at Pos, what, remedy string) *Error {
-	return Errorf(at, remedy, "not supported yet: %s", what)
+	return &Error{Pos: at, Msg: briefWords("not supported yet: " + what), Remedy: briefWords(remedy)}
+}
+
+// maxShown is how many characters of a name or a value an error shows whole.
+const maxShown = 80
+
+// brief cuts what is longer than an error may show.
+func brief(s string) string {
+	if utf8.RuneCountInString(s) <= maxShown {
+		return s
+	}
+	return string([]rune(s)[:maxShown/2]) + "..."
+}
+
+// briefWords cuts long names in a message that is put together already.
+func briefWords(s string) string {
+	if len(s) <= maxShown {
+		return s
+	}
+	words := strings.Split(s, " ")
+	for i, w := range words {
+		words[i] = brief(w)
+	}
+	return strings.Join(words, " ")
 }

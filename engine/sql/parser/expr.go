@@ -104,6 +104,9 @@ func (p *parser) is(x Expr, at Pos) (Expr, error) {
 		y, err := p.sum()
 		return &Binary{at, op, x, y}, err
 	}
+	if p.at("JSON") {
+		return nil, Unsupported(p.cur().pos, "IS JSON", "use REGEXP to test a text")
+	}
 	for _, what := range [...]string{"NULL", "TRUE", "FALSE", "UNKNOWN"} {
 		if p.accept(what) {
 			return &Is{at, x, what, not}, nil
@@ -264,6 +267,12 @@ func (p *parser) word(t token) (Expr, error) {
 		return nil, Unsupported(t.pos, "arrays, maps and rows", "")
 	case upper == "EXISTS":
 		return nil, Unsupported(t.pos, "EXISTS", "")
+	case upper == "X" && p.peek(1).kind == tokenString:
+		return nil, Unsupported(t.pos, "binary literals", "write the text as a string, or its characters as U&'\\0041'")
+	case upper == "TIME" && p.peek(1).kind == tokenString:
+		return nil, Unsupported(t.pos, "the type TIME", "use a STRING, or a TIMESTAMP with a day")
+	case strings.HasPrefix(upper, "JSON_") && p.peek(1).is("("):
+		return nil, Unsupported(t.pos, "the function "+upper, "declare what is needed as columns of the table; a STRING column holds JSON text")
 	case bareFunctions[upper] && !p.peek(1).is("(") && !p.peek(1).is("."):
 		p.i++
 		return &Call{Pos: t.pos, Name: upper}, nil

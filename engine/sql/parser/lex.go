@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -124,6 +125,8 @@ func (l *lexer) next() error {
 		l.advance(n + 4)
 	case c == '\'' || c == '`':
 		return l.quoted(c)
+	case (c == 'U' || c == 'u') && strings.HasPrefix(rest[1:], "&'"):
+		return l.unicodeString()
 	case digit(c) || c == '.' && len(rest) > 1 && digit(rest[1]):
 		return l.number()
 	case letter(c):
@@ -163,6 +166,42 @@ func (l *lexer) quoted(quote byte) error {
 	}
 	l.out = append(l.out, token{kind, text.String(), at})
 	l.advance(j + 1 - l.i)
+	return nil
+}
+
+// unicodeString reads U&'...', in which \XXXX and \+XXXXXX are characters by their numbers, and \\ is a backslash.
+func (l *lexer) unicodeString() error {
+	at := l.pos()
+	l.advance(2)
+	if err := l.quoted('\''); err != nil {
+		return err
+	}
+	t := &l.out[len(l.out)-1]
+	t.pos = at
+	var out strings.Builder
+	for rest := t.text; rest != ""; {
+		before, after, escaped := strings.Cut(rest, `\`)
+		out.WriteString(before)
+		if rest = after; !escaped {
+			break
+		}
+		if tail, ok := strings.CutPrefix(rest, `\`); ok {
+			out.WriteByte('\\')
+			rest = tail
+			continue
+		}
+		width := 4
+		if tail, ok := strings.CutPrefix(rest, "+"); ok {
+			rest, width = tail, 6
+		}
+		n, err := strconv.ParseUint(rest[:min(width, len(rest))], 16, 32)
+		if err != nil || len(rest) < width || !utf8.ValidRune(rune(n)) {
+			return Errorf(at, `write U&'\0041', or U&'\+01F600'`, "an escape in the string is not the number of a character")
+		}
+		out.WriteRune(rune(n))
+		rest = rest[width:]
+	}
+	t.text = out.String()
 	return nil
 }
 

@@ -15,8 +15,12 @@ func (p *parser) query() (Query, error) {
 	}
 	queries := []Query{first}
 	for p.at("UNION") || p.at("EXCEPT") || p.at("INTERSECT") || p.at("MINUS") {
-		if op := p.cur(); !p.accept("UNION", "ALL") {
-			return nil, Unsupported(op.pos, strings.ToUpper(op.text)+" without ALL", "only UNION ALL is")
+		switch op := p.cur(); {
+		case p.accept("UNION", "ALL"):
+		case p.at("UNION"):
+			return nil, Unsupported(op.pos, "UNION without ALL", "write UNION ALL, which keeps equal rows")
+		default:
+			return nil, Unsupported(op.pos, strings.ToUpper(op.text), "of set operations there is UNION ALL")
 		}
 		q, err := p.queryTerm()
 		if err != nil {
@@ -29,7 +33,7 @@ func (p *parser) query() (Query, error) {
 			if tail == "ORDER" {
 				tail = "ORDER BY"
 			}
-			return nil, Unsupported(p.cur().pos, tail+" (a stream has no end to sort or count to)", "")
+			return nil, Unsupported(p.cur().pos, tail+" (a stream has no end to sort or count to)", "remove it, and sort or cut what is written")
 		}
 	}
 	if len(queries) == 1 {
@@ -64,7 +68,7 @@ func (p *parser) selectBlock() (*Select, error) {
 		return nil, err
 	}
 	if p.at("DISTINCT") {
-		return nil, Unsupported(p.cur().pos, "SELECT DISTINCT", "")
+		return nil, Unsupported(p.cur().pos, "SELECT DISTINCT", "in a window, write GROUP BY of the columns, window_start, window_end")
 	}
 	p.accept("ALL")
 	for {
@@ -109,7 +113,7 @@ func (p *parser) clauses(s *Select) error {
 	}
 	for _, clause := range [...]string{"QUALIFY", "WINDOW"} {
 		if p.at(clause) {
-			return Unsupported(p.cur().pos, clause, "")
+			return Unsupported(p.cur().pos, clause, "filter in a query around this one with WHERE")
 		}
 	}
 	return nil
@@ -118,7 +122,7 @@ func (p *parser) clauses(s *Select) error {
 func (p *parser) groupBy(s *Select) error {
 	for {
 		if p.at("GROUPING", "SETS") || p.at("CUBE", "(") || p.at("ROLLUP", "(") {
-			return Unsupported(p.cur().pos, strings.ToUpper(p.cur().text), "")
+			return Unsupported(p.cur().pos, strings.ToUpper(p.cur().text), "write one query for each set of columns, joined by UNION ALL")
 		}
 		e, err := p.expr()
 		if err != nil {
@@ -177,11 +181,23 @@ func (p *parser) from() (From, error) {
 	case p.at(","), p.at("JOIN"), p.at("INNER"), p.at("LEFT"), p.at("RIGHT"), p.at("FULL"), p.at("CROSS"), p.at("NATURAL"):
 		return nil, Unsupported(at, "joins", "")
 	case p.at("FOR"):
-		return nil, Unsupported(at, "FOR SYSTEM_TIME AS OF", "")
-	case p.at("MATCH_RECOGNIZE"):
-		return nil, Unsupported(at, "MATCH_RECOGNIZE", "")
+		return nil, Unsupported(at, "FOR SYSTEM_TIME AS OF", "read the table without it")
 	}
 	return f, nil
+}
+
+// tableAlias reads what may follow a table: an alias, and refuses what looks like one.
+func (p *parser) tableAlias() (*Name, error) {
+	for _, clause := range [...]string{"MATCH_RECOGNIZE", "PIVOT", "UNPIVOT", "TABLESAMPLE"} {
+		if next := p.peek(1); p.at(clause) && (next.is("(") || clause == "TABLESAMPLE" && next.kind == tokenWord) {
+			return nil, Unsupported(p.cur().pos, clause, "")
+		}
+	}
+	alias, err := p.alias()
+	if err == nil && alias != nil && p.at("(") {
+		err = Unsupported(p.cur().pos, "names of columns behind an alias", "rename columns with AS in a select list, or with CREATE VIEW v (a, b) AS")
+	}
+	return alias, err
 }
 
 func (p *parser) relation() (From, error) {
@@ -196,10 +212,10 @@ func (p *parser) relation() (From, error) {
 		if err := p.expect(")"); err != nil {
 			return nil, err
 		}
-		f.Alias, err = p.alias()
+		f.Alias, err = p.tableAlias()
 		return f, err
 	case p.at("LATERAL"), p.at("UNNEST"):
-		return nil, Unsupported(at, strings.ToUpper(p.cur().text), "")
+		return nil, Unsupported(at, strings.ToUpper(p.cur().text), "there are no arrays to unnest; write one row for each element into the source")
 	case p.accept("("):
 		q, err := p.query()
 		if err != nil {
@@ -208,14 +224,14 @@ func (p *parser) relation() (From, error) {
 		if err := p.expect(")"); err != nil {
 			return nil, err
 		}
-		alias, err := p.alias()
+		alias, err := p.tableAlias()
 		return &Subquery{at, q, alias}, err
 	case p.cur().isName() && p.peek(1).is("("):
 		f, err := p.windowTVF(at)
 		if err != nil {
 			return nil, err
 		}
-		f.Alias, err = p.alias()
+		f.Alias, err = p.tableAlias()
 		return f, err
 	}
 	n, err := p.object("a table or view")
@@ -225,7 +241,7 @@ func (p *parser) relation() (From, error) {
 	if p.at("/*+") {
 		return nil, Unsupported(p.cur().pos, "hints on tables", "set the options in CREATE TABLE")
 	}
-	alias, err := p.alias()
+	alias, err := p.tableAlias()
 	return &TableRef{at, n, alias}, err
 }
 
@@ -236,15 +252,16 @@ func (p *parser) windowTVF(at Pos) (*WindowTVF, error) {
 	}
 	f := &WindowTVF{Pos: at, Function: strings.ToUpper(n.Text)}
 	return f, p.list(func() error {
-		arg, err := p.tvfArg()
+		arg, err := p.tvfArg(f.Function)
 		f.Args = append(f.Args, arg)
 		return err
 	})
 }
 
-func (p *parser) tvfArg() (a TVFArg, err error) {
+func (p *parser) tvfArg(function string) (a TVFArg, err error) {
 	a.Pos = p.cur().pos
-	if p.cur().kind == tokenWord && p.peek(1).is("=>") {
+	// OFFSET is a reserved word in Flink, where it stands in backquotes.
+	if (p.cur().kind == tokenWord || p.cur().kind == tokenQuoted) && p.peek(1).is("=>") {
 		a.Param = strings.ToUpper(p.cur().text)
 		p.i += 2
 	}
@@ -255,7 +272,10 @@ func (p *parser) tvfArg() (a TVFArg, err error) {
 		n, err := p.object("a table or view")
 		a.Table = &n
 		if err == nil && p.at("PARTITION") {
-			err = Unsupported(p.cur().pos, "PARTITION BY in a window", "")
+			err = Unsupported(p.cur().pos, "PARTITION BY in a window", "add the columns to GROUP BY")
+			if function == "SESSION" {
+				err = Unsupported(a.Pos, "SESSION windows", "TUMBLE and HOP are supported")
+			}
 		}
 		return a, err
 	case p.accept("DESCRIPTOR"):

@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,10 @@ func (p *parser) statement() ([]Statement, error) {
 		return p.statementSet()
 	case p.accept("EXECUTE", "INSERT", "INTO"):
 		return one(p.insert(at))
+	case p.at("DROP"):
+		return p.drop(at)
+	case p.at("SET"):
+		return nil, p.set()
 	}
 	return nil, p.notAStatement()
 }
@@ -27,8 +32,8 @@ func (p *parser) statement() ([]Statement, error) {
 func (p *parser) notAStatement() error {
 	t := p.cur()
 	switch {
-	case p.at("SET"), p.at("RESET"):
-		return Unsupported(t.pos, strings.ToUpper(t.text), "set job options in the manifest")
+	case p.at("RESET"):
+		return Unsupported(t.pos, "RESET", "set job options in the manifest")
 	case p.at("SELECT"):
 		return Errorf(t.pos, "write INSERT INTO <table> SELECT ...", "the rows of this query go nowhere")
 	case p.at("WITH"):
@@ -38,11 +43,66 @@ func (p *parser) notAStatement() error {
 		if next := p.peek(1); next.kind == tokenWord {
 			what += " " + strings.ToUpper(next.text)
 		}
-		return Unsupported(t.pos, what, "")
-	case p.at("DROP"), p.at("ALTER"), p.at("USE"), p.at("UPDATE"), p.at("DELETE"), p.at("ADD"), p.at("SHOW"), p.at("DESCRIBE"), p.at("EXPLAIN"), p.at("ANALYZE"):
-		return Unsupported(t.pos, strings.ToUpper(t.text), "")
+		return Unsupported(t.pos, what, "a script has CREATE TABLE, CREATE VIEW, INSERT INTO and EXECUTE STATEMENT SET")
+	case p.at("ALTER"), p.at("USE"), p.at("UPDATE"), p.at("DELETE"), p.at("ADD"), p.at("SHOW"), p.at("DESCRIBE"), p.at("EXPLAIN"), p.at("ANALYZE"):
+		return Unsupported(t.pos, strings.ToUpper(t.text), "a script has CREATE TABLE, CREATE VIEW, INSERT INTO and EXECUTE STATEMENT SET")
 	}
 	return Errorf(t.pos, "", "expected CREATE TABLE, CREATE VIEW, INSERT INTO or EXECUTE STATEMENT SET, found %s", t.show())
+}
+
+// drop reads DROP TABLE or VIEW IF EXISTS, which does nothing to what the script has not declared.
+func (p *parser) drop(at Pos) ([]Statement, error) {
+	p.i++
+	p.accept("TEMPORARY")
+	d := &Drop{Pos: at}
+	switch {
+	case p.accept("TABLE"):
+		d.What = "TABLE"
+	case p.accept("VIEW"):
+		d.What = "VIEW"
+	default:
+		return nil, Unsupported(at, "DROP "+strings.ToUpper(p.cur().text), "remove it: nothing outlives a script that it could drop")
+	}
+	if !p.accept("IF", "EXISTS") {
+		return nil, Unsupported(at, "DROP "+d.What+" without IF EXISTS", "remove it: nothing outlives a script that it could drop")
+	}
+	var err error
+	d.Name, err = p.object("the name of the " + strings.ToLower(d.What))
+	return []Statement{d}, err
+}
+
+// settings are the options of a session that may be set to what they are anyway.
+var settings = map[string][]string{
+	"table.local-time-zone":             {"UTC", "Etc/UTC", "GMT", "Z", "+00:00"},
+	"execution.runtime-mode":            {"streaming"},
+	"table.exec.sink.not-null-enforcer": {"error"},
+}
+
+// set reads SET 'key' = 'value', and takes what changes nothing.
+func (p *parser) set() error {
+	at := p.cur().pos
+	p.i++
+	key, err := p.string("an option")
+	if err != nil {
+		return Unsupported(at, "SET without an option in '...'", "write SET 'table.local-time-zone' = 'UTC', or set job options in the manifest")
+	}
+	p.secret = SecretKey(key.text)
+	defer func() { p.secret = false }()
+	if err := p.expect("="); err != nil {
+		return err
+	}
+	value, err := p.string("the value of the option")
+	if err != nil {
+		return err
+	}
+	allowed := settings[key.text]
+	switch {
+	case slices.ContainsFunc(allowed, func(v string) bool { return strings.EqualFold(v, value.text) }):
+		return nil
+	case allowed != nil:
+		return Unsupported(value.pos, "SET '"+key.text+"' to anything but '"+allowed[0]+"'", "remove it")
+	}
+	return Unsupported(key.pos, "SET '"+brief(key.text)+"'", "set job options in the manifest")
 }
 
 func (p *parser) statementSet() ([]Statement, error) {
@@ -77,20 +137,44 @@ func (p *parser) createTable(at Pos) (*CreateTable, error) {
 	if t.Name, err = p.object("the name of the table"); err != nil {
 		return nil, err
 	}
+	if err := p.notColumns(); err != nil {
+		return nil, err
+	}
 	if err := p.list(func() error { return p.tableElement(t) }); err != nil {
 		return nil, err
 	}
 	if err := p.comment(); err != nil {
 		return nil, err
 	}
-	if p.at("PARTITIONED") || p.at("LIKE") || p.at("AS") || p.at("DISTRIBUTED") {
-		return nil, Unsupported(p.cur().pos, strings.ToUpper(p.cur().text)+" in CREATE TABLE", "")
+	if p.at("PARTITIONED") || p.at("DISTRIBUTED") {
+		return nil, Unsupported(p.cur().pos, strings.ToUpper(p.cur().text)+" in CREATE TABLE", "remove it; a table is written to one folder")
+	}
+	if err := p.notColumns(); err != nil {
+		return nil, err
 	}
 	if err := p.expect("WITH"); err != nil {
 		return nil, err
 	}
+	if err := p.options(t); err != nil {
+		return nil, err
+	}
+	return t, p.notColumns()
+}
+
+// notColumns refuses the forms of CREATE TABLE that take their columns from elsewhere.
+func (p *parser) notColumns() error {
+	switch at := p.cur().pos; {
+	case p.at("LIKE"):
+		return Unsupported(at, "LIKE in CREATE TABLE", "write the columns and options of the other table")
+	case p.at("AS"), p.at("WITH") && p.tokens[p.i-1].isName():
+		return Unsupported(at, "CREATE TABLE ... AS SELECT", "declare the columns, and write INSERT INTO ... SELECT")
+	}
+	return nil
+}
+
+func (p *parser) options(t *CreateTable) error {
 	defer func() { p.secret = false }()
-	return t, p.list(func() error {
+	return p.list(func() error {
 		key, err := p.string("an option")
 		if err != nil {
 			return err
@@ -131,10 +215,43 @@ func (p *parser) tableElement(t *CreateTable) error {
 		w.Expr, err = p.expr()
 		t.Watermark = w
 		return err
-	case p.at("PRIMARY", "KEY"), p.at("CONSTRAINT"):
-		return Unsupported(at, "PRIMARY KEY", "remove it; only rows that are appended are written")
+	case p.at("PRIMARY", "KEY"):
+		return p.primaryKey(t)
+	case p.at("UNIQUE"):
+		return Unsupported(at, "UNIQUE", "remove it; nothing would check it")
+	case p.accept("CONSTRAINT"):
+		if _, err := p.name("the name of the constraint"); err != nil {
+			return err
+		}
+		if !p.at("PRIMARY", "KEY") {
+			return Unsupported(p.cur().pos, "this constraint", "remove it; the only one is PRIMARY KEY (...) NOT ENFORCED")
+		}
+		return p.primaryKey(t)
 	}
 	return p.columnDef(t)
+}
+
+// primaryKey reads PRIMARY KEY (columns) NOT ENFORCED.
+func (p *parser) primaryKey(t *CreateTable) error {
+	at := p.cur().pos
+	p.i += 2
+	columns, err := p.names("a column")
+	if err != nil {
+		return err
+	}
+	return p.setPrimaryKey(t, at, columns)
+}
+
+// setPrimaryKey takes the columns of a primary key, and reads what must follow: that it is not enforced.
+func (p *parser) setPrimaryKey(t *CreateTable, at Pos, columns []Name) error {
+	if len(t.PrimaryKey) > 0 {
+		return Errorf(at, "remove one", "table %s has two primary keys", t.Name.Text)
+	}
+	t.PrimaryKey = columns
+	if !p.accept("NOT", "ENFORCED") {
+		return Unsupported(at, "a PRIMARY KEY that is enforced", "write NOT ENFORCED behind it; nothing checks that keys are unique")
+	}
+	return nil
 }
 
 func (p *parser) columnDef(t *CreateTable) error {
@@ -150,16 +267,24 @@ func (p *parser) columnDef(t *CreateTable) error {
 	} else if c.Type, err = p.typeName(); err != nil {
 		return err
 	}
-	at := p.cur().pos
-	switch {
-	case p.at("NOT", "NULL"):
-		return Unsupported(at, "NOT NULL on columns", "remove it; every column may be NULL")
-	case p.at("PRIMARY"):
-		return Unsupported(at, "PRIMARY KEY", "remove it; only rows that are appended are written")
-	case p.at("METADATA"):
-		return Unsupported(at, "METADATA columns", "")
+	if at := p.cur().pos; p.accept("NOT", "NULL") {
+		if c.Computed != nil {
+			return Unsupported(at, "NOT NULL on a computed column", "remove it; COALESCE gives a value instead of NULL")
+		}
+		c.NotNull = true
+	} else {
+		p.accept("NULL")
 	}
-	p.accept("NULL")
+	switch at := p.cur().pos; {
+	case p.at("METADATA"):
+		return Unsupported(at, "METADATA columns", "remove the column; no connector has metadata")
+	case p.accept("PRIMARY", "KEY"):
+		if err := p.setPrimaryKey(t, at, []Name{n}); err != nil {
+			return err
+		}
+	case p.at("UNIQUE"):
+		return Unsupported(at, "UNIQUE", "remove it; nothing would check it")
+	}
 	t.Columns = append(t.Columns, c)
 	return p.comment()
 }
@@ -230,7 +355,7 @@ func (p *parser) insert(at Pos) (*Insert, error) {
 		return nil, err
 	}
 	if p.at("PARTITION") {
-		return nil, Unsupported(p.cur().pos, "PARTITION", "")
+		return nil, Unsupported(p.cur().pos, "PARTITION", "select the value as a column")
 	}
 	// INSERT INTO t (SELECT ...) has a query in parentheses where a column list may stand.
 	if p.at("(") && !p.at("(", "SELECT") && !p.at("(", "(") {

@@ -121,7 +121,7 @@ func (g *grouping) bindKeys(q *parser.Select, from scope) error {
 			return err
 		}
 		if _, constant := e.(*expr.Literal); constant {
-			return parser.Errorf(p.At(), "group by a column or an expression", "a constant in GROUP BY means nothing")
+			continue // it is the same in every row, and 1 is no number of a column
 		}
 		if c, ok := e.(*expr.Column); ok && from.Columns[c.Index].Role >= StartOfWindow {
 			g.grouped[from.Columns[c.Index].Role] = true

@@ -20,6 +20,8 @@ type Table struct {
 	Physical      *batch.Schema
 	Computed      []expr.Expr // over the physical columns
 	ComputedNames []string
+	// NotNull says for each physical column where it is declared NOT NULL, or a part of the primary key; Line 0: it is not.
+	NotNull []parser.Pos
 	// RowTime is the index of the time attribute among all columns; negative: none.
 	RowTime int
 	// DelayMS is how far the watermark stays behind, WatermarkAt where it is declared.
@@ -50,7 +52,7 @@ func (t *Table) Option(key string) (string, bool) {
 // catalog knows the tables and views declared so far.
 type catalog struct {
 	tables  map[string]*Table
-	scans   map[string]*Scan
+	scans   map[string]Op
 	views   map[string]*Relation
 	inserts map[string]int // how many INSERTs a table has had
 	// provenances are those of the ops that a state depends on.
@@ -88,13 +90,33 @@ func (c *catalog) relation(n parser.Name) (*Relation, error) {
 		return nil, c.unknown(n, "table or view")
 	}
 	if c.scans == nil {
-		c.scans = map[string]*Scan{}
+		c.scans = map[string]Op{}
 	}
 	if c.scans[t.Name] == nil {
-		c.scans[t.Name] = &Scan{Table: t}
+		c.scans[t.Name] = t.scan()
 	}
 	return &Relation{Op: c.scans[t.Name], Columns: t.columns()}, nil
 }
+
+// scan reads the table. Columns that are declared NOT NULL are looked at before anything else is done with the rows.
+func (t *Table) scan() Op {
+	scan := &Scan{Table: t}
+	if !slices.ContainsFunc(t.NotNull, isPlace) {
+		return scan
+	}
+	in := &Relation{Op: scan, Columns: t.columns()}
+	check := &Calc{Block: "source/" + t.Name, Input: in}
+	for i, c := range in.Columns {
+		e := expr.Expr(in.reference(i, parser.Pos{}))
+		if i < len(t.NotNull) && isPlace(t.NotNull[i]) {
+			e = expr.NotNull(e, t.NotNull[i], "column "+c.Name+" of "+t.Name+" is declared NOT NULL, but a row that is read has NULL in it", "declare it without NOT NULL, and filter or fill in such rows")
+		}
+		check.Out, check.Names = append(check.Out, e), append(check.Names, c.Name)
+	}
+	return check
+}
+
+func isPlace(p parser.Pos) bool { return p.Line > 0 }
 
 func (t *Table) physicalNames() []string {
 	names := make([]string, len(t.Physical.Fields))
@@ -130,6 +152,9 @@ func (c *catalog) createTable(s *parser.CreateTable) error {
 	if err := t.bindColumns(s.Columns); err != nil {
 		return err
 	}
+	if err := t.bindPrimaryKey(s.PrimaryKey); err != nil {
+		return err
+	}
 	if s.Watermark != nil {
 		if err := t.bindWatermark(s.Watermark); err != nil {
 			return err
@@ -160,6 +185,11 @@ func (t *Table) bindColumns(defs []parser.ColumnDef) error {
 			return err
 		}
 		t.Physical.Fields = append(t.Physical.Fields, batch.Field{Name: d.Name, Type: typ})
+		place := parser.Pos{}
+		if d.NotNull {
+			place = d.Pos
+		}
+		t.NotNull = append(t.NotNull, place)
 	}
 	if len(t.Physical.Fields) == 0 {
 		return parser.Errorf(t.Pos, "", "table %s has no column that is not computed", t.Name)
@@ -176,6 +206,26 @@ func (t *Table) bindColumns(defs []parser.ColumnDef) error {
 			return parser.Errorf(d.Computed.At(), "write CAST(NULL AS INT) or the like", "the type of the column %s is not known", d.Name)
 		}
 		t.Computed, t.ComputedNames = append(t.Computed, e), append(t.ComputedNames, d.Name)
+	}
+	return nil
+}
+
+// bindPrimaryKey makes the columns of a primary key NOT NULL. Nobody checks that it is unique.
+func (t *Table) bindPrimaryKey(key []parser.Name) error {
+	names := t.physicalNames()
+	seen := map[string]bool{}
+	for _, n := range key {
+		i := slices.Index(names, n.Text)
+		switch {
+		case i < 0:
+			return unknownColumn(&parser.Column{Pos: n.Pos, Name: n.Text}, names)
+		case seen[n.Text]:
+			return parser.Errorf(n.Pos, "name it once", "the column %s is twice in the primary key", n.Text)
+		}
+		seen[n.Text] = true
+		if !isPlace(t.NotNull[i]) {
+			t.NotNull[i] = n.Pos
+		}
 	}
 	return nil
 }

@@ -131,6 +131,10 @@ func Build(script []parser.Statement) (*Plan, error) {
 			if err := c.createView(s); err != nil {
 				return nil, err
 			}
+		case *parser.Drop:
+			if c.declared(s.Name) {
+				return nil, parser.Unsupported(s.Pos, "DROP "+s.What+" of what the script declares", "remove it, and give each table and view a name of its own")
+			}
 		case *parser.Insert:
 			in, err := c.insert(s)
 			if err != nil {

@@ -338,8 +338,12 @@ func (b *block) into(t *Table, targets []int, r *Relation, at parser.Pos) (*Rela
 			v = value(targets[i], at)
 		}
 		e, ok := expr.Coerce(v, f.Type)
-		if !ok {
+		// A DATE has no time of day; as in Flink, that it becomes midnight has to be written.
+		if !ok || v.Type() == batch.Date && f.Type == batch.Timestamp {
 			return nil, parser.Errorf(v.At(), "write CAST(... AS "+f.Type.String()+")", "column %s of %s is %v, but the query gives %v", f.Name, t.Name, f.Type, v.Type())
+		}
+		if isPlace(t.NotNull[i]) {
+			e = expr.NotNull(e, v.At(), "column "+f.Name+" of "+t.Name+" is declared NOT NULL, but the query gives NULL", "filter such rows with IS NOT NULL, or write COALESCE")
 		}
 		calc.Out, calc.Names = append(calc.Out, e), append(calc.Names, f.Name)
 		out.Columns = append(out.Columns, Column{Name: f.Name, Type: f.Type})

@@ -121,6 +121,9 @@ func bindWindowing(f *parser.WindowTVF, args map[string]parser.TVFArg) (*Windowi
 	if err := w.Assigner.Check(); err != nil {
 		return nil, parser.Errorf(args["SIZE"].Pos, "", "%v", err)
 	}
+	if offset, size := length["OFFSET"], length["SIZE"]; offset >= size || -offset >= size {
+		return nil, parser.Errorf(args["OFFSET"].Pos, "write the rest of dividing it by the size, which makes the same windows", "the offset of a window must be less than its size")
+	}
 	return w, nil
 }
 
