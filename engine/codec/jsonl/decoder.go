@@ -23,12 +23,13 @@ type decoder struct {
 	// order predicts the names of the members, from the row before: most lines have them in the same order.
 	order []member
 	text  []byte // of a string with escapes
+	clock sqltime.Clock
 
 	mended  []byte // a record that was mended
 	skipped int64
 }
 
-// member is a predicted name and the index of its column; -1: it has none.
+// member is a predicted name, in quotes and with the colon behind it, and the index of its column; -1: it has none.
 type member struct {
 	name   []byte
 	column int
@@ -205,22 +206,26 @@ func (d *decoder) members(line []byte, p int) (int, error) {
 		return p + 1, nil
 	}
 	for k := 0; ; k++ {
-		column, p2, syntax := d.name(line, p, k)
+		column, at, syntax := d.name(line, p, k)
 		if syntax != nil {
 			return p, syntax
 		}
-		if p, syntax = colon(line, p2); syntax != nil {
-			return p, syntax
-		}
+		p = at
 		if column < 0 {
 			if p, syntax = skip(line, p, 1); syntax != nil {
 				return p, syntax
 			}
+		} else if end, ok := d.common(line, p, column); ok {
+			p = end
 		} else {
 			var err error
 			if p, err = d.member(line, p, column); err != nil {
 				return p, err
 			}
+		}
+		if p+1 < len(line) && line[p] == ',' && line[p+1] == '"' { // nearly always
+			p++
+			continue
 		}
 		p = space(line, p)
 		switch {
@@ -234,16 +239,20 @@ func (d *decoder) members(line []byte, p int) (int, error) {
 	}
 }
 
-// name reads the name of the k-th member, whose quote is at p, and returns the index of its column, or -1.
-func (d *decoder) name(line []byte, p, k int) (column, end int, err *syntaxError) {
-	if p == len(line) || line[p] != '"' {
-		return 0, p, wrong(p, "the name of a member is missing")
-	}
+// name reads the name of the k-th member, whose quote is at p, and returns the index of its column, or -1, and where its
+// value begins.
+func (d *decoder) name(line []byte, p, k int) (column, value int, err *syntaxError) {
 	if k < len(d.order) {
 		m := &d.order[k]
-		if end = p + 1 + len(m.name); end < len(line) && line[end] == '"' && string(line[p+1:end]) == string(m.name) {
-			return m.column, end + 1, nil
+		if end := p + len(m.name); end < len(line) && string(line[p:end]) == string(m.name) {
+			if line[end] > ' ' {
+				return m.column, end, nil
+			}
+			return m.column, space(line, end), nil
 		}
+	}
+	if p == len(line) || line[p] != '"' {
+		return 0, p, wrong(p, "the name of a member is missing")
 	}
 	end, escaped, err := str(line, p)
 	if err != nil {
@@ -260,10 +269,11 @@ func (d *decoder) name(line []byte, p, k int) (column, end int, err *syntaxError
 	if !ok {
 		column = -1
 	}
-	if !escaped && k < maxPredicted {
-		d.predict(k, text, column)
+	value, err = colon(line, end)
+	if err == nil && !escaped && k < maxPredicted && line[end] == ':' {
+		d.predict(k, line[p:end+1], column)
 	}
-	return column, end, nil
+	return column, value, err
 }
 
 func (d *decoder) predict(k int, name []byte, column int) {
@@ -272,6 +282,77 @@ func (d *decoder) predict(k int, name []byte, column int) {
 	}
 	m := &d.order[k]
 	m.name, m.column = append(m.name[:0], name...), column
+}
+
+// common reads the value at p into a column if it is of a kind that most values are, and the first of its name. What it does
+// not know is left to member, which also finds the faults.
+func (d *decoder) common(line []byte, p, column int) (end int, ok bool) {
+	c := &d.cols[column]
+	if d.seen[column] == d.row || p >= len(line) {
+		return p, false
+	}
+	switch c.Type {
+	case batch.Int, batch.BigInt:
+		v, end, ok := integer(line, p)
+		if !ok || c.Type == batch.Int && v != int64(int32(v)) {
+			return p, false
+		}
+		if d.seen[column] = d.row; c.Type == batch.Int {
+			c.Ints.Append(int32(v))
+		} else {
+			c.Longs.Append(v)
+		}
+		return end, true
+	case batch.String:
+		if line[p] != '"' {
+			return p, false
+		}
+		end = plain(line, p+1)
+		if end == len(line) || line[end] != '"' {
+			return p, false
+		}
+		c.Strings.Append(line[p+1 : end])
+		d.seen[column] = d.row
+		return end + 1, true
+	case batch.Timestamp:
+		const seconds = len("\"yyyy-MM-dd HH:mm:ss")
+		if end = p + seconds; line[p] != '"' || end >= len(line) || line[end] != '"' {
+			return p, false
+		}
+		ms, ok := d.clock.Parse(line[p+1:end], d.layout) // which takes nothing that needs an escape
+		if !ok {
+			return p, false
+		}
+		c.Longs.Append(ms)
+		d.seen[column] = d.row
+		return end + 1, true
+	}
+	return p, false
+}
+
+// integer reads an integer of at most 18 digits at p that a comma or brace follows.
+func integer(line []byte, p int) (v int64, end int, ok bool) {
+	negative := line[p] == '-'
+	if negative {
+		p++
+	}
+	first := p
+	for p < len(line) {
+		digit := line[p] - '0'
+		if digit > 9 {
+			break
+		}
+		v = v*10 + int64(digit)
+		p++
+	}
+	n := p - first
+	if n == 0 || n > 18 || n > 1 && line[first] == '0' || p == len(line) || line[p] != ',' && line[p] != '}' {
+		return 0, p, false
+	}
+	if negative {
+		v = -v
+	}
+	return v, p, true
 }
 
 // member reads the value at p into a column.

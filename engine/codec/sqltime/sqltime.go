@@ -198,26 +198,7 @@ func AppendDate(dst []byte, days int32) []byte { return appendDay(dst, int64(day
 // AppendTimestamp writes a timestamp; of the fraction as much as is not zero.
 func AppendTimestamp(dst []byte, ms int64, layout Layout) []byte {
 	days := floorDiv(ms, DayMS)
-	rest := int(ms - days*DayMS)
-	dst = appendDay(dst, days)
-	dst = append(dst, byte(layout))
-	dst = appendDigits2(dst, rest/HourMS)
-	dst = append(dst, ':')
-	dst = appendDigits2(dst, rest/MinuteMS%60)
-	dst = append(dst, ':')
-	dst = appendDigits2(dst, rest/SecondMS%60)
-	fraction := rest % SecondMS
-	if fraction == 0 {
-		return dst
-	}
-	dst = append(dst, '.', byte('0'+fraction/100))
-	if fraction%100 != 0 {
-		dst = append(dst, byte('0'+fraction/10%10))
-		if fraction%10 != 0 {
-			dst = append(dst, byte('0'+fraction%10))
-		}
-	}
-	return dst
+	return appendTime(appendDay(dst, days), int(ms-days*DayMS), layout)
 }
 
 // parseDay reads the first ten bytes, which must be there, as `yyyy-MM-dd`.

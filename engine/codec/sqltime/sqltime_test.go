@@ -129,6 +129,31 @@ func FuzzWhatIsWrittenIsReadBack(f *testing.F) {
 	})
 }
 
+func FuzzAClockReadsAndWritesAsWithoutIt(f *testing.F) {
+	f.Add("2001-01-01 00:01:02", "2001-01-01 23:59:59", false)
+	f.Add("2001-01-01T23:01:02-05:00", "2001-01-01T00:01:02", true)
+	f.Add("2001-01-01 00:01:02", "2001-01-01 24:00:00", false)
+	f.Fuzz(func(t *testing.T, first, second string, iso bool) {
+		layout := SQL
+		if iso {
+			layout = ISO
+		}
+		var reads, writes Clock
+		for _, s := range []string{first, second, first} {
+			want, valid := ParseTimestamp(s, layout)
+			if got, ok := reads.Parse([]byte(s), layout); ok != valid || got != want {
+				t.Errorf("%q is read as %d, %v; want %d, %v", s, got, ok, want, valid)
+			}
+			if text := writes.Append(nil, want, layout); string(text) != string(AppendTimestamp(nil, want, layout)) {
+				t.Errorf("%d is written %s", want, text)
+			}
+			if text := reads.Append(nil, want, layout); string(text) != string(AppendTimestamp(nil, want, layout)) {
+				t.Errorf("%d is written %s", want, text)
+			}
+		}
+	})
+}
+
 func FuzzParseAcceptsOnlyWhatItWouldWrite(f *testing.F) {
 	f.Add("2001-01-01 00:01:02.123456789")
 	f.Add("2001-02-29 00:00:00")
