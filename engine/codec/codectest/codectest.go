@@ -78,7 +78,7 @@ func Check(c *batch.Columns) error {
 	return nil
 }
 
-var texts = []string{"", "plain", "with, comma", `a "quoted" one`, `back\slash`, "tab\tand bell\a", "Grüße", "日本", "\U0001F600", "null", " spaces ", "#x", "0", "a longer one that is more than one word of eight bytes"}
+var texts = []string{"", "plain", "with, comma", `a "quoted" one`, `back\slash`, "tab\tand bell\a", "line\nfeed", "\r", "CRLF\r\n", "\ufeffmark", " #y", "\x00", "Grüße", "日本", "\U0001F600", "null", " spaces ", "#x", "0", "a longer one that is more than one word of eight bytes"}
 
 var doubles = []float64{0, math.Copysign(0, -1), 1, -1.5, 1e-7, 1e300, 123456.789, math.MaxFloat64, math.SmallestNonzeroFloat64, math.NaN(), math.Inf(1), math.Inf(-1), 1 << 53, 0.1}
 

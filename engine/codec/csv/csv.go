@@ -104,7 +104,7 @@ func FromOptions(o *table.Options) (codec.Format, error) {
 	}
 	f.NullLiteral, f.HasNullLiteral = o.Get(nullLiteral)
 	if strings.ContainsAny(f.NullLiteral, "\r\n"+string([]byte{f.Delimiter, f.Quote, f.Escape})) || f.AllowComments && isComment([]byte(f.NullLiteral)) {
-		return nil, o.Errorf(nullLiteral, `write a word such as 'NULL' or '\N'`, "it must hold no delimiter, quote, escape or line break, and not look like a comment")
+		return nil, o.Errorf(nullLiteral, `write a word such as 'NULL'`, "it must hold no delimiter, quote, escape or line break, and not look like a comment")
 	}
 	return f, nil
 }

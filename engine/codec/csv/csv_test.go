@@ -195,11 +195,13 @@ func formats() map[string]Format {
 	empty.HasNullLiteral = true
 	odd := null
 	odd.Delimiter, odd.Quote = ':', '\''
+	nul := null
+	nul.Delimiter = 0
 	digits := null
 	digits.Delimiter, digits.Quote, digits.Escape = '1', 'e', '-'
 	return map[string]Format{
 		"quotes": null, "comments": comments, "escape": escape, "escapes alone": bare, "single lines": single, "header": header, "empty is NULL": empty,
-		"a delimiter that is in times": odd, "a delimiter that is in numbers": digits,
+		"NUL as delimiter": nul, "a delimiter that is in times": odd, "a delimiter that is in numbers": digits,
 	}
 }
 

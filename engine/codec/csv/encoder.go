@@ -23,7 +23,7 @@ type encoder struct {
 
 func newEncoder(f Format, s *batch.Schema) *encoder {
 	e := &encoder{format: f, fields: s.Fields, layout: f.layout(), checked: f.HasNullLiteral && f.NullLiteral != ""}
-	e.special['\n'], e.special['\r'] = true, true
+	e.special['\n'], e.special['\r'], e.special[f.Delimiter] = true, true, true
 	for _, c := range []byte{f.Delimiter, f.Quote, f.Escape} {
 		if c != 0 {
 			e.special[c] = true

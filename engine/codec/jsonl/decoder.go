@@ -83,7 +83,7 @@ func (d *decoder) Decode(line []byte) (bool, error) {
 			return d.into.N > before, nil
 		}
 	}
-	d.truncate(d.into.N) // rows of an array before the place that is broken stay, as in Flink
+	d.truncate(d.into.N) // rows before the place that is broken stay, as in Flink
 	d.skipped = skipped + 1
 	return d.into.N > before, nil
 }
@@ -129,7 +129,7 @@ func asError(line []byte, err error) error {
 	return out
 }
 
-// record reads the object or array at p, which must be all of the line; where errors are ignored, what follows is.
+// record reads the object or array at p, which must be all of the line.
 func (d *decoder) record(line []byte, p int) (err error) {
 	switch line[p] {
 	case '{':
@@ -143,10 +143,6 @@ func (d *decoder) record(line []byte, p int) (err error) {
 		return err
 	}
 	if p = space(line, p); p == len(line) {
-		return nil
-	}
-	if d.format.IgnoreParseErrors {
-		d.skipped++
 		return nil
 	}
 	return wrong(p, "something follows the JSON object")

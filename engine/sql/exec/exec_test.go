@@ -3,6 +3,7 @@ package exec
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/sql/expr"
 	"github.com/weirstream/weir/engine/state"
 	"github.com/weirstream/weir/engine/window"
 )
@@ -330,3 +332,63 @@ func (f emit) Emit(b *batch.Batch) error {
 }
 
 var _ operator.Output = emit(nil)
+
+// failing is an output whose receiver fails for a row of every batch.
+type failing int
+
+func (f failing) Emit(*batch.Batch) error {
+	return &operator.RowError{Row: int(f), Err: errors.New("division by zero")}
+}
+
+func rowOf(t *testing.T, err error) int {
+	t.Helper()
+	var row *operator.RowError
+	if !errors.As(err, &row) {
+		t.Fatalf("%v is not of a row", err)
+	}
+	return row.Row
+}
+
+func TestTheErrorOfAFilteredRowIsToldAsThatOfTheInput(t *testing.T) {
+	schema := &batch.Schema{Fields: []batch.Field{{Name: "keep", Type: batch.Boolean}}}
+	keep := &expr.Column{Index: 0, T: batch.Boolean}
+	op, err := Calc(CalcSpec{Filter: []expr.Expr{keep}, Out: []expr.Expr{keep}, Schema: schema})()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cols := batch.NewColumns(schema)
+	for _, v := range []bool{false, true, false, true} {
+		cols.Cols[0].(*batch.Fixed[bool]).Append(v)
+		cols.N++
+	}
+	if row := rowOf(t, op.Process(0, batch.Of(cols), failing(1))); row != 3 {
+		t.Errorf("row %d, want 3", row)
+	}
+}
+
+func TestRowsWithoutEventTimeAreDroppedAndCounted(t *testing.T) {
+	schema := &batch.Schema{Fields: []batch.Field{{Name: "ts", Type: batch.Timestamp}}}
+	op, err := Stage(StageSpec{Schema: schema, SkipNull: true})()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := &lateCounter{Context: t.Context()}
+	if err := op.Open(ctx); err != nil {
+		t.Fatal(err)
+	}
+	cols := batch.NewColumns(schema)
+	cols.Cols[0].AppendNull()
+	cols.Cols[0].(*batch.Fixed[int64]).Append(5)
+	cols.Cols[0].AppendNull()
+	cols.N = 3
+	var times []int64
+	if err := op.Process(0, batch.Of(cols), emit(func(b *batch.Batch) { times = append(times, b.Time...) })); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(times, []int64{5}) || ctx.skipped != 2 {
+		t.Errorf("times %v, %d skipped; want [5] and 2", times, ctx.skipped)
+	}
+	if row := rowOf(t, op.Process(0, batch.Of(cols), failing(0))); row != 1 {
+		t.Errorf("row %d, want 1", row)
+	}
+}
