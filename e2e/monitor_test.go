@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,4 +111,56 @@ func TestWhatCannotBeReadInAMonitoredFolderIsCountedAndEndsNothing(t *testing.T)
 	savepoint(t, job, "stop", job.Name, "--drain", "--savepoint-path", job.Savepoints)
 	run.Succeed(patience)
 	requireExact(t, want.Rows, harness.Open(t, job.Output))
+}
+
+// TestWhichWindowsHaveFiredDoesNotDependOnTheParallelism: a subtask that has no file holds nothing back, neither at the start nor
+// after a restart, whoever read the files before (P4).
+func TestWhichWindowsHaveFiredDoesNotDependOnTheParallelism(t *testing.T) {
+	t.Parallel()
+	const fileSeconds, delay = 170, 5
+	for _, order := range []string{"path", "none"} {
+		for _, p := range parallelisms {
+			t.Run(fmt.Sprintf("split-order %s, parallelism %d", order, p), func(t *testing.T) {
+				job := harness.NewJob(t, weir)
+				if err := os.Mkdir(job.Input, 0o755); err != nil {
+					t.Fatal(err)
+				}
+				script := job.Place("job.sql")
+				sql := fmt.Sprintf("CREATE TABLE i (ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '%d' SECOND) WITH ('connector' = 'filesystem', 'path' = '%s', "+
+					"'format' = 'json', 'source.monitor-interval' = '50 ms', 'source.split-order' = '%s'); "+
+					"CREATE TABLE o (w TIMESTAMP(3), n BIGINT) WITH ('connector' = 'filesystem', 'path' = '%s', 'format' = 'json'); "+
+					"INSERT INTO o SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE i, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end;",
+					delay, job.Input, order, job.Output)
+				if err := os.WriteFile(script, []byte(sql), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				output := harness.Open(t, job.Output)
+				var run *harness.Process
+				for file := range 3 {
+					var text strings.Builder
+					for second := file * fileSeconds; second < (file+1)*fileSeconds; second++ {
+						fmt.Fprintf(&text, "{\"ts\":\"2026-01-01 00:%02d:%02d\"}\n", second/60, second%60)
+					}
+					if file != 1 { // the second file is found while the job runs, the others at a start
+						if run != nil {
+							run.Kill()
+						}
+						run = job.Weir("run", script, at(p), "--set=spec.checkpoint.interval=100ms")
+					}
+					appear(t, job.Input, flights.File{Name: fmt.Sprintf("%d.json", file), Content: []byte(text.String())})
+					// The watermark is behind the last second of the last file: so many minutes are over.
+					over := ((file+1)*fileSeconds - 1 - delay) / 60
+					run.Until(patience, fmt.Sprintf("%d windows have fired after file %d", over, file), func() bool {
+						return len(splitLines([]byte(sortedLines(output)))) == over
+					})
+				}
+				for i, line := range splitLines([]byte(sortedLines(output))) {
+					if want := fmt.Sprintf(`{"w":"2026-01-01 00:%02d:00","n":60}`, i); line != want {
+						t.Errorf("window %d is %s, want %s", i, line, want)
+					}
+				}
+				run.Kill()
+			})
+		}
+	}
 }

@@ -23,6 +23,7 @@ const enumeratorVersion = 1
 //	  repeated Bound bounds = 5;
 //	  repeated Split queue = 6;      // in the order in which they start
 //	  repeated Split assigned = 7;   // id, chain, seq only: spec and position are in the reader's state, unless it is done
+//	  sint64 highest = 8;            // highest event time emitted from any split, ms; absent: none, or as in bounds
 //	}
 //	message Bound {
 //	  string chain = 1;
@@ -43,6 +44,7 @@ type enumerator struct {
 	bounds   []bound
 	queue    []split
 	assigned []reference
+	highest  int64 // snapshot.NoTime: none
 }
 
 type bound struct {
@@ -77,6 +79,9 @@ func (e *enumerator) encode() []byte {
 	for _, r := range e.assigned {
 		b = appendBytes(b, 7, appendReference(nil, r))
 	}
+	if e.highest != snapshot.NoTime {
+		b = appendUint(b, 8, protowire.EncodeZigZag(e.highest))
+	}
 	return b
 }
 
@@ -96,7 +101,7 @@ func appendBytes(b []byte, n protowire.Number, v []byte) []byte {
 
 // decodeEnumerator reads what encode wrote. No bytes are a source that was never asked.
 func decodeEnumerator(b []byte) (enumerator, error) {
-	var e enumerator
+	e := enumerator{highest: snapshot.NoTime}
 	var version uint64
 	err := eachField(b, func(f field) error {
 		switch {
@@ -136,6 +141,8 @@ func (e *enumerator) decodeField(f field) error {
 		s, err := decodeSplit(f)
 		e.assigned = append(e.assigned, reference{id: s.ID, chain: s.Chain, seq: s.seq})
 		return err
+	case 8:
+		return f.toInt(&e.highest)
 	}
 	return f.unknown()
 }

@@ -13,7 +13,7 @@ import (
 
 func example() *enumerator {
 	return &enumerator{
-		seen: []byte("seen"), done: true, nextSeq: 7,
+		seen: []byte("seen"), done: true, nextSeq: 7, highest: 1 << 51,
 		bounds: []bound{{chain: "", maxTime: -3}, {chain: "f", maxTime: 1 << 50}},
 		queue: []split{
 			{Split: connector.Split{ID: "f.2", Chain: "f", Spec: []byte{0, 1}}, seq: 5, position: []byte("p"), maxTime: -1},

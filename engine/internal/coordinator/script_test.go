@@ -478,7 +478,12 @@ func showCommand(m message.Command) string {
 	case message.Assign:
 		return "Assign " + showSplit(m.Split.ID, m.Position, m.MaxTime)
 	case message.Hold:
+		if m.Watched {
+			return "Hold at " + showTime(m.MaxTime) + ", watched"
+		}
 		return "Hold at " + showTime(m.MaxTime)
+	case message.Follow:
+		return "Follow " + showTime(m.MaxTime)
 	case message.NoMoreSplits:
 		return "NoMoreSplits"
 	}

@@ -18,7 +18,8 @@ type split struct {
 	connector.Split
 	seq      uint64 // place in the order of discovery, in which splits start
 	position []byte
-	maxTime  int64 // snapshot.NoTime: none was emitted
+	maxTime  int64 // highest event time known to be emitted; snapshot.NoTime: none was
+	before   int64 // of an assigned split: the bound of its chain when it was assigned
 }
 
 // begun tells whether something of the split was read before.
@@ -51,8 +52,13 @@ type source struct {
 	// waits holds the subtasks that have asked for a split and got none, in that order.
 	waits    []int
 	noMore   bool // NoMoreSplits was sent
-	hold     int64
+	hold     message.Hold
 	finished map[int]bool // subtasks that have Ended
+
+	// highest is the highest event time known to be emitted from any split: where event time stays when all are finished.
+	highest int64
+	// told holds, for each subtask, the event time that it was told to follow last.
+	told map[int]int64
 }
 
 // chainOf names the chain that a split belongs to: all splits are one with OrderPath; those without a name are alone.
@@ -90,8 +96,10 @@ func (s *source) restore(state *snapshot.OperatorState) error {
 		bounds:      map[string]int64{},
 		stale:       s.underWay,
 		underWay:    s.underWay,
-		hold:        snapshot.NoTime, // what a subtask takes for granted
+		hold:        message.Hold{MaxTime: snapshot.NoTime}, // what a subtask takes for granted
 		finished:    map[int]bool{},
+		highest:     snapshot.NoTime,
+		told:        map[int]int64{},
 	}
 	if state == nil {
 		return nil
@@ -104,8 +112,10 @@ func (s *source) restore(state *snapshot.OperatorState) error {
 	s.done = e.done && s.cfg.Bounded // a source that is unbounded now has more to find than it had
 	s.discovered = s.done
 	s.queue = e.queue
+	s.highest = e.highest
 	for _, b := range e.bounds {
 		s.bounds[b.chain] = b.maxTime
+		s.highest = max(s.highest, b.maxTime)
 	}
 	if err := s.takeBack(state, e.assigned); err != nil {
 		return err
@@ -159,7 +169,7 @@ func (s *source) takeBack(state *snapshot.OperatorState, assigned []reference) e
 // snapshot is the enumerator's state of the checkpoint whose trigger is sent in this Step (P4).
 func (s *source) snapshot() []byte {
 	s.forgetChains()
-	e := enumerator{seen: s.seen, done: s.done, nextSeq: s.nextSeq, queue: s.queue}
+	e := enumerator{seen: s.seen, done: s.done, nextSeq: s.nextSeq, highest: s.highest, queue: s.queue}
 	for chain, maxTime := range s.bounds {
 		e.bounds = append(e.bounds, bound{chain: chain, maxTime: maxTime})
 	}
@@ -193,6 +203,7 @@ func (s *source) forgetChains() {
 
 // emitted notes how far a split that has started was emitted.
 func (s *source) emitted(p connector.Split, maxTime int64) {
+	s.highest = max(s.highest, maxTime)
 	chain := s.chainOf(p)
 	if known, ok := s.bounds[chain]; maxTime != snapshot.NoTime && (!ok || maxTime > known) {
 		s.bounds[chain] = maxTime
@@ -249,10 +260,15 @@ func (c *Coordinator) discovered(e Discovered) {
 			continue
 		}
 		held[p.ID] = true
-		s.queue = append(s.queue, split{Split: p, seq: s.nextSeq, maxTime: snapshot.NoTime})
-		s.nextSeq++
+		s.found(p)
 	}
 	c.settle(s)
+}
+
+// found queues a split behind all that were found before.
+func (s *source) found(p connector.Split) {
+	s.queue = append(s.queue, split{Split: p, seq: s.nextSeq, maxTime: snapshot.NoTime})
+	s.nextSeq++
 }
 
 // held are the splits that wait or are being read.
@@ -289,7 +305,11 @@ func (c *Coordinator) sourceReported(r message.Report) {
 	case message.SplitWanted:
 		c.withSource(r.Subtask, func(s *source) { s.wanted(r.Index) })
 	case message.SplitProgress:
-		c.withSplit(r.Subtask, r.Split, func(s *source, p split) { s.emitted(p.Split, r.MaxTime) })
+		c.withSplit(r.Subtask, r.Split, func(s *source, p split) {
+			s.emitted(p.Split, r.MaxTime)
+			p.maxTime = max(p.maxTime, r.MaxTime)
+			s.assigned[p.ID] = p
+		})
 	case message.SplitDone:
 		c.withSplit(r.Subtask, r.Split, func(s *source, p split) {
 			s.emitted(p.Split, r.MaxTime)
@@ -340,18 +360,57 @@ func (c *Coordinator) settle(s *source) {
 	for len(s.waits) > 0 && len(s.queue) > 0 {
 		p := s.queue[0]
 		s.queue = s.queue[1:]
+		p.before = s.boundOf(s.chainOf(p.Split))
 		s.assigned[p.ID] = p
+		delete(s.told, s.waits[0])
 		c.send(s, s.waits[0], message.Assign{Split: p.Split, Position: p.position, MaxTime: p.maxTime})
 		s.waits = s.waits[1:]
 	}
-	if hold, ok := s.holdNow(); ok && hold != s.hold {
-		s.hold = hold
-		c.sendAll(s, message.Hold{MaxTime: hold})
+	if maxTime, ok := s.holdNow(); ok {
+		hold := message.Hold{MaxTime: maxTime, Watched: len(s.waits) > 0 && len(s.assigned) > 0 && !s.done}
+		if hold != s.hold {
+			s.hold = hold
+			c.sendAll(s, hold)
+		}
+		c.lead(s)
 	}
 	if s.done && len(s.queue) == 0 && !s.noMore {
 		s.noMore = true
 		c.sendAll(s, message.NoMoreSplits{})
 	}
+}
+
+// lead tells the subtasks without a split how far the source has got, so that they hold nothing back: which windows have fired
+// depends neither on the parallelism nor on who reads which split (P4).
+func (c *Coordinator) lead(s *source) {
+	if s.done && len(s.queue) == 0 {
+		return // they end
+	}
+	reached := s.reached()
+	for _, subtask := range s.waits {
+		if told, ok := s.told[subtask]; reached != snapshot.NoTime && (!ok || reached > told) {
+			s.told[subtask] = reached
+			c.send(s, subtask, message.Follow{MaxTime: reached})
+		}
+	}
+}
+
+// reached is the event time that the source has got to: the least over the splits that are being read, one that has emitted
+// nothing counting as its predecessor left it. When none is left it is the highest of all that was read. Splits that wait bound
+// it by a Hold.
+func (s *source) reached() int64 {
+	if len(s.assigned) == 0 {
+		return s.highest
+	}
+	lowest := int64(math.MaxInt64)
+	for _, p := range s.assigned {
+		if p.maxTime == snapshot.NoTime {
+			lowest = min(lowest, p.before)
+		} else {
+			lowest = min(lowest, p.maxTime)
+		}
+	}
+	return lowest
 }
 
 // holdNow is the bound that the splits that have not started put on the watermark (P4); false: it is not known before the

@@ -44,8 +44,14 @@ type (
 	}
 	// Hold bounds the subtask's watermark while there are splits that have not started: it may not exceed MaxTime minus the
 	// source's delay. math.MinInt64 holds it back entirely, math.MaxInt64 lifts the bound. Until the first Hold, it is
-	// held back entirely.
-	Hold struct{ MaxTime int64 }
+	// held back entirely. Watched asks for SplitProgress although nothing is held: subtasks without a split follow it.
+	Hold struct {
+		MaxTime int64
+		Watched bool
+	}
+	// Follow tells a subtask how far its source has got: as long as it has no split, its watermark is MaxTime minus the
+	// source's delay, so that it holds nothing back.
+	Follow struct{ MaxTime int64 }
 	// NoMoreSplits ends the subtask's input after the splits that it has.
 	NoMoreSplits struct{}
 )
@@ -54,6 +60,7 @@ func (Trigger) command()      {}
 func (Resume) command()       {}
 func (Assign) command()       {}
 func (Hold) command()         {}
+func (Follow) command()       {}
 func (NoMoreSplits) command() {}
 
 // Report is what a subtask tells the coordinator.
@@ -68,7 +75,8 @@ type Subtask struct {
 type (
 	// Running says that the subtask has restored its state and runs.
 	Running struct{ Subtask }
-	// SplitProgress tells how far a split has been emitted; sent now and then, while a Hold is in force.
+	// SplitProgress tells how far a split has been emitted; sent now and then, while a Hold is in force or
+	// somebody follows.
 	SplitProgress struct {
 		Subtask
 		Split   string

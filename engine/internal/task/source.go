@@ -243,9 +243,9 @@ func (s *source) raise(ms int64) error {
 	return s.root.Watermark(ms)
 }
 
-// progress tells how far the splits are, while others wait for that (P4).
+// progress tells how far the splits are, while others wait for that or follow it (P4).
 func (s *source) progress() {
-	if s.splits.hold == math.MaxInt64 || s.event == nil {
+	if s.event == nil || s.splits.hold == math.MaxInt64 && !s.splits.watched {
 		return
 	}
 	for _, sp := range s.splits.active {
@@ -264,8 +264,10 @@ func (s *source) obey(c message.Command) error {
 		s.paused = false
 	case message.Assign:
 		return s.assign(c)
+	case message.Follow:
+		s.splits.follow = c.MaxTime
 	case message.Hold:
-		s.splits.hold = c.MaxTime
+		s.splits.hold, s.splits.watched = c.MaxTime, c.Watched
 		if c.MaxTime != math.MaxInt64 {
 			return s.wake() // a split that has not started holds the watermark, here too
 		}

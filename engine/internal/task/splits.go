@@ -18,12 +18,15 @@ const none = math.MinInt64
 // splits are those that a source subtask reads, and its event time by the rules of P4:
 //
 //   - The watermark of a split is the highest event time read from it minus the delay.
-//   - That of the subtask is the minimum over its unfinished splits; when the last is finished it stays where it is.
+//   - That of the subtask is the minimum over its unfinished splits. Without a split it holds nothing back: it follows the
+//     source, as far as the coordinator tells; when the last split is finished it stays where it is.
 //   - It does not exceed what the hold allows, and it never goes back.
 type splits struct {
 	delayMS int64
 	active  []*split
 	hold    int64 // highest event time that splits yet to start allow for; none: hold back entirely; MaxInt64: no bound
+	watched bool  // others follow these splits
+	follow  int64 // event time that the source has got to, for a subtask without a split
 	resting int64 // the minimum when the last split finished
 	emitted int64
 }
@@ -36,7 +39,7 @@ type split struct {
 }
 
 func newSplits(delayMS int64) *splits {
-	return &splits{delayMS: delayMS, hold: none, resting: none, emitted: none}
+	return &splits{delayMS: delayMS, hold: none, follow: none, resting: none, emitted: none}
 }
 
 func (s *splits) assign(a message.Assign) error {
@@ -67,7 +70,7 @@ func (s *splits) finish(done *split) {
 // lowest is the minimum over the unfinished splits.
 func (s *splits) lowest() int64 {
 	if len(s.active) == 0 {
-		return s.resting
+		return max(s.resting, s.behind(s.follow))
 	}
 	lowest := int64(math.MaxInt64)
 	for _, sp := range s.active {

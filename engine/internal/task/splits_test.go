@@ -14,7 +14,7 @@ import (
 
 // TestWatermarksOfASourceFollowItsSplitsAndTheHold plays scripts of what happens to a source subtask whose watermark stays
 // 10 behind: +s assigns split s, +s=50 one that was read up to 50, s=50 reads rows up to time 50, -s ends it, hold=50
-// bounds it, hold=none holds it back, hold=off lifts the bound. want has the watermarks sent, asked for after each step.
+// bounds it, hold=none holds it back, hold=off lifts the bound, follow=50 says that the source has got to 50. want has the watermarks sent, asked for after each step.
 func TestWatermarksOfASourceFollowItsSplitsAndTheHold(t *testing.T) {
 	for _, c := range []struct{ name, script, want string }{
 		{"it is held back entirely until the first hold", "+a a=50", ""},
@@ -29,6 +29,10 @@ func TestWatermarksOfASourceFollowItsSplitsAndTheHold(t *testing.T) {
 		{"the splits that are left decide, not the ones that have ended", "hold=none +a a=90 -a +b hold=off b=30", "20"},
 		{"a split that ended while it was held back counts when nothing is left", "hold=none +a a=90 -a hold=off", "80"},
 		{"a restored split starts from its event time", "hold=off +a=50", "40"},
+		{"without a split it follows its source", "hold=off follow=50 follow=70", "40 60"},
+		{"what it follows is bounded as well", "hold=30 follow=50", "20"},
+		{"with a split it follows nobody", "hold=off +a a=30 follow=70", "20"},
+		{"what it follows does not turn it back", "hold=off +a a=50 -a follow=20 follow=90", "40 80"},
 		{"the next split in order holds it where its predecessor left it", "hold=off +a a=50 -a +b b=20 b=70", "40 60"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -63,6 +67,8 @@ func play(t *testing.T, s *splits, step string) {
 	switch {
 	case name == "hold":
 		s.hold = at
+	case name == "follow":
+		s.follow = at
 	case name[0] == '+':
 		if err := s.assign(message.Assign{Split: connector.Split{ID: name[1:]}, MaxTime: at}); err != nil {
 			t.Fatal(err)
