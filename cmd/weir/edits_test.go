@@ -43,6 +43,12 @@ func TestAStoppedJobWhoseQueriesAreExchangedCountsOnWhereEachWas(t *testing.T) {
 		{name: "the first deleted", old: two, now: into + others + ";\n", refused: "the job no longer has this operator"},
 		{name: "the first deleted with -n", old: two, now: into + others + ";\n", args: []string{"-n"}, want: map[string]string{"others": both["others"]},
 			says: []string{"operators that go on with their state: source/b", "under another uid: w/aggregate.1 (was w.2/aggregate.1)", "left behind: source/a, w/aggregate.1"}},
+		{name: "exchanged in a statement set", old: two, now: "EXECUTE STATEMENT SET BEGIN " + into + others + "; " + into + tenths + "; END;", want: both},
+		{name: "a branch put before others", old: into + tenths + " UNION ALL " + others + ";", now: into + third + " UNION ALL " + tenths + " UNION ALL " + others + ";", want: both},
+		{name: "a filter moved to a view, and exchanged", old: two, want: both,
+			now: "CREATE VIEW v AS SELECT * FROM a WHERE n % 10 = 0;" + into + others + ";" + into +
+				strings.NewReplacer("TABLE a", "TABLE v", "WHERE n % 10 = 0 ", "").Replace(tenths) + ";"},
+		{name: "HAVING added, and exchanged", old: two, now: into + others + ";" + into + tenths + " HAVING COUNT(*) > 3;", want: both},
 		{name: "a filter edited", old: two, now: into + strings.Replace(tenths, "= 0", "< 1", 1) + ";\n" + into + others + ";\n",
 			refused: `moves no state, and one has changed: was "rows \"a\" where ((n % 10) = 0)"`},
 	} {

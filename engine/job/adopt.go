@@ -197,6 +197,37 @@ func (c *candidates) refuse(reason string) *IncompatibleError {
 	}
 }
 
+// exchanged finds a query that goes on under a name with the state of one query, though its rows are those of another in
+// the snapshot that nobody else goes on with: two names, sinks or views have changed places. A changed filter is none.
+func (a *adoption) exchanged(m *snapshot.Metadata, g *graph.Graph) *IncompatibleError {
+	at := map[*snapshot.OperatorState]bool{} // whose rows are still those of the query that has it
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if old := a.of[n.UID]; old != nil {
+			at[old] = rowsOf(old.Fingerprint, old.Advisory) == rowsOf(n.Fingerprint, n.Advisory)
+		}
+	}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		old := a.of[n.UID]
+		if old == nil || old.Advisory == "" || n.Advisory == "" || at[old] {
+			continue
+		}
+		rows := rowsOf(n.Fingerprint, n.Advisory)
+		for k := range m.Operators {
+			other := &m.Operators[k]
+			if other != old && !at[other] && other.Advisory != "" && rowsOf(other.Fingerprint, other.Advisory) == rows {
+				return &IncompatibleError{
+					UID:    n.UID,
+					Reason: "the query has the rows of " + other.UID + " now, as if both had changed places",
+					Remedy: fmt.Sprintf("SELECT /*+ UID('%s') */ goes on with the state of those rows, another name begins empty; or take the old text back", other.UID),
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // metadata is the snapshot as the job sees it: its operators have the uids of the job.
 func (a *adoption) metadata(m *snapshot.Metadata, g *graph.Graph) *snapshot.Metadata {
 	out := *m

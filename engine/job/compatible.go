@@ -37,6 +37,9 @@ func compatible(m *snapshot.Metadata, g *graph.Graph, cfg Config) (*adoption, er
 	if err != nil {
 		return nil, err
 	}
+	if err := a.exchanged(m, g); err != nil {
+		return nil, permanent(err)
+	}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		if old := a.of[n.UID]; old != nil {

@@ -43,11 +43,12 @@ CREATE TABLE x (q STRING, n BIGINT) WITH ('connector' = 'filesystem', 'path' = '
 
 // counted is a query of one name that counts the rows of a table in its window.
 func counted(name, table, where string) string {
-	return fmt.Sprintf("SELECT '%s', COUNT(*) FROM TABLE(TUMBLE(TABLE %s, DESCRIPTOR(ts), INTERVAL '1' HOUR)) %s GROUP BY window_start, window_end",
+	return fmt.Sprintf("SELECT '%s' AS q, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE %s, DESCRIPTOR(ts), INTERVAL '1' HOUR)) %s GROUP BY window_start, window_end",
 		name, table, where)
 }
 
 func newDesk(t *testing.T) *desk {
+	t.Helper()
 	d := &desk{dir: t.TempDir()}
 	d.feed(t, "1", beforeLow)
 	return d
@@ -239,6 +240,14 @@ func TestStateIsNeverGivenToAnotherQuery(t *testing.T) {
 		union  = into + a + " UNION ALL " + b + ";"
 		onlyB  = map[string]int{"w high": both["w high"]}
 		others = counted("new", "b", low)
+
+		passB       = into + "SELECT 'b', v FROM b WHERE v > 1000;"
+		intoX       = strings.Replace(into, "w", "x", 1)
+		lowA, highA = a, counted("also", "a", high)
+		hinted      = func(q, uid string) string { return strings.Replace(q, "SELECT", "SELECT /*+ UID('"+uid+"') */", 1) }
+		views       = func(first, second string) string {
+			return "CREATE VIEW v1 (q, n) AS " + first + "; CREATE VIEW v2 (q, n) AS " + second + "; INSERT INTO x SELECT * FROM v1; INSERT INTO x SELECT * FROM v2;"
+		}
 	)
 	for _, e := range []edit{
 		{name: "nothing but a comment", old: old, now: "-- edited\n" + old, want: both},
@@ -281,6 +290,20 @@ func TestStateIsNeverGivenToAnotherQuery(t *testing.T) {
 			want: map[string]int{"w low": both["w low"], "x high": both["w high"]}},
 		{name: "the only table changed", old: into + a + ";" + strings.Replace(into, "w", "x", 1) + b,
 			now: into + counted("low", "b", low) + ";" + strings.Replace(into, "w", "x", 1) + counted("high", "a", high), refused: `rows came from the tables "a", and all come from others now, "b"`},
+		{name: "sinks exchanged", old: intoX + lowA + ";" + into + highA + ";" + passB, now: into + lowA + ";" + intoX + highA + ";" + passB,
+			refused: "operator w/aggregate.1 does not fit the job: the query has the rows of x/aggregate.1 now, as if both had changed places"},
+		{name: "sinks exchanged, with hints", old: intoX + lowA + ";" + into + highA + ";" + intoX + b,
+			now:  into + hinted(lowA, "x/aggregate.1") + ";" + intoX + hinted(highA, "w/aggregate.1") + ";" + intoX + hinted(b, "x.2/aggregate.1"),
+			want: map[string]int{"w low": both["w low"], "x also": sum("a", beforeHigh, afterHigh), "x high": both["w high"]}},
+		{name: "the bodies of views exchanged", old: views(lowA, highA) + into + b, now: views(highA, lowA) + into + b, refused: "operator v1/aggregate.1 does not fit the job: the query has the rows of v2/aggregate.1 now"},
+		{name: "an INSERT given the sink of one that is deleted, with -n", old: intoX + lowA + ";" + into + highA + ";" + intoX + b, now: intoX + highA + ";" + intoX + b, allow: true,
+			want: map[string]int{"x also": sum("a", afterHigh), "x high": both["w high"]},
+			says: []string{"left behind: w/aggregate.1, x/aggregate.1", "begin empty: x/aggregate.1"}},
+		{name: "an INSERT given the only sink of one that is deleted, with -n", old: intoX + lowA + ";" + into + highA + ";" + into + b, now: intoX + highA + ";" + into + b, allow: true,
+			refused: "operator x/aggregate.1 does not fit the job: the query has the rows of w/aggregate.1 now"},
+		{name: "a filter that becomes that of another, which stays", old: intoX + lowA + ";" + into + highA + ";" + into + b,
+			now:  intoX + strings.Replace(lowA, low, high, 1) + ";" + into + highA + ";" + into + b,
+			want: map[string]int{"x low": sum("a", beforeLow, afterHigh), "w also": sum("a", beforeHigh, afterHigh), "w high": both["w high"]}},
 		{name: "two that hold the same, exchanged", old: into + counted("low", "a", low) + ";" + into + counted("also", "a", low) + ";" + strings.Replace(into, "w", "x", 1) + b,
 			now:  into + counted("also", "a", low) + ";" + into + counted("low", "a", low) + ";" + strings.Replace(into, "w", "x", 1) + b,
 			want: map[string]int{"w low": both["w low"], "w also": both["w low"], "x high": both["w high"]}, says: []string{"under another uid"}},
