@@ -97,7 +97,7 @@ test-race: .bin/versitygw kube ## Run the tests of engine and operator under the
 	@CGO_ENABLED=1 go run ./hack/testsum -race -shuffle=on -count=1 -timeout=30m ./engine/... ./controllers/...
 
 .PHONY: mutants
-mutants: .bin/versitygw .bin/helm ## Break the code in known ways, one at a time: does a test notice? FAULTS='name...' or '-range main..HEAD' chooses.
+mutants: .bin/versitygw .bin/helm kube ## Break the code in known ways, one at a time: does a test notice? FAULTS='name...' or '-range main..HEAD' chooses.
 	@go run ./hack/mutants $(FAULTS)
 
 .PHONY: fuzz-short
