@@ -155,6 +155,7 @@ tools: $(addprefix .bin/,$(TOOLS)) ## Build the pinned tools into .bin.
 
 .SECONDEXPANSION:
 $(addprefix .bin/,$(TOOLS)): .bin/%: $$(call pin,$$*)
+	@echo 'building $@ from its pinned source' >&2
 	CGO_ENABLED=0 go build -C hack/tools/$* -o $(CURDIR)/$@ tool
 	@touch $@
 

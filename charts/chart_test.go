@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -124,7 +125,7 @@ func only[T runtime.Object](objects []runtime.Object) []T {
 // everything turns all on that is off by default.
 var everything = []string{
 	`image={"repository":"localhost/weir","tag":"x"}`, `imagePullSecrets=[{"name":"registry"}]`, `engineImage="localhost/engine:1"`,
-	`config={"checkpoint":{"storage":"s3://bucket/weir","interval":"5s"},"parallelism":2}`, `watchNamespaces=["air","sea"]`, `replicas=2`,
+	`config={"checkpoint":{"storage":"s3://bucket/weir","interval":"5s"},"maxParallelism":2}`, `watchNamespaces=["air","sea"]`, `replicas=2`,
 	`serviceAccount={"name":"special","annotations":{"role":"x"}}`,
 	`metrics={"service":true,"serviceMonitor":{"enabled":true,"interval":"15s","labels":{"release":"prometheus"}}}`,
 	`podDisruptionBudget={"enabled":true}`, `networkPolicy={"enabled":true}`, `podAnnotations={"a":"1"}`, `podLabels={"b":"2"}`,
@@ -227,7 +228,7 @@ func TestTheConfigIsAWeirYAMLThatJobsCanBeResolvedWith(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *job.Spec.Checkpoint.Storage != "s3://bucket/weir" || *job.Spec.Parallelism != 2 {
+	if *job.Spec.Checkpoint.Storage != "s3://bucket/weir" || *job.Spec.MaxParallelism != 2 {
 		t.Errorf("%+v", job.Spec)
 	}
 }
@@ -356,6 +357,15 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"two operators that both lead", `replicas=2 leaderElection=false`, "leaderElection"},
 		{"a number of operators that is none", `replicas="two"`, "replicas"},
 		{"defaults that are a job's own", `config={"jobID":"x"}`, "jobID"},
+		{"a default of a field that is misspelt", `config={"checkpoint":{"intervall":"5s"}}`, "intervall"},
+		{"a default of a field that there is not", `config={"speed":9}`, "speed"},
+		{"a word for a duration", `config={"checkpoint":{"interval":"fast"}}`, "interval"},
+		{"a number for a duration", `config={"checkpoint":{"interval":10}}`, "interval"},
+		{"a path for storage", `config={"checkpoint":{"storage":"/data"}}`, "storage"},
+		{"a quantity that is none", `config={"worker":{"resources":{"limits":{"memory":"lots"}}}}`, "memory"},
+		{"a default that the API server gives to each job before", `config={"parallelism":2}`, "parallelism"},
+		{"a default that is misspelt below spec", `config={"spec":{"checkpoint":{"intervall":"5s"}}}`, "intervall"},
+		{"something beside spec", `config={"spec":{},"checkpoint":{}}`, "checkpoint"},
 		{"defaults as a text", `config="checkpoint: {}"`, "config"},
 		{"a namespace that cannot be one", `watchNamespaces=["A b"]`, "watchNamespaces"},
 		{"a pull policy that is none", `image={"repository":"x","pullPolicy":"Sometimes"}`, "pullPolicy"},
@@ -375,6 +385,74 @@ func TestWrongValuesAreRefused(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestTheConfigHasTheFieldsOfASpec holds the schema of the values to that of the CRD: what weir.yaml may say, and no more.
+func TestTheConfigHasTheFieldsOfASpec(t *testing.T) {
+	text, err := os.ReadFile("weir/values.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values struct {
+		Defs struct {
+			Spec configSchema `json:"spec"`
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(text, &values); err != nil {
+		t.Fatal(err)
+	}
+	for _, crd := range only[*apiextensionsv1.CustomResourceDefinition](render(t)) {
+		if crd.Spec.Names.Kind != "StreamJob" {
+			continue
+		}
+		spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+		sameFields(t, "config", values.Defs.Spec, spec)
+	}
+}
+
+// configSchema is the part of a JSON schema that names fields. false is a field that cannot be given.
+type configSchema struct {
+	Never      bool                    `json:"-"`
+	Additional any                     `json:"additionalProperties"`
+	Pattern    string                  `json:"pattern"`
+	Properties map[string]configSchema `json:"properties"`
+}
+
+func (s *configSchema) UnmarshalJSON(text []byte) error {
+	if string(text) == "false" {
+		s.Never = true
+		return nil
+	}
+	type plain configSchema
+	return json.Unmarshal(text, (*plain)(s))
+}
+
+func sameFields(t *testing.T, path string, got configSchema, want apiextensionsv1.JSONSchemaProps) {
+	t.Helper()
+	if got.Never {
+		return
+	}
+	if len(want.Properties) > 0 && got.Additional != false {
+		t.Errorf("%s takes any field", path)
+	}
+	for name := range got.Properties {
+		if _, is := want.Properties[name]; !is {
+			t.Errorf("%s.%s is no field of spec", path, name)
+		}
+	}
+	for name, field := range want.Properties {
+		mine, is := got.Properties[name]
+		if !is {
+			t.Errorf("%s.%s is missing in weir/values.schema.json", path, name)
+			continue
+		}
+		for _, rule := range field.XValidations {
+			if strings.Contains(rule.Rule, "duration(self)") && !strings.Contains(rule.Rule, mine.Pattern) || mine.Pattern == "" && strings.Contains(rule.Rule, "duration(self)") {
+				t.Errorf("%s.%s is a duration, and takes any text", path, name)
+			}
+		}
+		sameFields(t, path+"."+name, mine, field)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // +kubebuilder:resource:path=savepoints,singular=savepoint,shortName=sp,categories={weir}
 // +kubebuilder:subresource:status
 // +kubebuilder:printcolumn:name="Job",type=string,JSONPath=`.spec.jobRef.name`
-// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
+// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.status.mode`
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name="Checkpoint",type=integer,JSONPath=`.status.checkpointID`
 // +kubebuilder:printcolumn:name="Size",type=integer,JSONPath=`.status.sizeBytes`
@@ -137,6 +137,11 @@ type SavepointStatus struct {
 	//
 	// +optional
 	Phase SavepointPhase `json:"phase,omitempty"`
+
+	// mode is what the job does afterwards: spec.mode, or its default.
+	//
+	// +optional
+	Mode SavepointMode `json:"mode,omitempty"`
 
 	// conditions are Ready (it is in storage), Progressing and Stalled (it failed).
 	//

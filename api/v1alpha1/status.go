@@ -77,7 +77,8 @@ type StreamJobStatus struct {
 	// +optional
 	Workers int32 `json:"workers"`
 
-	// selector finds the job's pods, as the scale subresource needs it.
+	// selector finds the job's pods. The scale subresource does not have it: that counts subtasks, and an autoscaler that
+	// divides by the pods it finds would take a busy job for an idle one.
 	//
 	// +optional
 	Selector string `json:"selector,omitempty"`

@@ -12,7 +12,7 @@ import (
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:path=streamjobs,singular=streamjob,shortName=sj,categories={all,weir}
 // +kubebuilder:subresource:status
-// +kubebuilder:subresource:scale:specpath=.spec.parallelism,statuspath=.status.parallelism,selectorpath=.status.selector
+// +kubebuilder:subresource:scale:specpath=.spec.parallelism,statuspath=.status.parallelism
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`

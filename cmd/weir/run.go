@@ -90,6 +90,7 @@ func (a *app) run(ctx context.Context, f runFlags, args []string) error {
 	} else {
 		r.logger = slog.New(slog.NewTextHandler(a.stderr, nil))
 	}
+	r.logger = r.logger.With("job", j.Config.Job)
 	for _, note := range j.Notes {
 		r.logger.Warn(note)
 	}
@@ -245,7 +246,7 @@ func (r *runner) url() string { return "http://" + r.listener.Addr().String() }
 // tell says how the run ended.
 func (r *runner) tell(result job.Result) {
 	if r.progress == nil {
-		attributes := []any{"job", r.job.Config.Job, "outcome", result.Outcome, "lastCheckpoint", result.LastCheckpoint}
+		attributes := []any{"outcome", result.Outcome, "lastCheckpoint", result.LastCheckpoint}
 		if result.Already {
 			r.logger.Info("nothing to do: the job had ended before", attributes...)
 			return

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -86,15 +87,12 @@ func paused(d Decision) metav1.Condition {
 	return truth(v1alpha1.ConditionPaused, false, v1alpha1.ReasonNotPaused, "the job is to run")
 }
 
-// shorten keeps a message within what the API server takes.
+// shorten keeps a message to what people read, with its beginning, which says what is wrong, and its end, which says what to
+// do. The whole is in the log of the pod that said it.
 func shorten(message string) string {
-	const limit = 2000
-	if len(message) <= limit {
+	const begin, end, dots = 280, 200, " ... "
+	if len(message) <= begin+len(dots)+end {
 		return message
 	}
-	cut := limit
-	for cut > 0 && message[cut]&0xC0 == 0x80 { // not within a rune
-		cut--
-	}
-	return message[:cut] + " ..."
+	return strings.ToValidUTF8(message[:begin], "") + dots + strings.ToValidUTF8(message[len(message)-end:], "")
 }

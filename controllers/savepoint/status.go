@@ -16,7 +16,7 @@ import (
 func statusAfter(f *facts, d decision) v1alpha1.SavepointStatus {
 	s := *f.savepoint.Status.DeepCopy()
 	s.ObservedGeneration = f.savepoint.Generation
-	s.Phase, s.Failures, s.NextTryAt, s.Progress = d.phase, d.failures, nil, progress(d)
+	s.Phase, s.Mode, s.Failures, s.NextTryAt, s.Progress = d.phase, f.mode(), d.failures, nil, progress(d)
 	if !d.nextTryAt.IsZero() {
 		s.NextTryAt = &metav1.Time{Time: d.nextTryAt}
 	}

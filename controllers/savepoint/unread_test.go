@@ -32,3 +32,13 @@ func TestASpecThatCannotBeReadIsNotBegun(t *testing.T) {
 		t.Errorf("it is not let go: %+v", r)
 	}
 }
+
+func TestTheStatusSaysTheModeThatTheSpecLeavesOut(t *testing.T) {
+	drain := v1alpha1.Drain
+	for want, mode := range map[v1alpha1.SavepointMode]*v1alpha1.SavepointMode{v1alpha1.Continue: nil, v1alpha1.Drain: &drain} {
+		f := &facts{savepoint: &v1alpha1.Savepoint{Spec: v1alpha1.SavepointSpec{Mode: mode}}, pace: DefaultPace()}
+		if got := statusAfter(f, decide(f)).Mode; got != want {
+			t.Errorf("%q, want %s", got, want)
+		}
+	}
+}

@@ -31,7 +31,9 @@ func (r *Reconciler) report(ctx context.Context, s *scope, d plan.Decision) erro
 		return client.IgnoreNotFound(fmt.Errorf("write the status of StreamJob %s: %w", job.Name, err))
 	}
 	s.memory.written = s.facts.Now
-	r.tellChange(s.job, job, d)
+	if _, waits := d.Action.(plan.Wait); waits || d.Verdict != plan.Progressing { // else what is done tells it
+		r.tellChange(s.job, job, d)
+	}
 	s.job = job
 	return nil
 }

@@ -163,8 +163,21 @@ func (s *scope) moved(spec *v1alpha1.StreamJobSpec) string {
 	return ""
 }
 
+// leastSlack is what a checkpoint may take longer than the one before it, at least.
+const leastSlack = 30 * time.Second
+
+// fresh is how old the newest complete checkpoint may be: two may fail in a row, and the next may take four times as long as
+// the last one did, but none takes longer than its timeout.
+func fresh(spec *v1alpha1.CheckpointSpec, last *v1alpha1.CheckpointStatus) time.Duration {
+	slack := leastSlack
+	if last != nil {
+		slack = max(slack, 4*last.Duration.Duration)
+	}
+	return 3*(duration(spec.Interval)+duration(spec.MinPause)) + min(slack, 2*duration(spec.Timeout))
+}
+
 // target is the resolution as package plan sees it.
-func (t *resolution) target() plan.Target {
+func (t *resolution) target(last *v1alpha1.CheckpointStatus) plan.Target {
 	target := plan.Target{
 		Revision: t.revision, Settings: resources.Settings(&t.spec), Recorded: t.recorded,
 		Problem: t.problem, RestoreProblem: t.restoreProblem, TakeOver: t.spec.Restore.TakeOver != nil && *t.spec.Restore.TakeOver,
@@ -174,7 +187,7 @@ func (t *resolution) target() plan.Target {
 		target.Volatile = strings.HasPrefix(*storage, "mem:")
 		target.Folder = folder(*storage, t.spec.JobID)
 	}
-	target.Fresh = 3*duration(t.spec.Checkpoint.Interval) + 2*duration(t.spec.Checkpoint.Timeout)
+	target.Fresh = fresh(&t.spec.Checkpoint, last)
 	if t.problem != "" {
 		target.Revision = ""
 	}

@@ -61,7 +61,7 @@ func (a attempt) run(ctx context.Context) (result Result, err error) {
 	for _, note := range b.chosen.Notes {
 		opt.Logger.Warn(note)
 	}
-	opt.Logger.Info("attempt begins", "job", a.cfg.Job, "attempt", b.attempt.N, "from", b.chosen.From, "parallelism", b.cfg.Parallelism)
+	opt.Logger.Info("attempt begins", "attempt", b.attempt.N, "from", b.chosen.From, "parallelism", b.cfg.Parallelism)
 	d := newDriver(opt, p, a.graph, b, a.operations)
 	if err := d.open(ctx); err != nil {
 		return Result{}, errors.Join(err, d.close())

@@ -57,6 +57,7 @@ type Restore struct {
 
 // Options are what a process adds to a Config.
 type Options struct {
+	// Logger names the job in its lines, if they are to have it.
 	Logger *slog.Logger
 	// Interrupt, when it is closed, makes the job take a last checkpoint and end (SIGINT, SIGTERM).
 	Interrupt <-chan struct{}

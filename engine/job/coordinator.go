@@ -80,6 +80,7 @@ type activation struct {
 
 // CoordinatorOptions are what a process adds to a Config.
 type CoordinatorOptions struct {
+	// Logger names the job and the revision in its lines, if they are to have them.
 	Logger *slog.Logger
 	// Interrupt, when it is closed, ends the process after a last checkpoint, at once if no attempt runs (SIGTERM).
 	Interrupt <-chan struct{}

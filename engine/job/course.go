@@ -124,7 +124,7 @@ func (c *Coordinator) itself(ctx context.Context) (work, bool) {
 	case coordinator.Begin, coordinator.Finish:
 		return work{cfg: *c.own.itself}, true
 	default:
-		c.log.Info("waiting to be activated", "job", c.cfg.Job, "revision", c.cfg.Revision, "reason", why)
+		c.log.Info("waiting to be activated", "reason", why)
 		c.own.itself = nil
 		c.show(rest.Standby, failure{})
 		return work{}, false
@@ -295,7 +295,7 @@ func (c *Coordinator) ended(w work, result Result, err error, before rest.State,
 	f := failure{}
 	if err != nil {
 		f = failure{err.Error(), kindOf(err)}
-		c.log.Error("the attempt has ended", "job", c.cfg.Job, "error", err)
+		c.log.Error("the attempt has ended", "error", err)
 	}
 	if began && fault.ClassOf(err) == fault.Unknown && f.kind == rest.FailedTransiently {
 		f.kind = rest.FailedPermanently // an attempt ends with an error that has come too often (P13)
@@ -362,7 +362,7 @@ func (c *Coordinator) again(w work, began bool, f failure) {
 	policy := coordinator.RestartPolicy{InitialDelay: c.cfg.Restart.InitialDelay, MaxDelay: c.cfg.Restart.MaxDelay}
 	delay := policy.Delay(c.own.failures, rand.Float64())
 	c.own.nextLook = time.Now().Add(delay)
-	c.log.Warn("the attempt is begun again", "job", c.cfg.Job, "in", delay)
+	c.log.Warn("the attempt is begun again", "in", delay)
 	c.show(state, f)
 }
 

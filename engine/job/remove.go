@@ -42,7 +42,7 @@ func (o *outlook) discardAll(ctx context.Context, cfg Config, log *slog.Logger) 
 		var fenced *snapshot.FencedError
 		switch {
 		case errors.As(err, &lost), errors.As(err, &fenced):
-			log.Info("claiming the job again to discard it", "job", cfg.Job, "reason", err)
+			log.Info("claiming the job again to discard it", "reason", err)
 		case err != nil:
 			return fmt.Errorf("discard job %s: %w", cfg.Job, classified(err))
 		case len(own) == 0:

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgo "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/e2e/harness"
@@ -51,14 +53,18 @@ func Start(ctx context.Context, dir string, say func(format string, args ...any)
 	if err != nil {
 		return nil, nil, err
 	}
+	ctrllog.SetLogger(logr.Discard()) // or controller-runtime, whose client is used here, complains of it with a stack trace
+	say("building weir")
 	l = &Lab{root: root, dir: dir, environment: []string{"CGO_ENABLED=0"}}
 	if l.weir, err = harness.Build(ctx, dir); err != nil {
 		return nil, nil, err
 	}
-	if err := l.connect(ctx); err != nil {
+	say("bringing a cluster up: hack/cluster/cluster up")
+	if err := l.connect(ctx, say); err != nil {
 		return nil, nil, err
 	}
 	say("the cluster is up: Kubernetes %s", l.Version)
+	say("building the images and loading them onto the node")
 	if err := l.loadImages(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -67,6 +73,7 @@ func Start(ctx context.Context, dir string, say func(format string, args ...any)
 		return nil, nil, err
 	}
 	say("an S3 server answers at %s in the cluster", s3Inside)
+	say("installing the operator with Helm")
 	if err := l.installOperator(ctx); err != nil {
 		stop()
 		return nil, nil, err
@@ -79,9 +86,9 @@ func Start(ctx context.Context, dir string, say func(format string, args ...any)
 func (l *Lab) Root() string { return l.root }
 
 // connect brings the cluster up and makes a client for it.
-func (l *Lab) connect(ctx context.Context) error {
+func (l *Lab) connect(ctx context.Context, say func(format string, args ...any)) error {
 	script := filepath.Join(l.root, "hack/cluster/cluster")
-	out, err := l.command(ctx, upLimit, script, "up")
+	out, err := l.told(ctx, upLimit, say, script, "up")
 	if err != nil {
 		return err
 	}

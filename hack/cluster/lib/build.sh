@@ -7,6 +7,18 @@ pin() { # files...
 	{ cat "$@"; go version; echo "$K8S"; } | cksum | cut -d' ' -f1
 }
 
+# compiled counts the packages that go build -v names, so that whoever waits sees that it goes on, and passes on all else.
+compiled() {
+	local line n=0
+	while IFS= read -r line; do
+		if [[ $line =~ ^[A-Za-z0-9._/~-]+$ ]]; then
+			((++n % 200)) || say "$n of some 2000 packages are compiled"
+		else
+			printf '%s\n' "$line" >&2
+		fi
+	done
+}
+
 # build_kube builds all of Kubernetes into one binary that runs as whatever it is called.
 build_kube() {
 	local want version=k8s.io/component-base/version component
@@ -14,8 +26,8 @@ build_kube() {
 	mkdir -p "$BIN"
 	if [[ ! -x $BIN/kube || $(cat "$BIN/.kube" 2>/dev/null) != "$want" ]]; then
 		say "building Kubernetes $K8S from its Go modules; the first time takes ten minutes on two cores"
-		CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -C "$HERE/kube" -trimpath -o "$BIN/kube.part" -ldflags "-s -w \
-			-X $version.gitVersion=v$K8S -X $version.gitMajor=${K8S%%.*} -X $version.gitMinor=$(cut -d. -f2 <<<"$K8S")" .
+		CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -v -C "$HERE/kube" -trimpath -o "$BIN/kube.part" -ldflags "-s -w \
+			-X $version.gitVersion=v$K8S -X $version.gitMajor=${K8S%%.*} -X $version.gitMinor=$(cut -d. -f2 <<<"$K8S")" . 2> >(compiled)
 		mv "$BIN/kube.part" "$BIN/kube" # under its name only when it is whole
 		echo "$want" >"$BIN/.kube"
 	fi

@@ -21,6 +21,7 @@ own_up() {
 	build_kube
 	[[ -f $NODE/pause.tar ]] || build_pause
 	[[ -f $PKI/done ]] || certificates
+	say "starting containerd, etcd, the control plane and the node"
 	network
 	runtime
 	control_plane

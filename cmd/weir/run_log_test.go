@@ -1,0 +1,24 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNoLogLineSaysTheJobTwice(t *testing.T) {
+	p := newProcess(t)
+	write(t, "job.sql", "CREATE TABLE g (x INT) WITH ('connector' = 'datagen', 'number-of-rows' = '3');\n"+
+		"CREATE TABLE b (x INT) WITH ('connector' = 'blackhole');\nINSERT INTO b SELECT x FROM g;\n")
+	if code := p.run("run", "job.sql"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, p.stderr)
+	}
+	lines := strings.Split(strings.TrimSpace(p.stderr.String()), "\n")
+	for _, line := range lines {
+		if n := strings.Count(line, " job=job"); n != 1 {
+			t.Errorf("%d times: %s", n, line)
+		}
+	}
+	if len(lines) < 2 {
+		t.Errorf("%q", lines)
+	}
+}
