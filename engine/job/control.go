@@ -87,9 +87,7 @@ func (d *driver) count(o *rest.Job) {
 		o.RecordsLate += m.Late
 		o.RecordsSkipped += m.Skipped
 	}
-	if lowest != math.MaxInt64 && lowest != snapshot.NoTime {
-		o.WatermarkMs = &lowest
-	}
+	o.WatermarkMs = shownWatermark(lowest)
 	for i := range d.graph.Nodes {
 		if n := &d.graph.Nodes[i]; n.Source != nil {
 			if s, ok := n.Source.Source.(connector.PasserOver); ok {
@@ -97,6 +95,17 @@ func (d *driver) count(o *rest.Job) {
 			}
 		}
 	}
+}
+
+// maxShown is the highest number that every reader of JSON takes for what it is.
+const maxShown = 1 << 53
+
+// shownWatermark is a watermark for people: nil before the first, and when event time has ended, which no date stands for.
+func shownWatermark(ms int64) *int64 {
+	if ms < -maxShown || ms > maxShown {
+		return nil
+	}
+	return &ms
 }
 
 func (d *driver) metrics() []task.Metrics {
@@ -144,11 +153,10 @@ func (j *Job) Operators() (list []rest.Operator) {
 	j.ask(func(d *driver) {
 		bySubtask := map[string][]rest.Subtask{}
 		for _, m := range d.metrics() {
-			s := rest.Subtask{Index: m.Subtask, RecordsIn: m.RecordsIn, RecordsOut: m.RecordsOut, RecordsLate: m.Late, RecordsSkipped: m.Skipped}
-			if m.Watermark != snapshot.NoTime {
-				s.WatermarkMs = &m.Watermark
-			}
-			bySubtask[m.UID] = append(bySubtask[m.UID], s)
+			bySubtask[m.UID] = append(bySubtask[m.UID], rest.Subtask{
+				Index: m.Subtask, RecordsIn: m.RecordsIn, RecordsOut: m.RecordsOut, RecordsLate: m.Late, RecordsSkipped: m.Skipped,
+				WatermarkMs: shownWatermark(m.Watermark),
+			})
 		}
 		for i := range d.graph.Nodes {
 			n := &d.graph.Nodes[i]

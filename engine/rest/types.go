@@ -55,7 +55,7 @@ type Job struct {
 	// FilesPassedOver counts files of monitored folders that were not read, or not to their end: changed or vanished since
 	// they were found, or none that can be read.
 	FilesPassedOver int64 `json:"filesPassedOver,omitempty"`
-	// WatermarkMs is the event time, in milliseconds since 1970, that no sink is behind; nil: there is none yet.
+	// WatermarkMs is the event time, in milliseconds since 1970, that no sink is behind; nil: there is none yet, or event time has ended.
 	WatermarkMs *int64 `json:"watermarkMs,omitempty"`
 	// Failure is the last error that stopped or restarted the job; empty: there was none. FailureKind is its class.
 	Failure     string      `json:"failure,omitempty"`
@@ -153,7 +153,7 @@ type Subtask struct {
 	RecordsLate int64 `json:"recordsLate,omitempty"`
 	// RecordsSkipped could not be read, or had no event time.
 	RecordsSkipped int64 `json:"recordsSkipped,omitempty"`
-	// WatermarkMs is milliseconds since 1970; nil: there is none yet.
+	// WatermarkMs is milliseconds since 1970; nil: there is none yet, or event time has ended.
 	WatermarkMs *int64 `json:"watermarkMs,omitempty"`
 }
 

@@ -1,0 +1,137 @@
+package task_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/internal/backend/backendtest"
+	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/internal/operator"
+)
+
+// firing is a count that calls a row late when event time had passed it before the restore, as windows that have fired do,
+// and that notes the watermarks it is given.
+type firing struct {
+	count
+	ctx   operator.Context
+	notes *notes
+}
+
+type notes struct {
+	mu         sync.Mutex
+	watermarks []int64
+}
+
+func (o *firing) Open(ctx operator.Context) error {
+	o.ctx = ctx
+	return o.count.Open(ctx)
+}
+
+func (o *firing) Process(input int, b *batch.Batch, out operator.Output) error {
+	for i, hash := range b.Hash {
+		if b.Time[i] <= o.ctx.RestoredWatermark(hash) {
+			o.ctx.Late(1)
+		}
+	}
+	return o.count.Process(input, b, out)
+}
+
+func (o *firing) Watermark(ms int64, _ operator.Output) error {
+	o.notes.mu.Lock()
+	defer o.notes.mu.Unlock()
+	o.notes.watermarks = append(o.notes.watermarks, ms)
+	return nil
+}
+
+// firingGraph is eventGraph with firing as its operator with state.
+func firingGraph(src connector.Source, sink connector.Sink, n *notes) *graph.Graph {
+	g := eventGraph(src, sink, 0)
+	for i := range g.Nodes {
+		if g.Nodes[i].UID == "count" {
+			g.Nodes[i].Operator = func() (operator.Operator, error) { return &firing{notes: n}, nil }
+		}
+	}
+	return g
+}
+
+// TestWhatHasFiredIsRestoredWithTheKeyGroups restores, at several parallelisms, a job whose event time has come far with one
+// split, and reads another split from its beginning.
+func TestWhatHasFiredIsRestoredWithTheKeyGroups(t *testing.T) {
+	for _, parallelism := range []int{1, 2, 3} {
+		t.Run(fmt.Sprint(parallelism), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				src, sink := &numbers{splits: 2, rows: 1000, keys: 50, rate: 1000, batchRows: func() int { return 20 }}, newCollected()
+				d := newDriver(t, backendtest.NewStore(t, nil), firingGraph(src, sink, &notes{}), src.names())
+				d.start(1)
+				d.all(message.Hold{MaxTime: math.MaxInt64}) // as if the second split were found only after the restore
+				d.await(sink, 8*500)
+				d.checkpoint(message.Pause)
+				fired := watermarks(d, "count")[0]
+				d.stop()
+				if fired < 400 {
+					t.Fatalf("the watermark is %d after 500 rows", fired)
+				}
+				d.start(parallelism)
+				d.finish()
+				want, late := 0, int64(0)
+				for i := range src.rows {
+					if src.row("split-1", i).Time <= fired {
+						want++
+					}
+				}
+				for _, m := range d.exec.Metrics() {
+					late += m.Late
+				}
+				if late != int64(want) {
+					t.Errorf("%d rows were late, want %d: those that event time had passed at %d", late, want, fired)
+				}
+			})
+		})
+	}
+}
+
+// TestTheEndOfASplitLetsTheWatermarkAdvance has a split that ends before a watermark is due, and nothing to wait for after it.
+func TestTheEndOfASplitLetsTheWatermarkAdvance(t *testing.T) {
+	src, sink, n := &numbers{splits: 1, rows: 100, keys: 10}, newCollected(), &notes{}
+	d := newDriver(t, backendtest.NewStore(t, nil), firingGraph(src, sink, n), nil)
+	d.start(1)
+	d.all(message.Hold{MaxTime: math.MaxInt64})
+	d.all(message.Assign{Split: connector.Split{ID: "split-0"}, MaxTime: math.MinInt64})
+	d.all(message.NoMoreSplits{})
+	d.until(func() bool { return d.ended == 1 })
+	d.stop()
+	highest := int64(math.MinInt64)
+	for i := range src.rows {
+		highest = max(highest, src.row("split-0", i).Time)
+	}
+	if want := []int64{highest - 10, math.MaxInt64}; !slices.Equal(n.watermarks, want) {
+		t.Errorf("the watermarks are %v, want %v", n.watermarks, want)
+	}
+}
+
+// TestASubtaskIsNotIdleWhileSplitsWait has a split that waits for the only reader that is busy.
+func TestASubtaskIsNotIdleWhileSplitsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, sink := &numbers{splits: 1, rows: 100000, keys: 10, rate: 10, batchRows: func() int { return 1 }}, newCollected()
+		d := newDriver(t, backendtest.NewStore(t, nil), eventGraph(src, sink, 10*time.Second), nil)
+		d.start(2)
+		d.command(0, message.Assign{Split: connector.Split{ID: "split-0"}, MaxTime: math.MinInt64})
+		d.all(message.Hold{MaxTime: 50})
+		<-time.After(time.Hour) // of the test's own clock
+		synctest.Wait()
+		for i, ms := range watermarks(d, "count") {
+			if ms != math.MinInt64 {
+				t.Errorf("subtask %d is at %d: the source subtask without a split counts as idle", i, ms)
+			}
+		}
+		d.stop()
+	})
+}
