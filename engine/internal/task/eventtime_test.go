@@ -1,9 +1,13 @@
 package task_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -134,4 +138,51 @@ func TestASubtaskIsNotIdleWhileSplitsWait(t *testing.T) {
 		}
 		d.stop()
 	})
+}
+
+// TestEventTimeFarInTheFutureIsSaidOnce has rows of the year 9999.
+func TestEventTimeFarInTheFutureIsSaidOnce(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		shift int64
+		want  int
+	}{{"in the past", 0, 0}, {"in the year 9999", 253402300000000, 1}} {
+		t.Run(c.name, func(t *testing.T) {
+			var log bytes.Buffer
+			src := &shifted{numbers{splits: 1, rows: 5000, keys: 10}, c.shift}
+			d := newDriver(t, backendtest.NewStore(t, nil), eventGraph(src, newCollected(), 0), src.names())
+			d.spec.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			d.start(1)
+			d.finish()
+			if n := strings.Count(log.String(), "in the future"); n != c.want {
+				t.Errorf("said %d times, want %d:\n%s", n, c.want, &log)
+			}
+			if c.want > 0 && (!strings.Contains(log.String(), "split-0") || !strings.Contains(log.String(), "on-null")) {
+				t.Errorf("neither split nor remedy is in %s", &log)
+			}
+		})
+	}
+}
+
+// shifted is numbers at another time.
+type shifted struct {
+	numbers
+	by int64
+}
+
+func (s *shifted) Reader(ctx context.Context, c connector.ReaderContext) (connector.Reader, error) {
+	return &shiftedReader{numbersReader{source: &s.numbers}, s.by}, nil
+}
+
+type shiftedReader struct {
+	numbersReader
+	by int64
+}
+
+func (r *shiftedReader) Next(ctx context.Context, into *batch.Batch) (connector.Progress, error) {
+	p, err := r.numbersReader.Next(ctx, into)
+	for i := range into.Time {
+		into.Time[i] += r.by
+	}
+	return p, err
 }

@@ -286,7 +286,9 @@ func (d *driver) start(parallelism int) {
 	d.spec.Parallelism, d.spec.MaxParallelism = parallelism, 32
 	d.spec.Files = func(id int64) backend.Files { return d.store.Files(id) }
 	d.spec.Report = func(r message.Report) { mailbox <- r }
-	d.spec.Logger = slog.New(slog.DiscardHandler)
+	if d.spec.Logger == nil {
+		d.spec.Logger = slog.New(slog.DiscardHandler)
+	}
 	if d.newest != nil {
 		d.spec.Restore, d.spec.Blocks = d.newest.Metadata, d.newest
 		for _, s := range d.newest.Metadata.Operator("numbers").Subtasks {

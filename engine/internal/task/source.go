@@ -42,6 +42,7 @@ type source struct {
 	paused  bool
 	last    bool // no more splits
 	ended   bool
+	warned  bool // of event time in the future
 	quiet   quiet
 }
 
@@ -148,6 +149,7 @@ func (s *source) take(p connector.Progress) error {
 		if err := s.emit(sp); err != nil {
 			return s.placed(err)
 		}
+		s.warnOfFuture(sp)
 		s.pace.spent(s.task.exec.spec.Clock, rows)
 	}
 	sp.position = append(sp.position[:0], p.Position...)
