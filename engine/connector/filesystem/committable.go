@@ -3,6 +3,8 @@ package filesystem
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/storage"
@@ -11,7 +13,7 @@ import (
 // committable is a staged file and the name that it is to have (P10). It is JSON, so that people can read it in a snapshot.
 type committable struct {
 	Format int    `json:"format"`
-	Root   string `json:"root"`   // URL of the sink's path, without credentials: the option may have changed since
+	Root   string `json:"root"`   // of the sink's path, as rootOf names it: the option may have changed since
 	Staged string `json:"staged"` // below the root
 	Final  string `json:"final"`
 	Size   int64  `json:"size"`
@@ -40,4 +42,15 @@ func decodeCommittables(encoded [][]byte) ([]committable, error) {
 		}
 	}
 	return out, nil
+}
+
+// rootOf names the place that a sink writes to, without credentials. A path relative to the working directory stays one: a
+// job that is moved or copied with what it has written finds that where it is now, and a copy does not write into its
+// original.
+func rootOf(path string, b storage.Bucket) string {
+	relative, isURL := strings.CutPrefix(path, "file://./")
+	if isURL || !strings.Contains(path, "://") && !filepath.IsAbs(path) {
+		return filepath.Clean(relative)
+	}
+	return b.String()
 }

@@ -34,6 +34,9 @@ type committer struct {
 func (c *committer) Commit(ctx context.Context, committables [][]byte) error {
 	return c.each(ctx, committables, func(ctx context.Context, b storage.Bucket, f *committable) error {
 		err := b.Publish(ctx, f.Staged, f.Final, f.content())
+		if errors.Is(err, storage.ErrNotFound) && b != c.bucket && c.bucket.Publish(ctx, f.Staged, f.Final, f.content()) == nil {
+			err = nil // the path was moved with what was staged there, which has the size and checksum of the committable
+		}
 		switch {
 		case errors.Is(err, storage.ErrNotFound):
 			return &fault.Error{Class: fault.Permanent, Remedy: "put one of the two files back, or restore a savepoint from before them",
@@ -73,7 +76,7 @@ func (c *committer) each(ctx context.Context, encoded [][]byte, f func(context.C
 
 // bucketOf returns the bucket of a root, which differs from that of the sink if its path has changed since.
 func (c *committer) bucketOf(ctx context.Context, root string) (storage.Bucket, error) {
-	if root == c.bucket.String() {
+	if root == c.bucket.String() || root == rootOf(c.path, c.bucket) {
 		return c.bucket, nil
 	}
 	c.mu.Lock()

@@ -122,6 +122,52 @@ func TestTheNewestVisibleOutputIsThatOfTheHighestCheckpoint(t *testing.T) {
 	want(0, "default.flights", "sink/beside", "")
 }
 
+func TestACopyOfAJobWithARelativePathCommitsIntoItself(t *testing.T) {
+	for _, path := range []string{"out", "./sub/../out", "file://./out"} {
+		t.Run(path, func(t *testing.T) {
+			original, copied := t.TempDir(), t.TempDir()
+			t.Chdir(original)
+			out := prepare(t, newSink(t, path, 0), testBatch(0, 3))
+			if err := os.CopyFS(copied, os.DirFS(original)); err != nil {
+				t.Fatal(err)
+			}
+			t.Chdir(copied)
+			if err := newCommitter(t, newSink(t, path, 0), "sink/out").Commit(t.Context(), out); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(lines(t, filepath.Join(original, "out"), false)); n != 0 {
+				t.Errorf("the copy has made %d files visible in the original", n)
+			}
+			if n := len(lines(t, filepath.Join(copied, "out"), false)); n != 1 {
+				t.Errorf("%d files are visible in the copy, want 1", n)
+			}
+		})
+	}
+}
+
+func TestOutputThatWasStagedUnderAnAbsolutePathIsFoundThereOrWhereItWasMovedTo(t *testing.T) {
+	for name, move := range map[string]bool{"there": false, "moved": true} {
+		t.Run(name, func(t *testing.T) {
+			at := filepath.Join(t.TempDir(), "out")
+			out := prepare(t, newSink(t, at, 0), testBatch(0, 3)) // as engines wrote for relative paths too
+			t.Chdir(filepath.Dir(at))
+			if move {
+				t.Chdir(t.TempDir())
+				if err := os.Rename(at, "out"); err != nil {
+					t.Fatal(err)
+				}
+				at = "out"
+			}
+			if err := newCommitter(t, newSink(t, "out", 0), "sink/out").Commit(t.Context(), out); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(lines(t, at, false)); n != 1 {
+				t.Errorf("%d files are visible, want 1", n)
+			}
+		})
+	}
+}
+
 func TestCommitsAndForgetsOfOutputAtAnEarlierPathMayOverlap(t *testing.T) {
 	moved := newSink(t, t.TempDir(), 0)
 	c := newCommitter(t, moved, "sink/out")

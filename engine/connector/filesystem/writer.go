@@ -154,7 +154,7 @@ func (w *writer) endFile(ctx context.Context) error {
 		return err
 	}
 	w.closed = append(w.closed, committable{
-		Format: committableFormat, Root: w.bucket.String(), Staged: f.key, Size: f.size, CRC32C: f.crc,
+		Format: committableFormat, Root: rootOf(w.sink.config.Path, w.bucket), Staged: f.key, Size: f.size, CRC32C: f.crc,
 	})
 	return nil
 }
