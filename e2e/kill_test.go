@@ -53,7 +53,7 @@ func TestAKillAtAnyInstantIsHarmless(t *testing.T) {
 	_, n := seed(t)
 	files := input(t, flights.Options{Records: 9000, Files: 18})
 	want := expect(t, oracle.Query{Delay: 28 * time.Hour}, files)
-	steps := []engine.Step{engine.StepRestoring, engine.StepDeployed, engine.StepPublished, engine.StepCommit, engine.StepCommitted}
+	steps := []engine.Step{engine.StepRestoring, engine.StepDeployed, engine.StepPublished, engine.StepCommit, engine.StepUnrecorded, engine.StepCommitted}
 	for stream, order := range []string{"none", "path"} {
 		t.Run("split-order "+order, func(t *testing.T) {
 			t.Parallel()

@@ -80,7 +80,9 @@ const (
 	StepDeployed  Step = "deploy"  // the base is written, the subtasks are restoring
 	StepPublished Step = "publish" // a checkpoint is complete, nothing of it is committed
 	StepCommit    Step = "commit"  // one committable is committed, others of the checkpoint are not
-	StepCommitted Step = "confirm" // all is committed, no metadata says so
+	// StepUnrecorded: all output of the checkpoint that ended the job is committed, no record says so.
+	StepUnrecorded Step = "record"
+	StepCommitted  Step = "confirm" // all is committed, no metadata says so
 )
 
 // Outcome is how a run ended.

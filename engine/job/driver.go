@@ -491,7 +491,7 @@ func (d *driver) publish(e coordinator.Publish) {
 
 func (d *driver) commit(e coordinator.Commit) {
 	d.beside(func(ctx context.Context) {
-		err := d.commitAll(ctx, e)
+		err := d.commitToEnd(ctx, e)
 		if err == nil {
 			d.opt.AtStep(StepCommitted)
 		}

@@ -4,6 +4,7 @@
 //	<checkpoint.storage>/<job id>/attempts/<n>        the claim of attempt n: JSON and its checksum
 //	<checkpoint.storage>/<job id>/attempts/<n>.base   what attempt n started from: JSON and its checksum
 //	<checkpoint.storage>/<job id>/chk-<id>/_metadata  the checkpoint exists when this does
+//	<checkpoint.storage>/<job id>/chk-<id>/_confirmed of a checkpoint that ended the job: its output is visible. JSON and its checksum
 //	<checkpoint.storage>/<job id>/chk-<id>/<attempt>.<restart>-<uid8>-<subtask>-<random>
 //	<savepoint.storage>/savepoint-<job id>-<id>/_metadata, and its files beside it
 //

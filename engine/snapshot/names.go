@@ -13,6 +13,7 @@ const (
 	attemptsFolder  = "attempts"
 	sharedFolder    = "shared"
 	metadataName    = "_metadata"
+	confirmedName   = "_confirmed"
 	baseSuffix      = ".base"
 	checkpointStart = "chk-"
 	savepointStart  = "savepoint-"

@@ -111,7 +111,7 @@ func (s *Snapshot) extra(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("verify %s: %w", s.Path(), err)
 	}
-	known := map[string]bool{path.Join(s.folder, metadataName): true}
+	known := map[string]bool{path.Join(s.folder, metadataName): true, path.Join(s.folder, confirmedName): true}
 	for _, f := range s.Metadata.Files() {
 		known[path.Join(s.folder, f.Path)] = true
 	}

@@ -252,7 +252,11 @@ func (c *Coordinator) commit(ck *checkpoint) {
 		return
 	}
 	ck.commit.begin()
-	c.emit(Commit{Checkpoint: ck.id, Sinks: sinks})
+	e := Commit{Checkpoint: ck.id, Sinks: sinks}
+	if ck.metadata.Outcome != snapshot.None {
+		e.Last = ck.metadata
+	}
+	c.emit(e)
 }
 
 // recommit confirms the commits of the restored checkpoint: the run before may have ended between publish and commit.

@@ -46,6 +46,9 @@ type (
 	Commit struct {
 		Checkpoint int64
 		Sinks      []SinkCommittables
+		// Last is the checkpoint, if it has ended the job: no later one will record that it is confirmed, so that is recorded
+		// with it, and what was staged goes. Nil: it has not.
+		Last *snapshot.Metadata
 	}
 	// Forget removes what was staged for committables whose commit a complete checkpoint records as confirmed (P10). No
 	// answer: what is left is removed by a later attempt's SweepStaged.
