@@ -43,7 +43,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"signs alone", minimal + "  parallelism: +-\n", "",
 			`job.yaml:6:16: spec.parallelism: "+-" is not a whole number; write digits, without quotes or unit`},
 		{"more subtasks than one process carries", minimal + "  parallelism: 513\n", "",
-			"job.yaml:6:16: spec.parallelism: 513 is more than one process carries; use at most 512"},
+			"job.yaml:6:16: spec.parallelism: 513 is out of bounds; use a number from 1 to 512"},
 		{"bytes that are no text", minimal + "  jobID: a # \xe9\n", "",
 			"job.yaml:6:14: this is not YAML: the text is not UTF-8; save the file as UTF-8"},
 		{"a control character", minimal + "  jobID: a\x00\n", "",
@@ -76,7 +76,7 @@ func TestWhatIsRefused(t *testing.T) {
 			"job.yaml:6:16: spec.checkpoint: merge keys (<<) are not read; write the fields out"},
 
 		{"parallelism 0", minimal + "  parallelism: 0\n", "",
-			"job.yaml:6:16: spec.parallelism: 0 is out of bounds; use a number from 1 to 32768"},
+			"job.yaml:6:16: spec.parallelism: 0 is out of bounds; use a number from 1 to 512"},
 		{"more subtasks than key groups", minimal + "  parallelism: 9\n  maxParallelism: 8\n", "",
 			"job.yaml:6:16: spec.parallelism: 9 is more than spec.maxParallelism, which is 8; a key group is never divided: " +
 				"lower it, or raise maxParallelism before the job's first run"},
@@ -174,7 +174,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"an empty setting", minimal, "spec.parallelism=",
 			`--set: spec.parallelism: "" is not a whole number; write digits, without quotes or unit`},
 		{"a setting out of bounds", minimal, "spec.parallelism=-1",
-			"--set: spec.parallelism: -1 is out of bounds; use a number from 1 to 32768"},
+			"--set: spec.parallelism: -1 is out of bounds; use a number from 1 to 512"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var settings []string
@@ -204,7 +204,7 @@ func TestWhatIsRefusedOfFilesBesideTheManifest(t *testing.T) {
 		{"an unknown field in weir.yaml", Input{Manifest: manifest, Global: &File{"weir.yaml", []byte("checkpoint: {storag: x}\n")}},
 			`weir.yaml:1:14: spec.checkpoint has no field "storag"; did you mean storage?`},
 		{"a value out of bounds in weir.yaml", Input{Manifest: manifest, Global: &File{"weir.yaml", []byte("parallelism: 0\n")}},
-			"weir.yaml:1:14: spec.parallelism: 0 is out of bounds; use a number from 1 to 32768"},
+			"weir.yaml:1:14: spec.parallelism: 0 is out of bounds; use a number from 1 to 512"},
 		{"two documents in weir.yaml", Input{Manifest: manifest, Global: &File{"weir.yaml", []byte("parallelism: 1\n---\nparallelism: 2\n")}},
 			"weir.yaml:3:1: a second document; put everything into one"},
 		{"a file of SQL whose name is no job id", Input{SQL: &File{"dir/Flight Delays.sql", []byte("SELECT 1")}},
@@ -223,7 +223,7 @@ func TestWhatIsRefusedOfFilesBesideTheManifest(t *testing.T) {
 			`--set: spec.checkpoint.storage: "file://./out" is relative to a working directory, which the job's pods do not share; name a bucket, such as s3://bucket/prefix`},
 		{"more subtasks than a pod carries", Input{Manifest: manifest, Cluster: true, Settings: []Setting{
 			{"--set", "spec.checkpoint.storage", "mem://x"}, {"--set", "spec.parallelism", "513"}}},
-			"--set: spec.parallelism: 513 is more than one process carries; use at most 512"},
+			"--set: spec.parallelism: 513 is out of bounds; use a number from 1 to 512"},
 		{"two snapshots to start from", Input{Manifest: &File{"job.yaml", []byte(minimal + "  restore:\n    savepointRef: {name: before}\n    path: s3://a/b\n")}, Cluster: true,
 			Settings: []Setting{{"--set", "spec.checkpoint.storage", "mem://x"}}},
 			"job.yaml:7:19: spec.restore.savepointRef: spec.restore.path is set too; remove one of the two"},

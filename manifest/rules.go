@@ -68,13 +68,10 @@ func (r *rules) spec(s *v1alpha1.StreamJobSpec, local bool) {
 	}
 	r.sql(s)
 	within(r, "spec.maxParallelism", *s.MaxParallelism, 1, mostKeyGroups)
-	within(r, "spec.parallelism", *s.Parallelism, 1, mostKeyGroups)
+	within(r, "spec.parallelism", *s.Parallelism, 1, mostSubtasks)
 	if *s.Parallelism > *s.MaxParallelism {
 		r.refuse("spec.parallelism", "a key group is never divided: lower it, or raise maxParallelism before the job's first run",
 			"%d is more than spec.maxParallelism, which is %d", *s.Parallelism, *s.MaxParallelism)
-	}
-	if *s.Parallelism > mostSubtasks {
-		r.refuse("spec.parallelism", fmt.Sprintf("use at most %d", mostSubtasks), "%d is more than one process carries", *s.Parallelism)
 	}
 	r.desiredState(*s.DesiredState, local)
 	r.image(s.Image)

@@ -17,7 +17,7 @@ func (a *app) root() *cobra.Command {
 		Long: `Weir runs stateful streaming jobs that never lose their state.
 
 JOB is the name of a job that runs on this machine, or a coordinator's address (http://host:port, with its token in
-WEIR_TOKEN). It can be left out if just one job runs here.
+WEIR_TOKEN). Where nothing is ended it can be left out if just one job runs here.
 
 Exit codes: 0 done, 1 failed, 2 wrong use.`,
 		SilenceErrors: true,
@@ -85,6 +85,14 @@ func between(least, most int) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// named wants the job that is to end to be named: the only one that runs may be another than the user thinks of.
+func named(c *cobra.Command, args []string) error {
+	if len(args) == 0 || args[0] == "" {
+		return usagef("name the job that is to end: %s; `weir list` shows those that run", c.UseLine())
+	}
+	return between(1, 1)(c, args)
 }
 
 // outputFlag adds -o to a command that can answer to scripts.

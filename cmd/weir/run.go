@@ -12,9 +12,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,6 +78,11 @@ func (a *app) run(ctx context.Context, f runFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := a.refuseSecond(ctx, j.Config); err != nil {
+		return err
+	}
+	// Whoever reads what is printed may end first: that is an error of the job, not the silent end of the process.
+	signal.Ignore(syscall.SIGPIPE)
 	listener, err := listen(ctx, f.web)
 	if err != nil {
 		return err
@@ -228,6 +235,7 @@ func (r *runner) register() (remove func()) {
 	if err == nil {
 		removeFile, err = folder.Add(localjobs.Job{
 			Job: r.job.Config.Job, URL: r.url(), Token: r.token, PID: os.Getpid(), Start: r.start.UTC().Truncate(time.Millisecond),
+			Storage: r.job.Config.Storage,
 		})
 	}
 	if err != nil {

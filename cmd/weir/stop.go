@@ -16,13 +16,14 @@ func (a *app) stopCommand() *cobra.Command {
 		drain  bool
 	)
 	c := &cobra.Command{
-		Use:   "stop [JOB] --savepoint-path DIR",
+		Use:   "stop JOB --savepoint-path DIR",
 		Short: "Stop a running job with a savepoint, and print its path",
 		Long: `Stop a running job with a savepoint, and print its path.
 
 If the savepoint cannot be made, the job runs on. The same ` + "`weir run`" + ` goes on from where it stopped. JOB is a job's name or
-address (see weir --help).`,
-		Args: between(0, 1),
+address (see weir --help), and is always named. Without --savepoint-path the savepoint goes to the job's spec.savepoint.storage;
+a job without that is not stopped.`,
+		Args: named,
 		RunE: func(c *cobra.Command, args []string) error {
 			to := ""
 			if c.Flags().Changed("savepoint-path") {

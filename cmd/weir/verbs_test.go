@@ -120,7 +120,15 @@ func TestARunningJobIsWatchedAskedAndStopped(t *testing.T) {
 		t.Errorf("another job: %s", got)
 	}
 
-	last := r.command(t, "stop", "--savepoint-path", "last")
+	for _, verb := range []string{"stop", "cancel"} {
+		if got := r.refused(t, 2, verb); !strings.Contains(got, "name the job that is to end: weir "+verb+" JOB") {
+			t.Errorf("%s without a job: %s", verb, got)
+		}
+	}
+	if got := r.refused(t, 1, "stop", "endless", "--savepoint-path", "mem://x"); !strings.Contains(got, "gone with the job's process") {
+		t.Errorf("stopped into memory: %s", got)
+	}
+	last := r.command(t, "stop", "endless", "--savepoint-path", "last")
 	if !strings.Contains(last, "/last/savepoint-endless-") {
 		t.Errorf("stopped with %q", last)
 	}

@@ -85,7 +85,7 @@ func TestWrongUseIsOneLineAndExitCode2(t *testing.T) {
 
 		{"an id that is none", "", []string{"savepoint", "a", "--id", "a b"},
 			`weir: id "a b" cannot be used; use 1 to 64 letters, digits and, between them, '-', '_' and '.'; a UUID will do`},
-		{"no time", "", []string{"cancel", "--timeout", "0s"}, "weir: --timeout 0s leaves no time"},
+		{"no time", "", []string{"cancel", "a", "--timeout", "0s"}, "weir: --timeout 0s leaves no time"},
 		{"a target that is none", "", []string{"savepoint", "a", "ftp://x"},
 			`weir: TARGET: storage "ftp://x": unknown scheme "ftp": use file, mem, s3, gs or azblob`},
 		{"a target of a stop that is none", "", []string{"stop", "a", "--savepoint-path", "ftp://x"},

@@ -211,8 +211,12 @@ func (j *Job) Savepoint(_ context.Context, id, target string) (rest.Operation, e
 	return j.asked(savepointRequest(j.d.cfg, id, target))
 }
 
-// Stop asks for the end of the job, after a savepoint.
+// Stop asks for the end of the job, after a savepoint: whoever stops a job by hand wants one.
 func (j *Job) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
+	if target == "" && j.d.cfg.SavepointStorage == "" {
+		return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: "there is no place for the savepoint, and without one the job is not stopped",
+			Remedy: "name a target (--savepoint-path), or set spec.savepoint.storage"}
+	}
 	return j.asked(stopRequest(j.d.cfg, id, target, drain))
 }
 

@@ -43,9 +43,21 @@ func cancelRequest(id string) request {
 // targetOf returns the place of a savepoint; empty: there is none.
 func targetOf(cfg Config, target string) (string, error) {
 	if target == "" {
-		return cfg.SavepointStorage, nil
+		if target = cfg.SavepointStorage; target == "" {
+			return "", nil
+		}
+		return target, lasts("spec.savepoint.storage", target)
 	}
 	return target, checkTarget(target)
+}
+
+// lasts refuses a place for savepoints that is gone with the process.
+func lasts(what, target string) error {
+	if u, err := storage.ParseURL(target); err == nil && u.Scheme == "mem" {
+		return &rest.Error{Code: rest.BadRequest, Message: what + ": a savepoint in " + target + " would be gone with the job's process",
+			Remedy: "name a folder or a bucket"}
+	}
+	return nil
 }
 
 // checkTarget refuses what is no place. A relative path is one only to the sender, whose working directory is another.
@@ -57,5 +69,5 @@ func checkTarget(target string) error {
 	if err != nil {
 		return &rest.Error{Code: rest.BadRequest, Message: "target: " + err.Error(), Remedy: "name a URL or an absolute path"}
 	}
-	return nil
+	return lasts("target", target)
 }

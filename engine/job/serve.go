@@ -22,7 +22,7 @@ func (j *Job) Serve(ctx context.Context, l net.Listener, token string) error {
 	if err != nil {
 		return err
 	}
-	server, err := web.New(j, web.Options{Token: token, Hosts: hosts})
+	server, err := web.New(j, web.Options{Token: token, Hosts: hosts, Metrics: true})
 	if err != nil {
 		return err
 	}

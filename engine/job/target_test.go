@@ -11,7 +11,7 @@ import (
 func TestATargetThatIsNoPlaceIsABadRequest(t *testing.T) {
 	w := newWorld(t)
 	r := w.start(t, w.config(1), w.graph(t, "count"))
-	for _, target := range []string{"ftp://host/x", "savepoints", "./savepoints", "s3://", "s3://user:password@bucket"} {
+	for _, target := range []string{"ftp://host/x", "savepoints", "./savepoints", "s3://", "s3://user:password@bucket", "mem://x"} {
 		for name, ask := range map[string]func(*job.Job) error{
 			"savepoint": func(j *job.Job) error { _, err := j.Savepoint(t.Context(), "1", target); return err },
 			"stop":      func(j *job.Job) error { _, err := j.Stop(t.Context(), "2", target, false); return err },

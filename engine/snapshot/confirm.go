@@ -45,7 +45,7 @@ func (s *Snapshot) Confirmed(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("look whether checkpoint %d is committed: %w", s.Metadata.ID, err)
 	}
 	var r confirmation
-	if err := decodeRecord(text, &r); err != nil {
+	if decodeRecord(text, &r) != nil {
 		return false, nil
 	}
 	return r == s.Metadata.confirmation(), nil

@@ -16,6 +16,7 @@ import (
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/codec/sqltime"
 	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/fault"
 )
 
 // New returns a sink that writes columns to out, each line after the identifier if there is one. All writers of one sink
@@ -111,7 +112,7 @@ func (w *writer) Write(_ context.Context, b *batch.Batch) error {
 	w.sink.mu.Lock()
 	defer w.sink.mu.Unlock()
 	if _, err := w.sink.mu.out.Write(w.buf); err != nil {
-		return fmt.Errorf("print rows: %w", err)
+		return fault.Permanentf("sink print", "keep what reads the output open until the job ends, or write to files", "print rows: %w", err)
 	}
 	return nil
 }

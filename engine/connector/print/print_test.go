@@ -11,6 +11,7 @@ import (
 	"github.com/weirstream/weir/engine/codec/codectest"
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/connector/connectortest"
+	"github.com/weirstream/weir/engine/fault"
 )
 
 func someRows() *batch.Batch {
@@ -102,7 +103,7 @@ func TestAStreamThatFailsFailsTheWriter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write(t.Context(), someRows()); !errors.Is(err, errBroken) {
-		t.Error(err)
+	if err := w.Write(t.Context(), someRows()); !errors.Is(err, errBroken) || fault.ClassOf(err) != fault.Permanent {
+		t.Errorf("%v, want it to be permanent", err)
 	}
 }

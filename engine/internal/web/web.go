@@ -65,6 +65,8 @@ type Options struct {
 	Hosts []string
 	// Certificate is what Serve shows, in TLS 1.3; nil: it speaks plain HTTP.
 	Certificate *tls.Certificate
+	// Metrics says that /metrics is served beside the API, to whoever bears a token. In pods it has a port of its own.
+	Metrics bool
 	// Log is told of connections that came to nothing; nil: the process's default log is.
 	Log *slog.Logger
 }
@@ -103,6 +105,7 @@ type Server struct {
 	certificate *tls.Certificate
 	log         *slog.Logger
 	closing     chan struct{} // closed when the server ends: whoever waits is answered
+	metrics     bool
 	handler     http.Handler
 }
 
@@ -111,7 +114,7 @@ func New(c Controller, o Options) (*Server, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	s := &Server{controller: c, tokens: newTokens(o), hosts: o.Hosts, certificate: o.Certificate, log: o.Log, closing: make(chan struct{})}
+	s := &Server{controller: c, tokens: newTokens(o), hosts: o.Hosts, certificate: o.Certificate, log: o.Log, metrics: o.Metrics, closing: make(chan struct{})}
 	s.handler = s.build()
 	return s, nil
 }
@@ -173,6 +176,9 @@ func (s *Server) build() http.Handler {
 			return 0, nil, &rest.Error{Code: rest.MethodNotAllowed,
 				Message: fmt.Sprintf("%s takes %s, not %s", r.URL.Path, strings.Join(allowed, " and "), r.Method)}
 		}))
+	}
+	if s.metrics {
+		mux.Handle("GET /metrics", Metrics(s.controller))
 	}
 	mux.Handle("/", answer(func(_ http.ResponseWriter, r *http.Request) (int, any, error) {
 		return 0, nil, &rest.Error{Code: rest.NotFound, Message: fmt.Sprintf("there is nothing at %.200q", r.URL.Path)}

@@ -196,6 +196,28 @@ func TestEveryRouteButTwoNeedsTheToken(t *testing.T) {
 	}
 }
 
+func TestMetricsBesideTheAPINeedTheToken(t *testing.T) {
+	for _, served := range []bool{true, false} {
+		s, err := New(newFakeJob(), Options{Token: token, Hosts: []string{host}, Metrics: served})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := request("GET", "/metrics", "")
+		w := do(s, r)
+		want := http.StatusNotFound
+		if served {
+			want = http.StatusOK
+		}
+		if w.Code != want || served && !strings.Contains(w.Body.String(), "weir_") {
+			t.Errorf("served %v, with the token the answer is %d: %.100s", served, w.Code, w.Body)
+		}
+		r.Header.Del("Authorization")
+		if w := do(s, r); w.Code != http.StatusUnauthorized {
+			t.Errorf("served %v, without the token the answer is %d", served, w.Code)
+		}
+	}
+}
+
 func TestOnlyTheServersOwnNamesAreAnswered(t *testing.T) {
 	s := newServer(t, newFakeJob())
 	for name, want := range map[string]int{

@@ -30,6 +30,8 @@ type Job struct {
 	Token string    `json:"token"`
 	PID   int       `json:"pid"`
 	Start time.Time `json:"start"`
+	// Storage is the URL that its folder is below, without credentials; empty: an older weir did not say.
+	Storage string `json:"storage,omitempty"`
 }
 
 // Folder is where the jobs of one user are registered.
