@@ -120,7 +120,7 @@ func (d *desk) run(t *testing.T, script string, rows int, allowNonRestored, drai
 		return r.err
 	}
 	r.until(t, "it had read", read(int64(rows)))
-	if _, err := r.job.Stop(t.Context(), "stop", "", drain); err != nil {
+	if _, err := r.job.Stop(t.Context(), "stop", t.TempDir(), drain); err != nil {
 		t.Fatal(err)
 	}
 	if op, err := r.job.Operation(t.Context(), "stop"); err != nil || op.Status != rest.Done {
