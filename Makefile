@@ -25,6 +25,7 @@ CLUSTER := -count=1 -timeout=60m ./e2e/cluster
 IMAGE ?= localhost/weir:$(VERSION)
 FUZZTIME ?= 20000x
 COUNT    ?= 6
+SOAK     ?= 1h
 
 ##@ Use
 
@@ -89,6 +90,10 @@ e2e: .bin/versitygw .bin/helm ## Run the tests that kill, stop and starve whole 
 .PHONY: e2e-cluster
 e2e-cluster: .bin/versitygw .bin/helm ## Run only the tests on a real cluster, which they start unless it is up.
 	@go run ./hack/testsum $(CLUSTER)
+
+.PHONY: soak
+soak: .bin/versitygw ## Use jobs for SOAK (1h) as people do: edit, move, copy, damage, kill, two of everything; no row may be wrong.
+	@SOAK=$(SOAK) go run ./hack/testsum -count=1 -timeout=24h ./e2e/soak
 
 .PHONY: test-race
 test-race: .bin/versitygw kube ## Run the tests of engine and operator under the race detector, which needs a C compiler.

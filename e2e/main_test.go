@@ -1,9 +1,6 @@
 package e2e
 
 import (
-	"context"
-	"flag"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -16,7 +13,6 @@ import (
 	"github.com/weirstream/weir/e2e/flights"
 	"github.com/weirstream/weir/e2e/harness"
 	"github.com/weirstream/weir/e2e/oracle"
-	"github.com/weirstream/weir/engine/storage/storagetest"
 )
 
 // weir is the path of the binary under test.
@@ -25,61 +21,8 @@ var weir string
 // patience is how long a job that has work for some seconds may take on a machine that does much else.
 const patience = 3 * time.Minute
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code) //nolint:forbidigo // TestMain is the main of its package
-}
-
-// atOnce is how many tests run at once unless -parallel says otherwise: most of the time their jobs wait for the next row.
-const atOnce = "4"
-
-// run builds the binary and starts the S3 server, once for all tests.
-func run(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "weir-e2e-")
-	if err != nil {
-		return 1, err
-	}
-	defer func() {
-		if removeErr := os.RemoveAll(dir); err == nil {
-			err = removeErr
-		}
-	}()
-	if weir, err = harness.Build(context.Background(), dir); err != nil {
-		return 1, err
-	}
-	// All processes, and the tests themselves, are the same user of the S3 server.
-	for key, value := range storagetest.S3Environment() {
-		if err := os.Setenv(key, value); err != nil {
-			return 1, err
-		}
-	}
-	data := filepath.Join(dir, "s3")
-	if err := os.Mkdir(data, 0o755); err != nil {
-		return 1, err
-	}
-	stop, err := harness.RunS3(context.Background(), data)
-	if err != nil {
-		return 1, err
-	}
-	defer func() {
-		if stopErr := stop(); err == nil {
-			err = stopErr
-		}
-	}()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		if err := flag.Set("test.parallel", atOnce); err != nil {
-			return 1, err
-		}
-	}
-	return m.Run(), nil
-}
+// TestMain lets four tests run at once: most of the time their jobs wait for the next row.
+func TestMain(m *testing.M) { harness.Main(m, &weir, "4") }
 
 // seed returns the source of all random choices of a test, and prints how to repeat them.
 func seed(t *testing.T) (*rand.Rand, uint64) {

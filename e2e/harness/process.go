@@ -3,6 +3,7 @@ package harness
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ type Process struct {
 	name    string // of the files with its output
 	out     string // standard output goes here
 	err     string // standard error goes here
+	quiet   bool
 	ended   chan struct{}
 	state   error // of Wait; set before ended is closed
 }
@@ -35,6 +37,8 @@ type Launch struct {
 	Env []string
 	// Credential, unless nil, is the user to run as.
 	Credential *syscall.Credential
+	// Quiet leaves the telling to the test: a failure does not show what the process said.
+	Quiet bool
 }
 
 // Start runs a process.
@@ -47,7 +51,7 @@ func Start(t testing.TB, l Launch) *Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Process{t: t, name: strings.TrimSuffix(filepath.Base(out.Name()), ".out"), out: out.Name(), ended: make(chan struct{})}
+	p := &Process{t: t, name: strings.TrimSuffix(filepath.Base(out.Name()), ".out"), out: out.Name(), quiet: l.Quiet, ended: make(chan struct{})}
 	p.err = strings.TrimSuffix(p.out, ".out") + ".err"
 	stderr, err := os.Create(p.err)
 	if err != nil {
@@ -79,10 +83,18 @@ func (p *Process) cleanUp() {
 		p.signal(syscall.SIGKILL)
 		<-p.ended
 	}
-	if p.t.Failed() {
-		p.t.Logf("%s (%s) ended with %v; the end of its standard error:\n%s", p.name, strings.Join(p.command.Args[1:], " "),
-			p.command.ProcessState, lastLines(p.Stderr(), 25))
+	if p.t.Failed() && !p.quiet {
+		p.t.Log(p.Story())
 	}
+}
+
+// Story tells what was run, how it ended, and the end of what it said.
+func (p *Process) Story() string {
+	end := "still runs"
+	if p.Ended() {
+		end = fmt.Sprintf("ended with %v", p.command.ProcessState)
+	}
+	return fmt.Sprintf("%s (%s) %s; the end of its standard error:\n%s", p.name, strings.Join(p.command.Args[1:], " "), end, lastLines(p.Stderr(), 25))
 }
 
 // lastLines returns the end of a text.
