@@ -95,6 +95,10 @@ e2e-cluster: .bin/versitygw .bin/helm ## Run only the tests on a real cluster, w
 soak: .bin/versitygw ## Use jobs for SOAK (1h) as people do: edit, move, copy, damage, kill, two of everything; no row may be wrong.
 	@SOAK=$(SOAK) go run ./hack/testsum -count=1 -timeout=24h ./e2e/soak
 
+.PHONY: soak-cluster
+soak-cluster: .bin/versitygw .bin/helm ## Delete, edit, scale and double the objects of a job on a real cluster for SOAK (1h); it must come back each time.
+	@SOAK=$(SOAK) go run ./hack/testsum -count=1 -timeout=24h -run=TestWhatPeopleDoToAJobsObjectsLosesNoRow ./e2e/cluster
+
 .PHONY: test-race
 test-race: .bin/versitygw kube ## Run the tests of engine and operator under the race detector, which needs a C compiler.
 	@cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || { \
