@@ -267,9 +267,7 @@ func (e *episode) fork() {
 	e.t.Helper()
 	e.kill()
 	copied := filepath.Join(filepath.Dir(e.home), "copy")
-	if err := os.CopyFS(copied, withoutLinks{os.DirFS(e.home)}); err != nil {
-		e.t.Fatal(err)
-	}
+	e.copyTree(copied, withoutLinks{os.DirFS(e.home)})
 	before := e.visible()
 	home := e.home
 	e.home = copied
@@ -286,6 +284,27 @@ func (e *episode) fork() {
 		e.t.Fatal(err)
 	}
 	e.ensure()
+}
+
+// copyTree copies a folder with its times of change, as cp -a does: they are part of the version of a file.
+func (e *episode) copyTree(to string, from fs.FS) {
+	e.t.Helper()
+	if err := os.CopyFS(to, from); err != nil {
+		e.t.Fatal(err)
+	}
+	err := fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		return os.Chtimes(filepath.Join(to, name), info.ModTime(), info.ModTime())
+	})
+	if err != nil {
+		e.t.Fatal(err)
+	}
 }
 
 // withoutLinks is a folder without its symbolic links, which os.CopyFS does not follow.

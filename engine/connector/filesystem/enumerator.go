@@ -64,11 +64,11 @@ func (e *enumerator) Discover(ctx context.Context, seenBefore []byte) (connector
 	return connector.Discovery{Splits: e.splits(found), Seen: known.encode(), Next: e.source.config.Monitor}, nil
 }
 
-// away is a listing that failed. A monitored folder from which something was read before may be away for a while, because
+// away is a listing that failed. A monitored folder that was there before may be away for a while, because
 // it is being replaced or mounted; what it held is known, and it is looked at again. Any other failure ends the job.
 func (e *enumerator) away(known *seen, seenBefore []byte, err error) (connector.Discovery, error) {
 	var missing *missingPath
-	if e.source.Bounded() || len(known.files) == 0 || !errors.As(err, &missing) {
+	if e.source.Bounded() || len(known.files) == 0 && !e.said || !errors.As(err, &missing) {
 		return connector.Discovery{}, err
 	}
 	if !e.isAway {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/fault"
@@ -37,8 +38,17 @@ type readAhead struct {
 	done   chan struct{} // closed when the goroutine has ended
 }
 
-// startReadAhead reads from the record at offset on, or from the split's start if aligned is false.
-func startReadAhead(ctx context.Context, l *location, b storage.Bucket, framing codec.Framing, f fileSplit, offset int64, aligned bool, blockBytes int) *readAhead {
+// origin is where a reader's splits are.
+type origin struct {
+	location *location
+	bucket   storage.Bucket
+	framing  codec.Framing
+	monitor  time.Duration // of the source; 0: it is bounded
+	folder   *mount        // that the location names
+}
+
+// readAhead reads from the record at offset on, or from the split's start if aligned is false.
+func (o *origin) readAhead(ctx context.Context, f fileSplit, offset int64, aligned bool, blockBytes int) *readAhead {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &readAhead{
 		blocks: make(chan block, aheadBlocks), free: make(chan []byte, aheadBlocks+1), ready: make(chan struct{}, 1),
@@ -46,7 +56,7 @@ func startReadAhead(ctx context.Context, l *location, b storage.Bucket, framing 
 	}
 	// Folders hold many small files: a buffer has room for what is left of the file, and for the byte that shows its end.
 	size := int(max(min(int64(blockBytes), f.size-offset+1), 1))
-	s := &splitReader{bufferBytes: size, buffersLeft: aheadBlocks + 1, ahead: r, location: l, bucket: b, framing: framing, split: f, base: offset}
+	s := &splitReader{bufferBytes: size, buffersLeft: aheadBlocks + 1, ahead: r, origin: o, split: f, base: offset}
 	go func() {
 		defer close(r.done)
 		if err := s.run(ctx, aligned); err != nil && ctx.Err() == nil {
@@ -78,16 +88,14 @@ func (r *readAhead) send(ctx context.Context, b block) bool {
 
 // splitReader cuts a split into blocks of whole records.
 type splitReader struct {
-	ahead    *readAhead
-	location *location
-	bucket   storage.Bucket
-	framing  codec.Framing
-	split    fileSplit
-	in       io.Reader
-	buf      []byte
-	n        int   // bytes in buf
-	base     int64 // offset of buf in the file
-	eof      bool
+	*origin
+	ahead *readAhead
+	split fileSplit
+	in    io.Reader
+	buf   []byte
+	n     int   // bytes in buf
+	base  int64 // offset of buf in the file
+	eof   bool
 
 	bufferBytes int
 	buffersLeft int // that may still be made
@@ -98,21 +106,11 @@ func (s *splitReader) run(ctx context.Context, aligned bool) (err error) {
 		s.ahead.send(ctx, block{offset: s.base, last: true}) // all was read before a restart; the file may be gone
 		return nil
 	}
-	there, err := s.check(ctx)
-	if err != nil {
-		return err
-	}
-	if !there {
-		return s.gone()
-	}
 	skip := !aligned && s.base > 0
 	if skip {
 		s.base-- // if a line ends there, a record begins at the split's very start
 	}
-	in, err := s.bucket.Reader(ctx, s.split.key, s.base, -1)
-	if errors.Is(err, storage.ErrNotFound) {
-		return s.gone()
-	}
+	in, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -156,6 +154,47 @@ func (s *splitReader) run(ctx context.Context, aligned bool) (err error) {
 		}
 		s.buf, s.n, s.base = next, s.n-cut, s.base+int64(cut)
 	}
+}
+
+// open opens the file where the split is to be read on. A monitored folder may be away for a while, because it is being replaced
+// or mounted anew: what waits to be read would then be taken for gone, so this waits until the folder is back.
+func (s *splitReader) open(ctx context.Context) (io.ReadCloser, error) {
+	for {
+		in, err := s.openOnce(ctx)
+		if !errors.Is(err, errGone) || s.monitor == 0 {
+			return in, err
+		}
+		if s.folder.isThere() {
+			// It may have come back between the two looks, and may have gone again: only a file that is missing from a folder
+			// that was there before and after is gone.
+			if in, err = s.openOnce(ctx); !errors.Is(err, errGone) || s.folder.isThere() {
+				return in, err
+			}
+		}
+		timer := time.NewTimer(s.monitor)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// openOnce opens the file if it is the one that was found.
+func (s *splitReader) openOnce(ctx context.Context) (io.ReadCloser, error) {
+	there, err := s.check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		return nil, s.gone()
+	}
+	in, err := s.bucket.Reader(ctx, s.split.key, s.base, -1)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, s.gone()
+	}
+	return in, err
 }
 
 // take returns a buffer to fill, or nil if the reader was closed. Buffers are made as they are needed: a small file needs one.
@@ -313,8 +352,11 @@ type unreadable struct{ error }
 // Unwrap gives the error its class.
 func (e *unreadable) Unwrap() error { return e.error }
 
+// errGone is in the error of a file that is not there.
+var errGone = errors.New("the file is gone")
+
 func (s *splitReader) gone() error {
-	return &unreadable{fault.Permanentf(s.place(), "put the file back; a file may be removed only when a complete checkpoint has its end behind it", "the file is gone")}
+	return &unreadable{fault.Permanentf(s.place(), "put the file back; a file may be removed only when a complete checkpoint has its end behind it", "%w", errGone)}
 }
 
 func (s *splitReader) place() string { return s.location.at(s.split.key) }

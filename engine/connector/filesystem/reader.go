@@ -17,16 +17,14 @@ import (
 // reader reads its splits one after the other. It decodes in Next, on the caller's goroutine; the split's bytes are read
 // ahead in another.
 type reader struct {
-	ctx      context.Context
-	source   *Source
-	location *location
-	bucket   storage.Bucket
-	framing  codec.Framing
-	lines    bool // framing is by lines
-	decoder  codec.Decoder
-	header   codec.HeaderDecoder // nil: files have no header
-	blocks   int                 // bytes of a block
-	rows     int                 // of a batch
+	ctx    context.Context
+	source *Source
+	origin
+	lines   bool // framing is by lines
+	decoder codec.Decoder
+	header  codec.HeaderDecoder // nil: files have no header
+	blocks  int                 // bytes of a block
+	rows    int                 // of a batch
 
 	waiting []openSplit
 	current *openSplit
@@ -59,8 +57,11 @@ type openSplit struct {
 func newReader(ctx context.Context, s *Source, b storage.Bucket) *reader {
 	r := &reader{
 		// Close ends the reading, not the context of the call that made the reader.
-		ctx: context.WithoutCancel(ctx), source: s, location: &s.location, bucket: b, blocks: blockBytes, rows: batchRows(s.config.RowsPerSecond),
-		framing: s.config.Format.Framing(), decoder: s.config.Format.Decoder(s.config.Schema),
+		ctx: context.WithoutCancel(ctx), source: s, blocks: blockBytes, rows: batchRows(s.config.RowsPerSecond),
+		origin: origin{
+			location: &s.location, bucket: b, framing: s.config.Format.Framing(), monitor: s.config.Monitor, folder: s.location.mount(),
+		},
+		decoder: s.config.Format.Decoder(s.config.Schema),
 	}
 	_, r.lines = r.framing.(codec.Lines)
 	r.header, _ = r.decoder.(codec.HeaderDecoder)
@@ -148,7 +149,7 @@ func (r *reader) start() bool {
 	next := r.waiting[0]
 	r.waiting = r.waiting[1:]
 	r.current = &next
-	r.ahead = startReadAhead(r.ctx, r.location, r.bucket, r.framing, next.split, next.at.offset, next.begun, r.blocks)
+	r.ahead = r.origin.readAhead(r.ctx, next.split, next.at.offset, next.begun, r.blocks)
 	return true
 }
 

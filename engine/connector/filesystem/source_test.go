@@ -390,7 +390,7 @@ func TestAFileThatChangesWhileItIsReadIsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ahead := startReadAhead(t.Context(), &s.location, b, codec.Lines{}, f, 0, false, blockBytes)
+			ahead := (&origin{location: &s.location, bucket: b, framing: codec.Lines{}}).readAhead(t.Context(), f, 0, false, blockBytes)
 			defer ahead.close()
 			got := <-ahead.blocks
 			if c.ok {
@@ -518,6 +518,96 @@ func TestAMonitoredFolderMayBeAway(t *testing.T) {
 	}
 }
 
+// TestAnEmptyMonitoredFolderMayBeAway as well, once this attempt has looked into it.
+func TestAnEmptyMonitoredFolderMayBeAway(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "in")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	e, err := newSource(t, SourceConfig{Path: dir, Monitor: time.Second}).Enumerator(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	first, err := e.Discover(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Discover(t.Context(), first.Seen); err != nil {
+		t.Errorf("a folder that was there and is away ends the job: %v", err)
+	}
+}
+
+// TestWhatWaitsToBeReadIsReadWhenItsFolderIsBack: a folder that is away has not lost its files.
+func TestWhatWaitsToBeReadIsReadWhenItsFolderIsBack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "in")
+	put(t, dir, "a.json", "{\"n\":1}\n")
+	s := newSource(t, SourceConfig{Path: dir, Monitor: time.Millisecond})
+	d, err := discover(t, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := s.Reader(t.Context(), connector.ReaderContext{Parallelism: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := made.(*reader)
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	away := &awayBucket{Bucket: r.bucket, looks: make(chan struct{}, 100)}
+	r.bucket = away
+	if err := os.Rename(dir, dir+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Add(d.Splits[0], nil); err != nil {
+		t.Fatal(err)
+	}
+	into := batch.Of(s.Payload())
+	p, err := r.Next(t.Context(), into)
+	for looks := 0; looks < 3; { // it looks again and again
+		if err != nil || p.Done {
+			t.Fatalf("the file was given up: %+v, error %v", p, err)
+		}
+		select {
+		case <-away.looks:
+			looks++
+		case <-p.Wait:
+			p, err = r.Next(t.Context(), into)
+		}
+	}
+	if err := os.Rename(dir+"-away", dir); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := drain(t.Context(), t, r)
+	if err != nil || len(rows) != 1 || s.PassedOver() != 0 {
+		t.Errorf("rows %q, error %v, %d passed over", rows, err, s.PassedOver())
+	}
+}
+
+// awayBucket tells of each look at a file.
+type awayBucket struct {
+	storage.Bucket
+	looks chan struct{}
+}
+
+func (b *awayBucket) Attributes(ctx context.Context, key string) (storage.Object, error) {
+	select {
+	case b.looks <- struct{}{}:
+	default:
+	}
+	return b.Bucket.Attributes(ctx, key)
+}
+
 // TestAMonitoredFileThatIsNotWhatItWasIsPassedOver before anything of it is read.
 func TestAMonitoredFileThatIsNotWhatItWasIsPassedOver(t *testing.T) {
 	dir := t.TempDir()
@@ -552,7 +642,7 @@ func TestASmallFileNeedsASmallBuffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ahead := startReadAhead(t.Context(), &s.location, open(t, s.location.root), codec.Lines{}, f, 0, false, blockBytes)
+	ahead := (&origin{location: &s.location, bucket: open(t, s.location.root), framing: codec.Lines{}}).readAhead(t.Context(), f, 0, false, blockBytes)
 	defer ahead.close()
 	if got := <-ahead.blocks; got.err != nil || !got.last || cap(got.data) > 100 {
 		t.Errorf("a buffer of %d bytes for a file of %d, error %v", cap(got.data), f.size, got.err)
