@@ -262,10 +262,7 @@ func (e *episode) finish() {
 		}
 		return len(plain) == len(e.rows)
 	})
-	drain := e.weir(nil, "stop", jobName, "--drain", "--savepoint-path", e.place("sav"))
-	if code := drain.Exit(patience); code != 0 {
-		e.t.Fatalf("the drain fails: %s", lastLine(drain.Stderr()))
-	}
+	e.asked("stop", jobName, "--drain", "--savepoint-path", e.place("sav"))
 	e.process.Succeed(patience)
 	wrong, missing := compare(e.want(), e.visible())
 	if len(wrong)+len(missing) > 0 {

@@ -45,8 +45,6 @@ func (s *Snapshot) Confirmed(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("look whether checkpoint %d is committed: %w", s.Metadata.ID, err)
 	}
 	var r confirmation
-	if decodeRecord(text, &r) != nil {
-		return false, nil
-	}
-	return r == s.Metadata.confirmation(), nil
+	readable := decodeRecord(text, &r) == nil
+	return readable && r == s.Metadata.confirmation(), nil
 }
