@@ -17,8 +17,10 @@ type VisibleSink interface {
 	NewestVisible(ctx context.Context, job, uid string) (checkpoint int64, object string, err error)
 }
 
-// PlaceWriter is a Sink that can tell where its output becomes visible.
+// PlaceWriter is a Sink that can tell where its output becomes visible, and where it is before.
 type PlaceWriter interface {
 	// Writes returns the URL of a file such as the sink makes for an operator of a job.
 	Writes(job, uid string) string
+	// Keeps returns the URL of the folder of what is not visible yet. The sink removes from it what it does not know.
+	Keeps() string
 }

@@ -14,7 +14,7 @@ import (
 func (c *Coordinator) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, err := savepointRequest(c.settingsLocked(), id, target)
+	r, err := savepointRequest(c.settingsLocked(), c.graph, id, target)
 	if err != nil {
 		return rest.Operation{}, err
 	}
@@ -26,7 +26,7 @@ func (c *Coordinator) Savepoint(_ context.Context, id, target string) (rest.Oper
 func (c *Coordinator) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, err := stopRequest(c.settingsLocked(), id, target, drain)
+	r, err := stopRequest(c.settingsLocked(), c.graph, id, target, drain)
 	if err != nil {
 		return rest.Operation{}, err
 	}
@@ -126,6 +126,9 @@ func (c *Coordinator) Activate(_ context.Context, q rest.ActivateRequest) (rest.
 	cfg, err := c.cfg.withSettings(q.Settings, q.TakeOver)
 	if err != nil {
 		return rest.Operation{}, err
+	}
+	if err := refuseCircles(cfg, c.graph); err != nil { // the settings may name another place for savepoints
+		return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: "settings: " + err.Error()}
 	}
 	a := &activation{cfg: cfg, asked: coordinator.Activation{ExpectedAttempt: q.ExpectedAttempt, AllowEmpty: q.AllowEmpty}}
 	if a.request, err = activateRequest(q); err != nil {

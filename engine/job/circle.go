@@ -1,57 +1,125 @@
 package job
 
 import (
+	"fmt"
+
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/storage"
 )
 
-// written is a file such as the job writes.
+// written is where the job writes: files such as it makes there, by their URLs.
 type written struct {
-	file string
-	what string
-	// harmless says that bounded input may hold it: that is listed once, before any output is visible.
-	harmless bool
+	files []string
+	what  string
+	// output may be read by bounded input: that is listed once, before any output is visible.
+	output bool
 }
 
-// refuseCircles refuses a job that would read what it writes itself: its snapshots, or, if it looks for new files for
-// ever, its output, so that it would never come to rest.
+// kept is a folder out of which its owner removes what it does not know.
+type kept struct{ folder, what string }
+
+// refuseCircles refuses a job whose places are in each other's way: one that would read what it writes itself, its
+// snapshots or, if it looks for new files for ever, its output, so that it would never come to rest; and one that would
+// write into a folder that it clears itself.
 func refuseCircles(cfg Config, g *graph.Graph) error {
-	files := writes(cfg, g)
+	folders := keeps(cfg, g)
+	checkpoints := written{files: inFolder(cfg.Storage, cfg.Job+"/attempts/1", cfg.Job+"/chk-1/1", cfg.Job+"/shared/1"),
+		what: "the job's own checkpoints (spec.checkpoint.storage)"}
+	uid, why := inTheWay(g, folders[1:], checkpoints)
+	for _, w := range writes(cfg, g) {
+		if why == "" {
+			uid, why = inTheWay(g, folders, w)
+		}
+	}
+	if why != "" {
+		return fault.Permanentf(uid, "let them be folders of which neither is in the other", "%s", why)
+	}
+	return nil
+}
+
+// refuseTarget is refuseCircles for the savepoint that a request names a place for.
+func refuseTarget(cfg Config, g *graph.Graph, id, target string) error {
+	place, err := storage.InheritQuery(target, cfg.Storage)
+	if err != nil {
+		return &rest.Error{Code: rest.BadRequest, Message: "target: " + err.Error(), Remedy: "name a URL or an absolute path"}
+	}
+	if uid, why := inTheWay(g, keeps(cfg, g), savepointIn(place, cfg.Job, id, "the savepoint")); why != "" {
+		return &rest.Error{Code: rest.BadRequest, Message: fmt.Sprintf("target %s: %s: %s", target, uid, why),
+			Remedy: "name a folder that no source of the job reads, and that is not below its checkpoints"}
+	}
+	return nil
+}
+
+// inTheWay says what is wrong with a place that the job writes to, and of whom; nothing: all is well.
+func inTheWay(g *graph.Graph, folders []kept, w written) (uid, why string) {
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		if n.Source == nil {
+		if n.Source == nil || w.output && n.Source.Bounded() {
 			continue
 		}
 		reader, ok := n.Source.Source.(connector.PlaceReader)
 		if !ok {
 			continue
 		}
-		for _, w := range files {
-			if reader.Reads(w.file) && !(w.harmless && n.Source.Bounded()) {
-				return fault.Permanentf(n.UID, "let them be folders of which neither is in the other", "it would read %s", w.what)
+		for _, file := range w.files {
+			if reader.Reads(file) {
+				return n.UID, "it would read " + w.what
 			}
 		}
 	}
-	return nil
-}
-
-// writes lists what the job will write, as far as that is known.
-func writes(cfg Config, g *graph.Graph) []written {
-	var files []written
-	for _, s := range []struct{ place, key, what string }{
-		{cfg.Storage, cfg.Job + "/attempts/1", "the job's own checkpoints (spec.checkpoint.storage)"},
-		{cfg.SavepointStorage, "savepoint-" + cfg.Job + "-1/1", "the job's own savepoints (spec.savepoint.storage)"},
-	} {
-		if file, err := storage.JoinURL(s.place, s.key); err == nil { // a URL that is wrong is refused where it is opened
-			files = append(files, written{file: file, what: s.what})
+	for _, k := range folders {
+		for _, file := range w.files {
+			if storage.Within(file, k.folder) {
+				return "job", fmt.Sprintf("%s would be written into %s (%s), out of which the job removes what it does not know", w.what, k.folder, k.what)
+			}
 		}
 	}
+	return "", ""
+}
+
+// keeps lists the folders that the job clears: that of its checkpoints, which is the first, and those of staged output.
+func keeps(cfg Config, g *graph.Graph) []kept {
+	folder, err := storage.JoinURL(cfg.Storage, cfg.Job)
+	if err != nil {
+		folder = "" // a URL that is wrong is refused where it is opened; nothing is within ""
+	}
+	list := []kept{{folder, "its checkpoints"}}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		if w, ok := n.Sink.(connector.PlaceWriter); ok {
-			files = append(files, written{file: w.Writes(cfg.Job, n.UID), what: "the output of " + n.UID, harmless: true})
+			list = append(list, kept{w.Keeps(), "output of " + n.UID + " that is not visible yet"})
+		}
+	}
+	return list
+}
+
+// writes lists where the job will write besides its checkpoints, as far as that is known.
+func writes(cfg Config, g *graph.Graph) []written {
+	places := []written{savepointIn(cfg.SavepointStorage, cfg.Job, "1", "the job's own savepoints (spec.savepoint.storage)")}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if w, ok := n.Sink.(connector.PlaceWriter); ok {
+			places = append(places, written{files: []string{w.Writes(cfg.Job, n.UID)}, what: "the output of " + n.UID, output: true})
+		}
+	}
+	return places
+}
+
+// savepointIn is a savepoint in a place.
+func savepointIn(place, job, id, what string) written {
+	folder := "savepoint-" + job + "-" + id
+	return written{files: inFolder(place, folder+"/1"), what: what}
+}
+
+// inFolder names files of a folder.
+func inFolder(folder string, keys ...string) []string {
+	var files []string
+	for _, key := range keys {
+		if file, err := storage.JoinURL(folder, key); err == nil { // a URL that is wrong is refused where it is opened
+			files = append(files, file)
 		}
 	}
 	return files

@@ -208,7 +208,7 @@ func (d *driver) checkpoint(c coordinator.CheckpointStatus) rest.Checkpoint {
 
 // Savepoint asks for a savepoint; an empty target is spec.savepoint.storage.
 func (j *Job) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
-	return j.asked(savepointRequest(j.d.cfg, id, target))
+	return j.asked(savepointRequest(j.d.cfg, j.d.graph, id, target))
 }
 
 // Stop asks for the end of the job, after a savepoint: whoever stops a job by hand wants one.
@@ -217,7 +217,7 @@ func (j *Job) Stop(_ context.Context, id, target string, drain bool) (rest.Opera
 		return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: "there is no place for the savepoint, and without one the job is not stopped",
 			Remedy: "name a target (--savepoint-path), or set spec.savepoint.storage"}
 	}
-	return j.asked(stopRequest(j.d.cfg, id, target, drain))
+	return j.asked(stopRequest(j.d.cfg, j.d.graph, id, target, drain))
 }
 
 // Checkpoint asks for a checkpoint now.

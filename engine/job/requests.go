@@ -11,8 +11,8 @@ import (
 )
 
 // savepointRequest asks for a savepoint; an empty target is spec.savepoint.storage.
-func savepointRequest(cfg Config, id, target string) (request, error) {
-	place, err := targetOf(cfg, target)
+func savepointRequest(cfg Config, g *Graph, id, target string) (request, error) {
+	place, err := targetOf(cfg, g, id, target)
 	if err == nil && place == "" {
 		err = &rest.Error{Code: rest.BadRequest, Message: "there is no place for the savepoint",
 			Remedy: "name a target, or set spec.savepoint.storage"}
@@ -22,8 +22,8 @@ func savepointRequest(cfg Config, id, target string) (request, error) {
 }
 
 // stopRequest asks for the end of the job. A stop without a savepoint is one from its last checkpoint.
-func stopRequest(cfg Config, id, target string, drain bool) (request, error) {
-	place, err := targetOf(cfg, target)
+func stopRequest(cfg Config, g *Graph, id, target string, drain bool) (request, error) {
+	place, err := targetOf(cfg, g, id, target)
 	details := target
 	if drain {
 		details += " with drain"
@@ -41,14 +41,17 @@ func cancelRequest(id string) request {
 }
 
 // targetOf returns the place of a savepoint; empty: there is none.
-func targetOf(cfg Config, target string) (string, error) {
+func targetOf(cfg Config, g *Graph, id, target string) (string, error) {
 	if target == "" {
 		if target = cfg.SavepointStorage; target == "" {
 			return "", nil
 		}
-		return target, lasts("spec.savepoint.storage", target)
+		return target, lasts("spec.savepoint.storage", target) // refuseCircles has looked at it
 	}
-	return target, checkTarget(target)
+	if err := checkTarget(target); err != nil {
+		return target, err
+	}
+	return target, refuseTarget(cfg, g, id, target)
 }
 
 // lasts refuses a place for savepoints that is gone with the process.

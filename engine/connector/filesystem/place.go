@@ -2,7 +2,6 @@ package filesystem
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/weirstream/weir/engine/snapshot"
@@ -19,13 +18,11 @@ func (s *Source) Reads(file string) bool {
 	if err != nil || u.Scheme != root.Scheme || u.Host != root.Host {
 		return false
 	}
-	folder, name, at := root.Path, u.Path, s.location.pattern.root()
+	at := s.location.pattern.root()
 	if s.location.literal { // found by its name, whatever that begins with
-		folder, at = strings.TrimSuffix(folder, "/")+"/"+s.location.pattern[0], s.location.below()
+		root.Path, at = strings.TrimSuffix(root.Path, "/")+"/"+s.location.pattern[0], s.location.below()
 	}
-	if s.location.local != "" {
-		folder, name = resolved(filepath.FromSlash(folder)), resolved(filepath.FromSlash(name))
-	}
+	folder, name := storage.FollowLinks(root), storage.FollowLinks(u)
 	if name == folder {
 		return true
 	}
@@ -39,18 +36,6 @@ func (s *Source) Reads(file string) bool {
 	return s.location.pattern.selects(at)
 }
 
-// resolved follows the symbolic links in a local path, as far as it exists.
-func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return filepath.ToSlash(real)
-	}
-	parent := filepath.Dir(path)
-	if parent == path {
-		return filepath.ToSlash(path)
-	}
-	return strings.TrimSuffix(resolved(parent), "/") + "/" + filepath.Base(path)
-}
-
 // Writes names the first file of the sink's first checkpoint (connector.PlaceWriter).
 func (s *Sink) Writes(job, uid string) string {
 	file, err := storage.JoinURL(s.config.Path, fmt.Sprintf("part-%s-%s-1-0-0", job, snapshot.ShortUID(uid)))
@@ -58,4 +43,13 @@ func (s *Sink) Writes(job, uid string) string {
 		return "" // NewSink has parsed the path
 	}
 	return file
+}
+
+// Keeps names the folder of what is staged (connector.PlaceWriter).
+func (s *Sink) Keeps() string {
+	folder, err := storage.JoinURL(s.config.Path, stagingFolder)
+	if err != nil {
+		return "" // NewSink has parsed the path
+	}
+	return folder
 }
