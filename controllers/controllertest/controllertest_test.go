@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { controllertest.Main(m) }
 func TestAJobRunsOnTheNode(t *testing.T) {
 	w := controllertest.NewWorld(t)
 	job := w.StartJob(w.StreamJob("flights"))
-	bucket, pod := w.Bucket(w.Namespace+".flights"), "flights-0123456789-0"
+	bucket, pod := w.Bucket(w.Namespace+".flights"), controllertest.PodOf("flights")
 
 	t.Run("its pod is ready as long as an attempt runs", func(t *testing.T) {
 		w.Eventually("the pod is ready", func(ctx context.Context) error { return ready(ctx, w, pod) })

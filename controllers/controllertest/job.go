@@ -18,18 +18,24 @@ import (
 	"github.com/weirstream/weir/engine/rest"
 )
 
-// handRevision is the revision of jobs that StartJob makes.
-const handRevision = "0123456789"
+// PodOf names the pod of a job that StartJob makes of the smallest StreamJob.
+func PodOf(name string) string {
+	return setOf(&v1alpha1.StreamJob{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: smallest()}) + "-0"
+}
+
+// setOf names the StatefulSet of a job's revision.
+func setOf(job *v1alpha1.StreamJob) string { return job.Name + "-" + resources.Revision(&job.Spec) }
 
 // StreamJob is the smallest valid one. Nothing is created.
 func (w *World) StreamJob(name string) *v1alpha1.StreamJob {
+	return &v1alpha1.StreamJob{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: name}, Spec: smallest()}
+}
+
+func smallest() v1alpha1.StreamJobSpec {
 	sql, image, storage, savepoints, parallelism := "INSERT INTO t SELECT 1", "weir:test", "s3://bucket/checkpoints", "s3://bucket/savepoints", int32(1)
-	return &v1alpha1.StreamJob{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: name},
-		Spec: v1alpha1.StreamJobSpec{SQL: &sql, Image: &image, Parallelism: &parallelism,
-			Checkpoint: v1alpha1.CheckpointSpec{Storage: &storage},
-			Savepoint:  v1alpha1.SavepointDefaults{Storage: &savepoints}},
-	}
+	return v1alpha1.StreamJobSpec{SQL: &sql, Image: &image, Parallelism: &parallelism,
+		Checkpoint: v1alpha1.CheckpointSpec{Storage: &storage},
+		Savepoint:  v1alpha1.SavepointDefaults{Storage: &savepoints}}
 }
 
 // StartJob does by hand what an operator does until a job runs: for controllers that need a running job and do not make
@@ -59,7 +65,7 @@ func (w *World) startJob(job *v1alpha1.StreamJob) error {
 	if s := job.Spec.Savepoint.Storage; s != nil {
 		settings.SavepointStorage = *s
 	}
-	request := rest.ActivateRequest{ID: "by-hand", Revision: handRevision, AllowEmpty: true, Settings: settings}
+	request := rest.ActivateRequest{ID: "by-hand", Revision: resources.Revision(&job.Spec), AllowEmpty: true, Settings: settings}
 	w.Eventually("the coordinator of "+job.Name+" takes its activation", func(ctx context.Context) error {
 		c, err := w.Coordinator(ctx, set.Name+"-0", id)
 		if err != nil {
@@ -97,9 +103,9 @@ func (w *World) handMade(job *v1alpha1.StreamJob, id *rest.Identity) (*appsv1.St
 	if err != nil {
 		return nil, err
 	}
-	name, one := job.Name+"-"+handRevision, int32(1)
+	name, revision, one := setOf(job), resources.Revision(&job.Spec), int32(1)
 	labels := map[string]string{"app.kubernetes.io/managed-by": v1alpha1.ManagedBy, "app.kubernetes.io/name": "weir-job",
-		"app.kubernetes.io/component": verbCoordinator, v1alpha1.LabelJob: job.Name, v1alpha1.LabelRevision: handRevision}
+		"app.kubernetes.io/component": verbCoordinator, v1alpha1.LabelJob: job.Name, v1alpha1.LabelRevision: revision}
 	meta := func(name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: job.Namespace, Name: name, Labels: labels}
 	}
@@ -112,7 +118,7 @@ func (w *World) handMade(job *v1alpha1.StreamJob, id *rest.Identity) (*appsv1.St
 		Selector:       &metav1.LabelSelector{MatchLabels: labels},
 		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{
 			Containers: []corev1.Container{{Name: "weir", Image: *job.Spec.Image,
-				Args: []string{verbCoordinator, "--revision=" + handRevision, "--owner=" + w.ClusterID + "/" + string(job.UID)}}},
+				Args: []string{verbCoordinator, "--revision=" + revision, "--owner=" + w.ClusterID + "/" + string(job.UID)}}},
 			Volumes: []corev1.Volume{
 				{Name: "job", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}}}},
 				{Name: "identity", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: secret.Name}}},

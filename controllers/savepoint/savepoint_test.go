@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) { controllertest.Main(m) }
 
 // pod is the one that World.StartJob makes for job flights.
-const pod = "flights-0123456789-0"
+var pod = controllertest.PodOf("flights")
 
 // quick is a pace at which stories take less than a second.
 func quick() savepoint.Pace {
