@@ -26,6 +26,7 @@ IMAGE ?= localhost/weir:$(VERSION)
 FUZZTIME ?= 20000x
 COUNT    ?= 6
 SOAK     ?= 1h
+RACE     ?= ./engine/...
 
 ##@ Use
 
@@ -100,10 +101,10 @@ soak-cluster: .bin/versitygw .bin/helm ## Delete, edit, scale and double the obj
 	@SOAK=$(SOAK) go run ./hack/testsum -count=1 -timeout=24h -run=TestWhatPeopleDoToAJobsObjectsLosesNoRow ./e2e/cluster
 
 .PHONY: test-race
-test-race: .bin/versitygw kube ## Run the tests of engine and operator under the race detector, which needs a C compiler.
+test-race: .bin/versitygw kube ## Run the tests of RACE (./engine/...; the operator's are ./controllers/...) under the race detector, which needs a C compiler.
 	@cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || { \
 		echo "the race detector did not run: there is no C compiler ($$cc); apt-get install gcc" >&2; exit 1; }
-	@CGO_ENABLED=1 go run ./hack/testsum -race -shuffle=on -count=1 -timeout=30m ./engine/... ./controllers/...
+	@CGO_ENABLED=1 go run ./hack/testsum -race -shuffle=on -count=1 -timeout=30m $(RACE)
 
 .PHONY: mutants
 mutants: .bin/versitygw .bin/helm kube ## Break the code in known ways, one at a time: does a test notice? FAULTS='name...' or '-range main..HEAD' chooses.

@@ -24,3 +24,11 @@ func (c *Clock) Forward(d time.Duration) {
 	defer c.mu.Unlock()
 	c.ahead += d
 }
+
+// Back takes back all that it was put forward: the played coordinators stamp their checkpoints with the machine's time, and
+// would all be old.
+func (c *Clock) Back() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead = 0
+}

@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a fact may take to come true on a busy machine. Facts that do come true take much less.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 // lastWords is what a test needs to end before all tests have to.
 const lastWords = 10 * time.Second

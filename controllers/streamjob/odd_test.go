@@ -212,6 +212,7 @@ func TestTheCheckIsMeddledWith(t *testing.T) {
 	s.patch(check, name, `{"spec":{"suspend":true}}`)
 	s.clock.Forward(time.Minute)
 	s.condition(v1alpha1.ConditionStalled, v1alpha1.ReasonPodUnhealthy)
+	s.clock.Back()
 	w.Node.Hang("preflight", false)
 	s.delete(check, name, client.PropagationPolicy(metav1.DeletePropagationBackground))
 	if after := s.ready(v1alpha1.ReasonRunning); after.Status.Revision == before.Status.Revision {
@@ -236,6 +237,7 @@ func TestAPodThatHasLostItsLabelsIsTold(t *testing.T) {
 	})
 	s.clock.Forward(2 * time.Minute)
 	s.condition(v1alpha1.ConditionStalled, v1alpha1.ReasonPodUnhealthy)
+	s.clock.Back()
 	s.delete(&corev1.Pod{}, pod)
 	s.ready(v1alpha1.ReasonRunning)
 }
