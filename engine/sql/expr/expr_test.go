@@ -59,11 +59,18 @@ func bindText(text string) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	items := script[0].(*parser.Insert).Query.(*parser.Select).Items
-	if len(items) != 1 {
-		return nil, fmt.Errorf("%s is %d items", text, len(items))
+	insert, _ := script[0].(*parser.Insert)
+	if len(script) != 1 || insert == nil {
+		return nil, fmt.Errorf("%s is not an expression but %d statements", text, len(script))
 	}
-	return Bind(items[0].Expr, resolveIn(testSchema), false)
+	query, ok := insert.Query.(*parser.Select)
+	if !ok {
+		return nil, fmt.Errorf("%s is not an expression but a query", text)
+	}
+	if items := query.Items; len(items) != 1 || items[0].Star {
+		return nil, fmt.Errorf("%s is not an expression but a select list", text)
+	}
+	return Bind(query.Items[0].Expr, resolveIn(testSchema), false)
 }
 
 func mustBind(t testing.TB, text string) Expr {

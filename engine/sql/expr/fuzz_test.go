@@ -171,14 +171,15 @@ func FuzzExpressions(f *testing.F) {
 	})
 }
 
-// FuzzTexts evaluates whatever text binds over edge values.
+// FuzzTexts evaluates whatever text binds over edge values. A text may also be more than one expression, or none.
 func FuzzTexts(f *testing.F) {
 	for k, line := range strings.Split(strings.TrimSpace(flinkValues), "\n") {
 		if text, _, _ := strings.Cut(line, "\t"); k%40 == 0 {
 			f.Add(text)
 		}
 	}
-	for _, seed := range []string{"GREATEST(b, nb)", "REGEXP_REPLACE(s, s, s)", "DATE_FORMAT(ts, s)", "s LIKE s ESCAPE s", "LPAD(s, i, ns)", "CAST(TIMESTAMP '2001-01-01 00:00:00.1' AS STRING)"} {
+	for _, seed := range []string{"GREATEST(b, nb)", "REGEXP_REPLACE(s, s, s)", "DATE_FORMAT(ts, s)", "s LIKE s ESCAPE s", "LPAD(s, i, ns)", "CAST(TIMESTAMP '2001-01-01 00:00:00.1' AS STRING)",
+		"*", "t.*", "1 FROM t UNION ALL SELECT 2", "1 FROM t; SET 'a' = 'b'; SELECT 1"} {
 		f.Add(seed)
 	}
 	in := edgeRows(rand.New(rand.NewPCG(1, 1)), 60)
