@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/weirstream/weir/engine/connector/table"
+	"github.com/weirstream/weir/engine/sql/catalog"
 	"github.com/weirstream/weir/engine/sql/parser"
-	"github.com/weirstream/weir/engine/sql/plan"
 )
 
 const (
@@ -18,7 +18,7 @@ const (
 func (c Compiler) at(p parser.Pos) string { return fmt.Sprintf("%s:%d:%d", c.File, p.Line, p.Column) }
 
 // spec declares a table to its connector, with the secrets in its options resolved.
-func (c Compiler) spec(t *plan.Table) (name string, s table.Spec, err error) {
+func (c Compiler) spec(t *catalog.Table) (name string, s table.Spec, err error) {
 	s = table.Spec{Name: t.Name, Schema: t.Physical, Options: table.NewOptions(t.Name, c.at(t.Pos))}
 	for _, o := range t.Options {
 		value, secret, err := c.resolve(t, o)
@@ -32,7 +32,7 @@ func (c Compiler) spec(t *plan.Table) (name string, s table.Spec, err error) {
 }
 
 // resolve replaces every ${secret:name/key} in the value of an option (P11).
-func (c Compiler) resolve(t *plan.Table, o parser.Option) (value string, secret bool, err error) {
+func (c Compiler) resolve(t *catalog.Table, o parser.Option) (value string, secret bool, err error) {
 	const open = "${secret:"
 	var out strings.Builder
 	rest := o.Value

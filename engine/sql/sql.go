@@ -1,6 +1,12 @@
 // Package sql turns a script of Flink SQL into the graph of a job.
 //
-//	text -> parser (syntax tree) -> plan (names, types, windows, uids) -> expr (typed expressions) -> exec (operators) -> graph
+//	text -> parser    the syntax tree
+//	     -> catalog   the declared tables
+//	     -> bind      names, types, windows, uids
+//	     -> logical   what the script means: relations, fingerprints
+//	     -> physical  how it is carried out: operators, keyed edges
+//	     -> exec      the operators, over the expressions of expr
+//	     -> graph     what package job runs
 //
 // It promises that what it does not support is refused, in one line with the place in the text, the word for it and a
 // remedy; that uids and fingerprints depend on the names in the text alone (P9); and that a secret is resolved only where
@@ -16,8 +22,10 @@ import (
 	"github.com/weirstream/weir/engine/connector/table"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/sql/bind"
+	"github.com/weirstream/weir/engine/sql/logical"
 	"github.com/weirstream/weir/engine/sql/parser"
-	"github.com/weirstream/weir/engine/sql/plan"
+	"github.com/weirstream/weir/engine/sql/physical"
 )
 
 // Connectors makes the sources and sinks of tables. The name is the value of the option 'connector'.
@@ -70,23 +78,27 @@ func (c Compiler) Compile(text string) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lowering{compiler: c, graph: &graph.Graph{}, nodes: map[lowered][]int{}, kinds: map[string]int{}, sinks: map[*plan.Table]*sink{}}
-	if err := l.plan(p); err != nil {
+	run, err := physical.Build(p, c.File)
+	if err != nil {
 		return nil, c.place(err)
 	}
-	if err := l.graph.Check(); err != nil {
+	g, err := c.lower(run)
+	if err != nil {
+		return nil, c.place(err)
+	}
+	if err := g.Check(); err != nil {
 		return nil, fault.Permanentf(c.File, "rename a table, view or alias, or give a query another uid with /*+ UID('x') */", "%w", err)
 	}
-	return l.graph, nil
+	return g, nil
 }
 
 // Plan reads and binds a script without opening any connector: all that can be said of it before it runs.
-func (c Compiler) Plan(text string) (*plan.Plan, error) {
+func (c Compiler) Plan(text string) (*logical.Plan, error) {
 	script, err := parser.ParseFrom(text, parser.Pos{Line: max(c.Line, 1), Column: max(c.Column, 1)})
 	if err != nil {
 		return nil, c.place(err)
 	}
-	p, err := plan.Build(script)
+	p, err := bind.Script(script)
 	return p, c.place(err)
 }
 

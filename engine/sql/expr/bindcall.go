@@ -2,7 +2,6 @@ package expr
 
 import (
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/weirstream/weir/engine/batch"
@@ -11,9 +10,6 @@ import (
 )
 
 func (b *binder) call(e *parser.Call) (Expr, error) {
-	if slices.ContainsFunc(aggregateFunctions, func(f Function) bool { return f.Name == e.Name }) {
-		return b.aggregate(e)
-	}
 	f := lookup(e.Name)
 	switch {
 	case f == nil && unrepeatable[e.Name]:
@@ -26,12 +22,12 @@ func (b *binder) call(e *parser.Call) (Expr, error) {
 		return nil, groupWindow(e, e.Name+" in GROUP BY")
 	case f == nil:
 		return nil, parser.Errorf(e.Pos, near(e.Name), "there is no function %s", e.Name)
-	case e.Star || e.Distinct || e.Filter != nil:
+	case !f.aggregate && (e.Star || e.Distinct || e.Filter != nil):
 		return nil, parser.Errorf(e.Pos, "", "*, DISTINCT and FILTER are for aggregate functions; %s is none", e.Name)
-	case e.Unit != "" && !f.special:
+	case e.Unit != "" && f.bind == nil:
 		return nil, parser.Errorf(e.Pos, "write "+f.Signature, "%s takes no unit", e.Name)
-	case f.special:
-		return b.special(e)
+	case f.bind != nil:
+		return f.bind(b, e)
 	}
 	args, err := b.bindAll(e.Args)
 	if err != nil {
@@ -52,37 +48,6 @@ func groupWindow(e *parser.Call, what string) error {
 		return parser.Unsupported(e.Pos, what, "there are TUMBLE and HOP windows, in FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), ...))")
 	}
 	return parser.Unsupported(e.Pos, what, "write FROM TABLE("+window+"(TABLE t, DESCRIPTOR(ts), ...)), group by window_start, window_end, and use window_start, window_end or window_time")
-}
-
-// special binds the functions whose syntax or types are their own.
-func (b *binder) special(e *parser.Call) (Expr, error) {
-	switch e.Name {
-	case "TRIM":
-		return bindTrim(b, e)
-	case "FLOOR", "CEIL", "CEILING":
-		return bindFloor(b, e)
-	case "ROUND":
-		return bindRound(b, e, buildRound)
-	case "TRUNCATE":
-		return bindRound(b, e, buildTruncate)
-	case "MOD":
-		return bindMod(b, e)
-	case "EXTRACT":
-		return bindExtract(b, e)
-	case "TIMESTAMPADD":
-		return bindTimestampAdd(b, e)
-	case "TIMESTAMPDIFF":
-		return bindTimestampDiff(b, e)
-	case "NULLIF":
-		return bindNullIf(b, e)
-	case "IF":
-		return bindIf(b, e)
-	case "HEX":
-		return bindHex(b, e)
-	case "PI", "E":
-		return bindConstant(e)
-	}
-	return bindCoalesce(b, e)
 }
 
 // apply checks and widens the arguments of a plain function.
@@ -272,27 +237,29 @@ func bindFloor(b *binder, c *parser.Call) (Expr, error) {
 	return out, nil
 }
 
-func bindRound(b *binder, c *parser.Call, build builder) (Expr, error) {
-	args, err := b.bindAll(c.Args)
-	if err != nil {
-		return nil, err
+// bindRound makes the form of ROUND or TRUNCATE, which take no digits for none.
+func bindRound(build builder) form {
+	return func(b *binder, c *parser.Call) (Expr, error) {
+		args, err := b.bindAll(c.Args)
+		if err != nil {
+			return nil, err
+		}
+		if len(args) == 1 {
+			args = append(args, &Literal{Pos: c.Pos, T: batch.Int})
+		}
+		f := function{Function: lookup(c.Name).Function, params: []kind{numbers, whole}, required: 2, build: build}
+		return f.apply(c.Pos, args)
 	}
-	if len(args) == 1 {
-		args = append(args, &Literal{Pos: c.Pos, T: batch.Int})
-	}
-	f := function{Function: lookup(c.Name).Function, params: []kind{numbers, whole}, required: 2, build: build}
-	return f.apply(c.Pos, args)
 }
 
-// bindConstant makes PI() or E().
-func bindConstant(c *parser.Call) (Expr, error) {
-	if len(c.Args) > 0 {
-		return nil, lookup(c.Name).wrongCount(c.Pos, len(c.Args))
+// bindConstant makes the form of a function without arguments.
+func bindConstant(value float64) form {
+	return func(_ *binder, c *parser.Call) (Expr, error) {
+		if len(c.Args) > 0 {
+			return nil, lookup(c.Name).wrongCount(c.Pos, len(c.Args))
+		}
+		return &Literal{Pos: c.Pos, T: batch.Double, Float: value}, nil
 	}
-	if c.Name == "PI" {
-		return &Literal{Pos: c.Pos, T: batch.Double, Float: math.Pi}, nil
-	}
-	return &Literal{Pos: c.Pos, T: batch.Double, Float: math.E}, nil
 }
 
 func bindMod(b *binder, c *parser.Call) (Expr, error) {

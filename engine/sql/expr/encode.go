@@ -25,7 +25,7 @@ func encodingFunctions() []function {
 		plain("BIN(n INT) STRING", "The number in binary digits.", batch.String, perRow(func(_ *Run, a *row, dst []byte) ([]byte, bool) {
 			return strconv.AppendUint(dst, uint64(a.int(0)), 2), true
 		}), 1, whole),
-		special("HEX(x INT, BIGINT or STRING) STRING", "The number, or the bytes of the string, in hexadecimal digits."),
+		special("HEX(x INT, BIGINT or STRING) STRING", "The number, or the bytes of the string, in hexadecimal digits.", bindHex),
 		plain("TO_BASE64(s STRING) STRING", "The string in base 64.", batch.String, perRow(func(_ *Run, a *row, dst []byte) ([]byte, bool) {
 			return base64.StdEncoding.AppendEncode(dst, a.text(0)), true
 		}), 1, text),

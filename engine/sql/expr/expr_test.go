@@ -255,14 +255,14 @@ func TestExpressionsGiveWhatFlinkGives(t *testing.T) {
 }
 
 func TestEveryFunctionHasAResult(t *testing.T) {
-	// Their builders are those of functions that are tested.
+	// Their builders are those of functions that are tested. Aggregates have their values from package exec.
 	likeOthers := []string{"YEAR", "QUARTER", "MONTH", "WEEK", "DAYOFYEAR", "DAYOFWEEK", "MINUTE", "SECOND", "CEILING", "CHARACTER_LENGTH"}
 	tested := " "
 	for _, c := range results {
 		tested += c.expr + " "
 	}
-	for _, f := range functions {
-		if !strings.Contains(tested, f.Name+"(") && !slices.Contains(likeOthers, f.Name) {
+	for _, f := range functions() {
+		if !f.aggregate && !strings.Contains(tested, f.Name+"(") && !slices.Contains(likeOthers, f.Name) {
 			t.Errorf("%s is not tested", f.Name)
 		}
 		if f.Signature == "" || !strings.HasSuffix(f.Description, ".") {

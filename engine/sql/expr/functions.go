@@ -5,9 +5,11 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/datetime"
+	"github.com/weirstream/weir/engine/sql/parser"
 )
 
 // Function describes a function to people; the SQL reference is made from these.
@@ -15,20 +17,12 @@ type Function struct{ Name, Signature, Description string }
 
 // Functions returns every function that SQL texts may call, aggregates included, sorted by name.
 func Functions() []Function {
-	out := slices.Clone(aggregateFunctions)
-	for _, f := range functions {
+	var out []Function
+	for _, f := range functions() {
 		out = append(out, f.Function)
 	}
 	slices.SortFunc(out, func(a, b Function) int { return strings.Compare(a.Name, b.Name) })
 	return out
-}
-
-var aggregateFunctions = []Function{
-	{"AVG", "AVG(x number) same type", "The mean of the values that are not NULL; of integers, cut towards zero."},
-	{"COUNT", "COUNT(*) or COUNT(x) BIGINT", "The number of rows, or of values that are not NULL."},
-	{"MAX", "MAX(x number, DATE or TIMESTAMP) same type", "The greatest value that is not NULL. NaN is greater than all numbers."},
-	{"MIN", "MIN(x number, DATE or TIMESTAMP) same type", "The least value that is not NULL."},
-	{"SUM", "SUM(x number) same type", "The sum of the values that are not NULL, or NULL if there is none; integers wrap."},
 }
 
 // kind is what a function takes in one place.
@@ -45,7 +39,7 @@ const (
 
 var kindNames = [...]string{"STRING", "INT or BIGINT", "a number", "a number", "DATE or TIMESTAMP(3)", "any type"}
 
-// function is an entry of the table: a plain function with params, or a special form.
+// function is an entry of the registry: a plain function with params, or a form of its own.
 type function struct {
 	Function
 	params   []kind
@@ -56,16 +50,39 @@ type function struct {
 	build  builder
 	// check refuses constant arguments that can never do; nil: there is nothing to check.
 	check func(args []Expr) error
-	// special says that the binder knows the function by its name: its syntax or types are its own.
-	special bool
+	// bind binds a form whose syntax or types are its own; nil: params, result and build say all.
+	bind form
+	// aggregate functions take *, DISTINCT and FILTER.
+	aggregate bool
+}
+
+// form binds a call whose syntax or types are its own.
+type form func(*binder, *parser.Call) (Expr, error)
+
+// registry is made when it is first asked for: forms look others up, so it cannot be the value of a variable.
+var registry struct {
+	once   sync.Once
+	byName map[string]*function
+	all    []function
+}
+
+// functions are all that SQL texts may call. This is the one place that knows them: what is added here can be called, and
+// stands in the SQL reference.
+func functions() []function {
+	registry.once.Do(func() {
+		registry.all = slices.Concat(aggregateFunctions(), textFunctions(), regexpFunctions(), encodingFunctions(), numberFunctions(), trigonometry(), timeFunctions(), conditionalFunctions())
+		registry.byName = make(map[string]*function, len(registry.all))
+		for i := range registry.all {
+			registry.byName[registry.all[i].Name] = &registry.all[i]
+		}
+	})
+	return registry.all
 }
 
 // lookup finds a function by its upper-case name.
 func lookup(name string) *function {
-	if i := slices.IndexFunc(functions, func(f function) bool { return f.Name == name }); i >= 0 {
-		return &functions[i]
-	}
-	return nil
+	functions()
+	return registry.byName[name]
 }
 
 func plain(signature, description string, result batch.Type, build builder, required int, params ...kind) function {
@@ -73,9 +90,9 @@ func plain(signature, description string, result batch.Type, build builder, requ
 	return function{Function: Function{name, signature, description}, params: params, required: required, result: result, build: build}
 }
 
-func special(signature, description string) function {
+func special(signature, description string, bind form) function {
 	name, _, _ := strings.Cut(signature, "(")
-	return function{Function: Function{name, signature, description}, special: true}
+	return function{Function: Function{name, signature, description}, bind: bind}
 }
 
 func extract(signature, description string, u datetime.Unit) function {
@@ -86,8 +103,21 @@ func math1(signature, description string, f func(float64) float64) function {
 	return plain(signature, description, batch.Double, func(_ *Call, args []Eval) Eval { return mapFixed(args[0], f) }, 1, real)
 }
 
-// functions is the one table of scalar functions.
-var functions = slices.Concat(textFunctions(), regexpFunctions(), encodingFunctions(), numberFunctions(), trigonometry(), timeFunctions(), conditionalFunctions())
+func aggregateFunctions() []function {
+	return []function{
+		aggregate("AVG(x number) same type", "The mean of the values that are not NULL; of integers, cut towards zero."),
+		aggregate("COUNT(*) or COUNT(x) BIGINT", "The number of rows, or of values that are not NULL."),
+		aggregate("MAX(x number, DATE or TIMESTAMP) same type", "The greatest value that is not NULL. NaN is greater than all numbers."),
+		aggregate("MIN(x number, DATE or TIMESTAMP) same type", "The least value that is not NULL."),
+		aggregate("SUM(x number) same type", "The sum of the values that are not NULL, or NULL if there is none; integers wrap."),
+	}
+}
+
+func aggregate(signature, description string) function {
+	f := special(signature, description, (*binder).aggregate)
+	f.aggregate = true
+	return f
+}
 
 func textFunctions() []function {
 	charLengthBuild := func(_ *Call, args []Eval) Eval { return charLength(args[0]) }
@@ -117,7 +147,7 @@ func textFunctions() []function {
 		plain("ELT(n INT, s STRING, ...) STRING", "String n of the arguments, from 1; NULL if there is none.", batch.String, buildElt, 2, whole, text).many(),
 		plain("OVERLAY(s STRING PLACING by STRING FROM start INT [FOR length INT]) STRING", "The string with length characters from start replaced; without a length, as many as by has.", batch.String, perRow(overlay), 3, text, text, whole, whole),
 		plain("TRANSLATE(s STRING, from STRING, to STRING) STRING", "The string with each character of from replaced by the one at its place in to, or left out if there is none. A NULL in from or to counts as the empty string.", batch.String, buildTranslate, 3, text, text, text),
-		special("TRIM([BOTH | LEADING | TRAILING] [characters STRING FROM] s STRING) STRING", "The string without spaces, or the characters, at its ends."),
+		special("TRIM([BOTH | LEADING | TRAILING] [characters STRING FROM] s STRING) STRING", "The string without spaces, or the characters, at its ends.", bindTrim),
 		plain("LTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its start.", batch.String, buildTrim(true, false), 1, text, text),
 		plain("RTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its end.", batch.String, buildTrim(false, true), 1, text, text),
 		plain("BTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its ends.", batch.String, buildTrim(true, true), 1, text, text),
@@ -128,14 +158,14 @@ func numberFunctions() []function {
 	return []function{
 		plain("ABS(x number) same type", "The value without its sign.", batch.Unknown, buildUnary(absolute[int32], absolute[int64], math.Abs), 1, numbers),
 		plain("SIGN(x number) same type", "-1, 0 or 1.", batch.Unknown, buildUnary(sign[int32], sign[int64], sign[float64]), 1, numbers),
-		special("FLOOR(x number) same type", "The greatest whole number that is not greater; FLOOR(ts TO unit) is the start of the unit that holds the TIMESTAMP."),
-		special("CEIL(x number) same type", "The least whole number that is not less; CEIL(ts TO unit) is the next start of a unit."),
-		special("CEILING(x number) same type", "The same as CEIL."),
-		special("ROUND(x number[, digits INT]) same type", "The value rounded to decimal digits, halves away from zero."),
-		special("TRUNCATE(x number[, digits INT]) same type", "The value cut to decimal digits, towards zero."),
-		special("PI() DOUBLE", "The number pi."),
-		special("E() DOUBLE", "The base of natural logarithms."),
-		special("MOD(a INT or BIGINT, b INT or BIGINT) same type", "The rest of a / b, with the sign of a; the same as a % b."),
+		special("FLOOR(x number) same type", "The greatest whole number that is not greater; FLOOR(ts TO unit) is the start of the unit that holds the TIMESTAMP.", bindFloor),
+		special("CEIL(x number) same type", "The least whole number that is not less; CEIL(ts TO unit) is the next start of a unit.", bindFloor),
+		special("CEILING(x number) same type", "The same as CEIL.", bindFloor),
+		special("ROUND(x number[, digits INT]) same type", "The value rounded to decimal digits, halves away from zero.", bindRound(buildRound)),
+		special("TRUNCATE(x number[, digits INT]) same type", "The value cut to decimal digits, towards zero.", bindRound(buildTruncate)),
+		special("PI() DOUBLE", "The number pi.", bindConstant(math.Pi)),
+		special("E() DOUBLE", "The base of natural logarithms.", bindConstant(math.E)),
+		special("MOD(a INT or BIGINT, b INT or BIGINT) same type", "The rest of a / b, with the sign of a; the same as a % b.", bindMod),
 		plain("POWER(x DOUBLE, y DOUBLE) DOUBLE", "x to the power of y.", batch.Double, func(_ *Call, args []Eval) Eval {
 			return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return power(a.float(0), a.float(1)), true })
 		}, 2, real, real),
@@ -179,7 +209,7 @@ func (f function) patterned(reads bool) function {
 
 func timeFunctions() []function {
 	return []function{
-		special("EXTRACT(unit FROM ts TIMESTAMP) BIGINT", "A part of a DATE or TIMESTAMP: YEAR, QUARTER, MONTH, WEEK, DAY, DOY, DOW (1 is Sunday), HOUR, MINUTE, SECOND, MILLISECOND or EPOCH."),
+		special("EXTRACT(unit FROM ts TIMESTAMP) BIGINT", "A part of a DATE or TIMESTAMP: YEAR, QUARTER, MONTH, WEEK, DAY, DOY, DOW (1 is Sunday), HOUR, MINUTE, SECOND, MILLISECOND or EPOCH.", bindExtract),
 		extract("YEAR(ts TIMESTAMP) BIGINT", "EXTRACT(YEAR FROM ts).", datetime.Year),
 		extract("QUARTER(ts TIMESTAMP) BIGINT", "EXTRACT(QUARTER FROM ts).", datetime.Quarter),
 		extract("MONTH(ts TIMESTAMP) BIGINT", "EXTRACT(MONTH FROM ts).", datetime.Month),
@@ -196,17 +226,17 @@ func timeFunctions() []function {
 		plain("TO_TIMESTAMP_LTZ(n BIGINT[, precision INT]) TIMESTAMP(3)", "The TIMESTAMP, in UTC, n seconds (precision 0) or milliseconds (3, the default) after 1970-01-01 00:00:00.", batch.Timestamp, buildFromEpoch, 1, whole, whole),
 		plain("FROM_UNIXTIME(n BIGINT[, format STRING]) STRING", "The time, in UTC, n seconds after 1970-01-01 00:00:00, by default as 'yyyy-MM-dd HH:mm:ss'.", batch.String, buildFromUnixTime, 1, whole, text).patterned(false),
 		plain("UNIX_TIMESTAMP(s STRING[, format STRING]) BIGINT", "The seconds from 1970-01-01 00:00:00 to the time, in UTC, that s means; NULL if it means none.", batch.BigInt, buildUnixTimestamp, 1, text, text).patterned(true),
-		special("TIMESTAMPADD(unit, n INT, ts TIMESTAMP) TIMESTAMP(3)", "The TIMESTAMP n units later."),
-		special("TIMESTAMPDIFF(unit, a TIMESTAMP, b TIMESTAMP) INT", "The number of whole units from a to b."),
+		special("TIMESTAMPADD(unit, n INT, ts TIMESTAMP) TIMESTAMP(3)", "The TIMESTAMP n units later.", bindTimestampAdd),
+		special("TIMESTAMPDIFF(unit, a TIMESTAMP, b TIMESTAMP) INT", "The number of whole units from a to b.", bindTimestampDiff),
 	}
 }
 
 func conditionalFunctions() []function {
 	return []function{
-		special("COALESCE(x any, ...) common type", "The first argument that is not NULL; later ones are not evaluated."),
-		special("IFNULL(x any, y any) common type", "The same as COALESCE(x, y)."),
-		special("NULLIF(a any, b any) type of a", "NULL if a = b, else a."),
-		special("IF(condition BOOLEAN, a any, b any) common type", "a if the condition is true, else b; only one of them is evaluated."),
+		special("COALESCE(x any, ...) common type", "The first argument that is not NULL; later ones are not evaluated.", bindCoalesce),
+		special("IFNULL(x any, y any) common type", "The same as COALESCE(x, y).", bindCoalesce),
+		special("NULLIF(a any, b any) type of a", "NULL if a = b, else a.", bindNullIf),
+		special("IF(condition BOOLEAN, a any, b any) common type", "a if the condition is true, else b; only one of them is evaluated.", bindIf),
 	}
 }
 

@@ -126,12 +126,12 @@ func (g generator) fill(form string, this batch.Type, depth int) string {
 
 // function calls a plain function whose result has the type.
 func (g generator) function(t batch.Type, depth int) string {
-	f := pick(g.Rand, functions)
-	for tries := 0; f.special || f.result != t && !(f.result == batch.Unknown && numeric(t)); tries++ {
+	f := pick(g.Rand, functions())
+	for tries := 0; f.bind != nil || f.result != t && !(f.result == batch.Unknown && numeric(t)); tries++ {
 		if tries == 500 {
 			return pick(g.Rand, columnsOf[t])
 		}
-		f = pick(g.Rand, functions)
+		f = pick(g.Rand, functions())
 	}
 	args := make([]string, f.required+g.IntN(len(f.params)-f.required+1))
 	for k := range args {

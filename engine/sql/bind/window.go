@@ -1,10 +1,10 @@
-package plan
+package bind
 
 import (
 	"slices"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/expr"
+	"github.com/weirstream/weir/engine/sql/logical"
 	"github.com/weirstream/weir/engine/sql/parser"
 	"github.com/weirstream/weir/engine/window"
 )
@@ -31,34 +31,33 @@ func (b *block) windowTVF(f *parser.WindowTVF) (scope, error) {
 	if data.Table == nil {
 		return scope{}, parser.Errorf(data.Pos, "write TABLE t", "the first argument of %s must be a table", f.Function)
 	}
-	in, err := b.catalog.relation(*data.Table)
+	in, err := b.relation(*data.Table)
 	if err != nil {
 		return scope{}, err
 	}
 	if len(timeCol.Descriptor) != 1 {
 		return scope{}, parser.Errorf(timeCol.Pos, "write DESCRIPTOR(ts)", "%s needs the time attribute of the table", f.Function)
 	}
-	w, err := bindWindowing(f, args)
+	assigner, err := bindAssigner(f, args)
 	if err != nil {
 		return scope{}, err
 	}
-	if w.Time, err = timeAttribute(in, data.Table.Text, timeCol.Descriptor[0]); err != nil {
+	time, err := timeAttribute(in, data.Table.Text, timeCol.Descriptor[0])
+	if err != nil {
 		return scope{}, err
 	}
-	return scope{b.assign(in, w), aliasOr(f.Alias, data.Table.Text)}, nil
+	out := b.assign(in, logical.NewWindowing(f.Function, assigner, time))
+	return single(out, aliasOr(f.Alias, data.Table.Text)), nil
 }
 
 // assign adds the window columns to a relation.
-func (b *block) assign(in *Relation, w *Windowing) *Relation {
-	out := in.renamed()
+func (b *block) assign(in *logical.Relation, w *logical.Windowing) *logical.Relation {
+	out := in.Copy()
 	for i := range out.Columns {
-		out.Columns[i].Role = Plain
+		out.Columns[i].Role = logical.Plain
 	}
-	out.Op, out.Windowing = &Window{Block: b.path, Input: in, Windowing: w}, w
-	out.Columns = append(out.Columns,
-		Column{Name: "window_start", Type: batch.Timestamp, Origin: "window_start of " + w.String(), Role: StartOfWindow},
-		Column{Name: "window_end", Type: batch.Timestamp, Origin: "window_end of " + w.String(), Role: EndOfWindow},
-		Column{Name: "window_time", Type: batch.Timestamp, Origin: "window_time of " + w.String(), Role: TimeOfWindow})
+	out.Op, out.Windowing = &logical.Window{Block: b.path, Input: in, Windowing: w}, w
+	out.Columns = append(out.Columns, w.Columns()...)
 	return out
 }
 
@@ -95,7 +94,7 @@ func usage(function string) string {
 	return "TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)"
 }
 
-func bindWindowing(f *parser.WindowTVF, args map[string]parser.TVFArg) (*Windowing, error) {
+func bindAssigner(f *parser.WindowTVF, args map[string]parser.TVFArg) (w window.Assigner, err error) {
 	length := map[string]int64{}
 	for name, a := range args {
 		if name == "DATA" || name == "TIMECOL" {
@@ -103,41 +102,41 @@ func bindWindowing(f *parser.WindowTVF, args map[string]parser.TVFArg) (*Windowi
 		}
 		i, ok := a.Value.(*parser.Interval)
 		if !ok {
-			return nil, parser.Errorf(a.Pos, "write INTERVAL '1' HOUR or the like", "%s of %s must be an INTERVAL", name, f.Function)
+			return w, parser.Errorf(a.Pos, "write INTERVAL '1' HOUR or the like", "%s of %s must be an INTERVAL", name, f.Function)
 		}
 		months, ms, err := expr.ParseInterval(i)
 		if err != nil {
-			return nil, err
+			return w, err
 		}
 		if months != 0 {
-			return nil, parser.Errorf(i.Pos, "use days or less", "months and years are not always equally long: they make no windows")
+			return w, parser.Errorf(i.Pos, "use days or less", "months and years are not always equally long: they make no windows")
 		}
 		length[name] = ms
 	}
-	w := &Windowing{Function: f.Function, Assigner: window.Tumble(length["SIZE"], length["OFFSET"])}
+	w = window.Tumble(length["SIZE"], length["OFFSET"])
 	if f.Function == "HOP" {
-		w.Assigner = window.Hop(length["SLIDE"], length["SIZE"], length["OFFSET"])
+		w = window.Hop(length["SLIDE"], length["SIZE"], length["OFFSET"])
 	}
-	if err := w.Assigner.Check(); err != nil {
-		return nil, parser.Errorf(args["SIZE"].Pos, "", "%v", err)
+	if err := w.Check(); err != nil {
+		return w, parser.Errorf(args["SIZE"].Pos, "", "%v", err)
 	}
 	if offset, size := length["OFFSET"], length["SIZE"]; offset >= size || -offset >= size {
-		return nil, parser.Errorf(args["OFFSET"].Pos, "write the rest of dividing it by the size, which makes the same windows", "the offset of a window must be less than its size")
+		return w, parser.Errorf(args["OFFSET"].Pos, "write the rest of dividing it by the size, which makes the same windows", "the offset of a window must be less than its size")
 	}
 	return w, nil
 }
 
 // timeAttribute checks that a column is the event time of a relation, and returns its origin.
-func timeAttribute(in *Relation, table string, n parser.Name) (string, error) {
-	e, err := scope{Relation: in}.resolve(&parser.Column{Pos: n.Pos, Name: n.Text})
+func timeAttribute(in *logical.Relation, table string, n parser.Name) (string, error) {
+	e, err := single(in, "").resolve(&parser.Column{Pos: n.Pos, Name: n.Text})
 	if err != nil {
 		return "", err
 	}
 	c := in.Columns[e.(*expr.Column).Index]
 	switch c.Role {
-	case RowTime:
+	case logical.RowTime:
 		return c.Origin, nil
-	case TimeOfWindow:
+	case logical.WindowTime:
 		return "", parser.Unsupported(n.Pos, "a window over the rows of another window", "aggregate the inner window first")
 	}
 	return "", parser.Errorf(n.Pos, "declare WATERMARK FOR "+n.Text+" AS "+n.Text+" - INTERVAL '5' SECOND in the table, and select the column as it is",

@@ -1,0 +1,138 @@
+package bind
+
+import (
+	"fmt"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/sql/expr"
+	"github.com/weirstream/weir/engine/sql/logical"
+	"github.com/weirstream/weir/engine/sql/parser"
+)
+
+// block is a query block that is being bound. Its path names it in uids (P9): the sink or view, and the aliases of the
+// subqueries that lead to it.
+type block struct {
+	*binder
+	path string
+}
+
+func (b *binder) block(path string) *block { return &block{b, path} }
+
+func (b *block) inner(name string) *block { return &block{b.binder, b.path + "/" + name} }
+
+func (b *block) query(q parser.Query) (*logical.Relation, error) {
+	switch q := q.(type) {
+	case *parser.Select:
+		return b.selectBlock(q)
+	case *parser.Union:
+		return b.union(q)
+	}
+	panic(fmt.Sprintf("a query of type %T", q))
+}
+
+// typedQuery binds a query whose columns must all have a type.
+func (b *block) typedQuery(q parser.Query) (*logical.Relation, error) {
+	r, err := b.query(q)
+	if err != nil {
+		return nil, err
+	}
+	return r, checkTypes(r.Columns, q.At())
+}
+
+// checkTypes refuses columns that are nothing but NULL.
+func checkTypes(columns []logical.Column, at parser.Pos) error {
+	for i, c := range columns {
+		if c.Type == batch.Unknown {
+			return parser.Errorf(at, "write CAST(NULL AS INT) or the like", "the type of column %d of this query is not known: it is NULL", i+1)
+		}
+	}
+	return nil
+}
+
+func (b *block) selectBlock(q *parser.Select) (*logical.Relation, error) {
+	from, err := b.from(q.From)
+	if err != nil {
+		return nil, err
+	}
+	var filter []expr.Expr
+	if q.Where != nil {
+		condition, err := expr.BindAs(q.Where, batch.Boolean, "the condition of WHERE", from.resolve, false)
+		if err != nil {
+			return nil, err
+		}
+		filter = conjuncts(condition)
+	}
+	items, err := from.items(q.Items)
+	if err != nil {
+		return nil, err
+	}
+	if isAggregate(q, items) {
+		return b.aggregate(q, from, filter, items)
+	}
+	if q.UID != nil {
+		return nil, parser.Errorf(q.UID.Pos, "remove the hint", "this query has no state that a uid could name")
+	}
+	if q.Having != nil {
+		return nil, parser.Errorf(q.Having.At(), "use WHERE", "HAVING needs GROUP BY")
+	}
+	return b.project(from.Relation, filter, items), nil
+}
+
+func (b *block) from(f parser.From) (scope, error) {
+	switch f := f.(type) {
+	case *parser.TableRef:
+		r, err := b.relation(f.Name)
+		if err != nil {
+			return scope{}, err
+		}
+		return single(r, aliasOr(f.Alias, f.Name.Text)), nil
+	case *parser.Subquery:
+		r, err := b.inner(aliasOr(f.Alias, "subquery")).typedQuery(f.Query)
+		if err != nil {
+			return scope{}, err
+		}
+		return single(r, aliasOr(f.Alias, "")), nil
+	case *parser.WindowTVF:
+		return b.windowTVF(f)
+	}
+	panic(fmt.Sprintf("a FROM of type %T", f))
+}
+
+// conjuncts splits a condition at its ANDs.
+func conjuncts(e expr.Expr) []expr.Expr {
+	if c, ok := e.(*expr.Call); ok && c.Name == "AND" {
+		var out []expr.Expr
+		for _, a := range c.Args {
+			out = append(out, conjuncts(a)...)
+		}
+		return out
+	}
+	return []expr.Expr{e}
+}
+
+// project makes the relation of a filter and a select list; one that only renames columns computes nothing.
+func (b *block) project(in *logical.Relation, filter []expr.Expr, items []item) *logical.Relation {
+	out := &logical.Relation{Windowing: in.Windowing}
+	calc := &logical.Calc{Block: b.path, Input: in, Filter: filter}
+	identity := len(filter) == 0 && len(items) == len(in.Columns)
+	for i, it := range items {
+		c, ok := it.expr.(*expr.Column)
+		identity = identity && ok && c.Index == i
+		calc.Out, calc.Names = append(calc.Out, it.expr), append(calc.Names, it.name)
+		out.Columns = append(out.Columns, in.Column(it.name, it.expr))
+	}
+	out.Op = calc
+	if identity {
+		out.Op = in.Op
+	}
+	return out
+}
+
+// extend returns a projection of a relation that is yet to be filled, and the values to fill it from. If the relation is
+// the select list of this very block, the projection takes its place.
+func (b *block) extend(r *logical.Relation) (calc *logical.Calc, value func(i int, at parser.Pos) expr.Expr) {
+	if own, ok := r.Op.(*logical.Calc); ok && own.Block == b.path {
+		return &logical.Calc{Block: b.path, Input: own.Input, Filter: own.Filter}, func(i int, _ parser.Pos) expr.Expr { return own.Out[i] }
+	}
+	return &logical.Calc{Block: b.path, Input: r}, func(i int, at parser.Pos) expr.Expr { return r.Of(i, at) }
+}

@@ -1,0 +1,212 @@
+// Package logical is what a script means: relations that are computed from relations, up to the tables that are read and
+// written. Every column knows which columns of tables it comes from, and with that every state knows what it means (P9).
+//
+// A plan is unoptimised on purpose, and nothing changes it once package bind has made it: uids and fingerprints come from
+// the names in the text, so the same text gives the same in every version of the engine. How it is carried out is decided
+// in package physical.
+package logical
+
+import (
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/sql/catalog"
+	"github.com/weirstream/weir/engine/sql/expr"
+	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/window"
+)
+
+// Plan is a bound script.
+type Plan struct {
+	// Inserts are what is written, in the order of the text.
+	Inserts []Insert
+	// Views are the relations that have a name of their own. Several queries may read one, which is then computed once.
+	Views []*Relation
+}
+
+// Insert writes the rows of a relation, which has the physical columns of the table, into it.
+type Insert struct {
+	At    parser.Pos
+	Into  *catalog.Table
+	Input *Relation
+}
+
+// Relation is a stream of rows with named columns. Several relations may share an Op under other names.
+type Relation struct {
+	Op      Op
+	Columns []Column
+	// Windowing is set while the rows carry a window that a GROUP BY can use.
+	Windowing *Windowing
+}
+
+// Column is a column of a relation.
+type Column struct {
+	// Name is empty for an expression without an alias.
+	Name string
+	Type batch.Type
+	// Origin is the value expanded to columns of tables, for fingerprints: it does not change when an alias does.
+	Origin string
+	Role   Role
+}
+
+// Role says what a column is besides a value.
+type Role uint8
+
+// The roles of columns.
+const (
+	// Plain columns are values only.
+	Plain Role = iota
+	// RowTime is the time attribute: the event time of the rows.
+	RowTime
+	// WindowStart, WindowEnd and WindowTime are the columns that a windowing function adds.
+	WindowStart
+	WindowEnd
+	WindowTime
+)
+
+// Windowing is what a windowing function did. Views share it, so it cannot be changed.
+type Windowing struct {
+	function string
+	assigner window.Assigner
+	time     string
+}
+
+// NewWindowing describes a windowing function, TUMBLE or HOP, over the time attribute with the origin time.
+func NewWindowing(function string, assigner window.Assigner, time string) *Windowing {
+	return &Windowing{function, assigner, time}
+}
+
+// Assigner says which windows a row belongs to.
+func (w *Windowing) Assigner() window.Assigner { return w.assigner }
+
+// String is the readable form for fingerprints, such as "TUMBLE(date, 1 h)".
+func (w *Windowing) String() string {
+	return w.function + "(" + w.time + ", " + w.assigner.String() + ")"
+}
+
+// Columns are window_start, window_end and window_time, as the windowing function adds them.
+func (w *Windowing) Columns() []Column {
+	return []Column{
+		{Name: "window_start", Type: batch.Timestamp, Origin: "window_start of " + w.String(), Role: WindowStart},
+		{Name: "window_end", Type: batch.Timestamp, Origin: "window_end of " + w.String(), Role: WindowEnd},
+		{Name: "window_time", Type: batch.Timestamp, Origin: "window_time of " + w.String(), Role: WindowTime},
+	}
+}
+
+// Op computes rows: *Scan, *Calc, *Window, *Aggregate or *Union. An Op that several relations share is computed once.
+type Op interface{ op() }
+
+type (
+	// Scan reads a table: its physical columns, then its computed ones.
+	Scan struct{ Table *catalog.Table }
+	// Calc filters and projects.
+	Calc struct {
+		Block  string
+		Input  *Relation
+		Filter []expr.Expr
+		Out    []expr.Expr
+		Names  []string // of Out
+	}
+	// Window assigns rows to windows; it adds window_start, window_end and window_time to the columns of its input.
+	Window struct {
+		Block     string
+		Input     *Relation
+		Windowing *Windowing
+	}
+	// Aggregate groups windowed rows. Its input has the group columns and then the arguments; its own columns are the
+	// group columns, the results, window_start, window_end and window_time.
+	Aggregate struct {
+		Block     string
+		UID       string
+		Named     bool // the text names the uid with a hint
+		Advisory  string
+		Input     *Relation
+		Windowing *Windowing
+		Keys      int // the number of group columns
+		Calls     []Call
+	}
+	// Union is UNION ALL of relations with equal columns.
+	Union struct{ Inputs []*Relation }
+)
+
+func (*Scan) op()      {}
+func (*Calc) op()      {}
+func (*Window) op()    {}
+func (*Aggregate) op() {}
+func (*Union) op()     {}
+
+// Call is one aggregate function of an Aggregate.
+type Call struct {
+	Function string // COUNT, SUM, MIN, MAX, AVG
+	// Arg is the place of the argument among those of the Aggregate's input; negative: COUNT(*).
+	Arg    int
+	Result batch.Type
+}
+
+// Of returns an expression for column i, as a text at a place names it.
+func (r *Relation) Of(i int, at parser.Pos) *expr.Column {
+	return &expr.Column{Pos: at, Index: i, Name: r.Columns[i].Name, T: r.Columns[i].Type}
+}
+
+// Column describes an expression over the relation as a column of the next one.
+func (r *Relation) Column(name string, e expr.Expr) Column {
+	out := Column{Name: name, Type: e.Type(), Origin: r.Origin(e)}
+	if c, ok := e.(*expr.Column); ok {
+		out.Role = r.Columns[c.Index].Role
+	}
+	return out
+}
+
+// Copy returns a relation whose columns can be changed without changing those of another.
+func (r *Relation) Copy() *Relation {
+	out := *r
+	out.Columns = append([]Column(nil), r.Columns...)
+	return &out
+}
+
+// KeyColumns are the group columns of the input.
+func (a *Aggregate) KeyColumns() []Column { return a.Input.Columns[:a.Keys] }
+
+// Arguments are the columns of the input that the calls are over.
+func (a *Aggregate) Arguments() []Column { return a.Input.Columns[a.Keys:] }
+
+// Columns are the group columns, the results of the calls, and the window: its time is the event time of what it gives.
+func (a *Aggregate) Columns() []Column {
+	out := append([]Column(nil), a.KeyColumns()...)
+	for i := range out {
+		out[i].Role = Plain
+	}
+	names := a.CallNames()
+	for i, c := range a.Calls {
+		out = append(out, Column{Type: c.Result, Origin: names[i]})
+	}
+	for _, c := range a.Windowing.Columns() {
+		if c.Role == WindowTime {
+			c.Role = RowTime
+		} else {
+			c.Role = Plain
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// KeyNames are the origins and types of the group columns, for people and for the check on restore.
+func (a *Aggregate) KeyNames() []string {
+	var names []string
+	for _, c := range a.KeyColumns() {
+		names = append(names, c.Origin+" "+c.Type.String())
+	}
+	return names
+}
+
+// CallNames are the calls with the origins and types of their arguments, for people and for the check on restore.
+func (a *Aggregate) CallNames() []string {
+	names := make([]string, len(a.Calls))
+	for i, c := range a.Calls {
+		names[i] = c.Function + "(*)"
+		if c.Arg >= 0 {
+			arg := a.Arguments()[c.Arg]
+			names[i] = c.Function + "(" + arg.Origin + " " + arg.Type.String() + ")"
+		}
+	}
+	return names
+}

@@ -1,0 +1,64 @@
+// Package physical decides how a plan is carried out: which operators there are, in which order, and where rows are keyed.
+//
+// Every logical op becomes one stream of operators, or several if there is a UNION ALL below it: what follows is then done
+// in each branch, up to the next keyed edge or sink, which takes them all. So the marks by which lateness is decided (P4)
+// reach every window, and a union needs no operator.
+//
+// The rules here may change from one version to the next, because no state depends on them: what has state keeps the uid
+// and the fingerprint that package logical gives it. No connector is opened here.
+package physical
+
+import (
+	"github.com/weirstream/weir/engine/sql/catalog"
+	"github.com/weirstream/weir/engine/sql/exec"
+	"github.com/weirstream/weir/engine/sql/logical"
+)
+
+// Plan is what runs. Nodes come after those that they read.
+type Plan struct{ Nodes []*Node }
+
+// Node is a source, an operator or a sink.
+type Node struct {
+	UID    string
+	Name   string // for people
+	Inputs []Input
+	Op     Op
+}
+
+// Input is where a node reads from.
+type Input struct {
+	From *Node
+	// Keyed inputs bring each row to the subtask that owns its key; others hand rows on where they are.
+	Keyed bool
+}
+
+// Op is *Source, *Computed, *Calc, *Assign, *KeyBy, *Aggregate or *Sink.
+type Op interface{ op() }
+
+type (
+	// Source reads a table. Rows have the computed columns too if the table has a time attribute, else the physical ones.
+	Source struct{ Table *catalog.Table }
+	// Computed adds the computed columns of a table without a time attribute.
+	Computed struct{ Table *catalog.Table }
+	// Calc filters and projects.
+	Calc struct{ Spec exec.CalcSpec }
+	// Assign assigns rows to windows.
+	Assign struct{ Spec exec.AssignSpec }
+	// KeyBy computes the key of each row, before a keyed edge.
+	KeyBy struct{ Spec exec.KeyBySpec }
+	// Aggregate keeps the results of groups in windows.
+	Aggregate struct {
+		Spec exec.AggregateSpec
+		Of   *logical.Aggregate
+	}
+	// Sink writes a table.
+	Sink struct{ Table *catalog.Table }
+)
+
+func (*Source) op()    {}
+func (*Computed) op()  {}
+func (*Calc) op()      {}
+func (*Assign) op()    {}
+func (*KeyBy) op()     {}
+func (*Aggregate) op() {}
+func (*Sink) op()      {}
