@@ -328,7 +328,7 @@ func (h *harness) advance(source *node, ms int64) error {
 		}
 		n.watermark = low
 		if n.op != nil {
-			if err := n.op.Watermark(low, n); err != nil {
+			if _, err := n.op.Watermark(low, n); err != nil {
 				return err
 			}
 		}

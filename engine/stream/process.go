@@ -311,12 +311,15 @@ func (o *processOp) setTimer(ms int64) {
 }
 
 // Watermark handles what is due.
-func (o *processOp) Watermark(ms int64, out operator.Output) error {
+func (o *processOp) Watermark(ms int64, out operator.Output) (forward int64, err error) {
 	if o.queue != nil {
-		return o.inOrder(ms, out)
+		return ms, o.inOrder(ms, out)
 	}
-	return o.fireDue(ms, out)
+	return ms, o.fireDue(ms, out)
 }
+
+// Flush has nothing to emit: what a function emits goes out with the batch that it was called for.
+func (o *processOp) Flush(operator.Output) error { return nil }
 
 // fireDue fires the timers that are due, in the order of their time; a timer may set others.
 func (o *processOp) fireDue(ms int64, out operator.Output) error {

@@ -56,8 +56,8 @@ func (c *channel) send(e Element) error {
 		c.batches++
 		c.bytes += e.size
 	}
-	if g.mu.waiting && !c.blocked {
-		g.mu.ready.Signal()
+	if !c.blocked {
+		g.wakeLocked()
 	}
 	return nil
 }

@@ -95,6 +95,17 @@ func TestRowsWithOtherOptionalPartsDoNotShareABatch(t *testing.T) {
 	}
 }
 
+// next waits for the next element.
+func next(g *Gate) (Element, error) {
+	for {
+		e, ok, err := g.Poll()
+		if ok || err != nil {
+			return e, err
+		}
+		<-g.Ready()
+	}
+}
+
 // TestNoRowCrossesABarrier lets producers of very different speed send rows and barriers to one gate. When a checkpoint
 // is aligned, the consumer has had exactly the rows that each producer sent before its barrier. An element that never
 // comes is seen at once: then all goroutines wait.
@@ -120,8 +131,8 @@ func noRowCrosses(t *testing.T, r *rand.Rand) {
 		running.Go(func() { produce(t, NewForward(g, p), p, counts) })
 	}
 	got, sum := make([]int, producers), make([]int, producers)
-	for ended, next := false, 0; !ended; {
-		e, err := g.Next()
+	for ended, aligned := false, 0; !ended; {
+		e, err := next(g)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,16 +146,16 @@ func noRowCrosses(t *testing.T, r *rand.Rand) {
 			}
 			g.Recycle(e)
 		case Barrier:
-			if e.Value != int64(next+1) {
-				t.Fatalf("checkpoint %d is aligned after %d", e.Value, next)
+			if e.Value != int64(aligned+1) {
+				t.Fatalf("checkpoint %d is aligned after %d", e.Value, aligned)
 			}
 			for p := range sum {
-				sum[p] += before[p][next]
+				sum[p] += before[p][aligned]
 			}
 			if !slices.Equal(got, sum) {
 				t.Fatalf("at barrier %d the rows are %v, want %v", e.Value, got, sum)
 			}
-			next++
+			aligned++
 		case EndOfInput:
 			ended = true
 		}
@@ -196,7 +207,7 @@ func TestABlockedChannelBlocksNoOtherAndItsQueueIsBounded(t *testing.T) {
 			if err := free.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			e, err := g.Next()
+			e, err := next(g)
 			if err != nil || e.Kind != Batch || rowsOf(e)[0].Producer != 1 {
 				t.Fatalf("got %v, %v behind a blocked channel", e, err)
 			}
@@ -244,7 +255,7 @@ func TestCancelWakesEveryone(t *testing.T) {
 			}
 		}()
 		go func() {
-			_, err := empty.Next()
+			_, err := next(empty)
 			results <- err
 		}()
 		synctest.Wait()
@@ -374,7 +385,7 @@ func TestBatchesAreRecycled(t *testing.T) {
 		if err := out.Emit(b); err != nil {
 			t.Fatal(err)
 		}
-		e, err := g.Next()
+		e, err := next(g)
 		if err != nil {
 			t.Fatal(err)
 		}

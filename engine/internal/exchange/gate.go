@@ -9,21 +9,21 @@ import (
 	"github.com/weirstream/weir/engine/internal/checkpoint"
 )
 
-// Gate merges the channels of a consumer subtask. Senders use its channels, the goroutine of the consumer calls Poll,
-// Next and Recycle; Abort and Cancel may be called by anyone.
+// Gate merges the channels of a consumer subtask. Senders use its channels, the goroutine of the consumer calls Poll and
+// Recycle, and waits for Ready; Abort and Cancel may be called by anyone.
 type Gate struct {
 	channels []*channel
 	mu       struct {
 		sync.Mutex
-		ready     sync.Cond // the consumer waits here
-		waiting   bool
+		waiting   bool // the consumer has found nothing, and waits for ready
 		cancelled bool
 		alignment *checkpoint.Alignment
 		next      int       // channel to look at first, for fairness
 		out       []Element // to be returned before anything else is read; lies in out0
 		out0      [2]Element
 	}
-	now func() time.Time // monotonic; read when an alignment begins and ends
+	ready chan struct{}    // holds a token when there is something to look at again; it may be an old one
+	now   func() time.Time // monotonic; read when an alignment begins and ends
 
 	// Only the consumer uses these.
 	watermark int64
@@ -57,8 +57,7 @@ type channel struct {
 // NewGate makes a gate with one channel for each entry of inputs, which says what input of the consumer's operator the
 // channel belongs to.
 func NewGate(inputs []int, now func() time.Time) *Gate {
-	g := &Gate{watermark: math.MinInt64, now: now}
-	g.mu.ready.L = &g.mu
+	g := &Gate{watermark: math.MinInt64, now: now, ready: make(chan struct{}, 1)}
 	g.mu.alignment = checkpoint.New(len(inputs))
 	for i, input := range inputs {
 		c := &channel{gate: g, index: i, input: input, watermark: math.MinInt64}
@@ -68,19 +67,14 @@ func NewGate(inputs []int, now func() time.Time) *Gate {
 	return g
 }
 
-// Poll returns the next element if there is one.
-func (g *Gate) Poll() (e Element, ok bool, err error) { return g.take(false) }
+// Ready has a token, or gets one, when there is something to Poll after a Poll that found nothing.
+func (g *Gate) Ready() <-chan struct{} { return g.ready }
 
-// Next waits for the next element. A gate that was cancelled returns ErrCancelled.
-func (g *Gate) Next() (Element, error) {
-	e, _, err := g.take(true)
-	return e, err
-}
-
-// take returns the next element that concerns the consumer.
-func (g *Gate) take(wait bool) (Element, bool, error) {
+// Poll returns the next element that concerns the consumer, if there is one. A gate that was cancelled returns
+// ErrCancelled.
+func (g *Gate) Poll() (e Element, ok bool, err error) {
 	for {
-		e, ok, err := g.read(wait)
+		e, ok, err := g.read()
 		if err != nil || !ok {
 			return Element{}, false, err
 		}
@@ -91,7 +85,7 @@ func (g *Gate) take(wait bool) (Element, bool, error) {
 }
 
 // read takes the next element from a channel that is not blocked.
-func (g *Gate) read(wait bool) (Element, bool, error) {
+func (g *Gate) read() (Element, bool, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for {
@@ -104,20 +98,27 @@ func (g *Gate) read(wait bool) (Element, bool, error) {
 			return e, true, nil
 		}
 		c := g.readableLocked()
-		switch {
-		case c == nil && !wait:
-			return Element{}, false, nil
-		case c == nil:
+		if c == nil {
 			g.mu.waiting = true
-			g.mu.ready.Wait()
-			g.mu.waiting = false
-			continue
+			return Element{}, false, nil
 		}
 		e := c.popLocked()
 		if e.Kind != Barrier {
 			return e, true, nil
 		}
 		g.stepLocked(checkpoint.Event{Kind: checkpoint.Barrier, Channel: c.index, ID: e.Value})
+	}
+}
+
+// wakeLocked lets the consumer look again.
+func (g *Gate) wakeLocked() {
+	if !g.mu.waiting {
+		return
+	}
+	g.mu.waiting = false
+	select {
+	case g.ready <- struct{}{}:
+	default: // the token is there
 	}
 }
 
@@ -177,7 +178,7 @@ func (g *Gate) Abort(id int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.stepLocked(checkpoint.Event{Kind: checkpoint.Abort, ID: id})
-	g.mu.ready.Signal()
+	g.wakeLocked()
 }
 
 // Cancel ends all waiting at the gate, for ever.
@@ -185,7 +186,7 @@ func (g *Gate) Cancel() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.mu.cancelled = true
-	g.mu.ready.Broadcast()
+	g.wakeLocked()
 	for _, c := range g.channels {
 		c.space.Broadcast()
 	}

@@ -23,9 +23,14 @@ type Operator interface {
 	Open(ctx Context) error
 	// Process handles the rows of one batch of an input (0, 1, ...), which is read-only and valid until it returns.
 	Process(input int, b *batch.Batch, out Output) error
-	// Watermark tells that event time, the minimum over all inputs, has advanced to ms: whatever waited for it is
-	// emitted now. The task forwards the watermark afterwards. math.MaxInt64 is the end of all input.
-	Watermark(ms int64, out Output) error
+	// Watermark tells that event time, the minimum over all inputs, has advanced to ms: whatever waited for it is emitted
+	// now. It returns the watermark that holds for what is emitted later: ms, or less if rows of earlier times may still
+	// follow. math.MaxInt64 is the end of all input, after which nothing may be kept back.
+	Watermark(ms int64, out Output) (forward int64, err error)
+	// Flush emits what the operator keeps back of the rows that it has processed, such as changes that it folds into one. It
+	// is called before every barrier, because no snapshot holds what is kept back, before every watermark, before idleness,
+	// and when there is nothing to do.
+	Flush(out Output) error
 	Close() error
 }
 
@@ -52,14 +57,17 @@ type Context interface {
 // Factory makes the operator of one subtask.
 type Factory func() (Operator, error)
 
-// Stateless is embedded by operators that neither open anything nor care for event time.
+// Stateless is embedded by operators that neither open anything, nor keep anything back, nor care for event time.
 type Stateless struct{}
 
 // Open does nothing.
 func (Stateless) Open(Context) error { return nil }
 
-// Watermark does nothing.
-func (Stateless) Watermark(int64, Output) error { return nil }
+// Watermark forwards the watermark.
+func (Stateless) Watermark(ms int64, _ Output) (int64, error) { return ms, nil }
+
+// Flush does nothing.
+func (Stateless) Flush(Output) error { return nil }
 
 // Close does nothing.
 func (Stateless) Close() error { return nil }

@@ -29,7 +29,9 @@ func (b *builder) build() {
 			limit = newPace(b.graph.Nodes[task.Nodes[0]].Source.RowsPerSecond())
 		}
 		for i := range b.exec.spec.Parallelism {
-			b.exec.subtasks = append(b.exec.subtasks, b.subtask(task, i, limit))
+			t := b.subtask(task, i, limit)
+			b.exec.subtasks = append(b.exec.subtasks, t)
+			b.exec.byID[t.id] = t
 		}
 	}
 	for to := range b.graph.Nodes {
@@ -38,23 +40,23 @@ func (b *builder) build() {
 }
 
 func (b *builder) subtask(task Task, index int, limit *pace) *subtask {
-	t := &subtask{id: message.Subtask{Task: task.Name, Index: index}, index: index, exec: b.exec, parts: newParts()}
+	t := &subtask{id: message.Subtask{Task: task.Name, Index: index}, index: index, exec: b.exec, commands: newCommandQueue(), parts: newParts()}
 	t.ctx, t.cancel = context.WithCancel(b.ctx)
 	for _, n := range task.Nodes {
-		s := &stage{uid: b.graph.Nodes[n].UID, node: &b.graph.Nodes[n], task: t, metrics: newCounters()}
+		s := &stage{uid: b.graph.Nodes[n].UID, node: &b.graph.Nodes[n], task: t, metrics: newCounters(), forwarded: none}
 		t.stages = append(t.stages, s)
 		b.stages[n] = append(b.stages[n], s)
 	}
 	t.current = t.stages[0]
 	root := task.Nodes[0]
 	if task.Source {
-		t.source = newSource(t, &b.graph.Nodes[root], limit)
-		b.exec.sources[t.id] = t.source
+		t.input = newSource(t, &b.graph.Nodes[root], limit)
 		return t
 	}
-	t.gate = exchange.NewGate(b.channels(root), b.exec.spec.Clock.Now)
-	b.gates[root] = append(b.gates[root], t.gate)
-	b.exec.gates = append(b.exec.gates, t.gate)
+	gate := exchange.NewGate(b.channels(root), b.exec.spec.Clock.Now)
+	t.input = &consumer{task: t, gate: gate}
+	b.gates[root] = append(b.gates[root], gate)
+	b.exec.gates = append(b.exec.gates, gate)
 	return t
 }
 

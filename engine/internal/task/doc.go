@@ -4,10 +4,13 @@
 // go from one operator to the next by a function call. Each task runs as `parallelism` subtasks; one goroutine owns a
 // subtask and all its state. Between tasks, package exchange moves batches.
 //
+// All subtasks run one loop (subtask.go): commands of the coordinator first, then one step of the input, which is a source's
+// reader (source.go) or a gate (consumer.go); if there is nothing to do, what is kept back goes out, and the loop waits.
+//
 // # The life of a checkpoint in a subtask
 //
 // A source injects the barrier on the coordinator's Trigger, between two batches; other subtasks get it from their gate
-// once it is aligned. Then, while processing stands still: the keyed state of every operator is frozen, in a time that does
+// once it is aligned. Then, while processing stands still: operators emit what they keep back; the keyed state of every operator is frozen, in a time that does
 // not depend on its size; the barrier goes on to all consumers; and the sinks prepare, in this goroutine, because rows
 // after the barrier must not be written before (a sink is a leaf, so that no other subtask waits for it). Processing goes
 // on, while the frozen state is written in the background; when all of it is durable the subtask acknowledges. At most

@@ -48,11 +48,11 @@ func (o *firing) Process(input int, b *batch.Batch, out operator.Output) error {
 	return o.count.Process(input, b, out)
 }
 
-func (o *firing) Watermark(ms int64, _ operator.Output) error {
+func (o *firing) Watermark(ms int64, _ operator.Output) (int64, error) {
 	o.notes.mu.Lock()
 	defer o.notes.mu.Unlock()
 	o.notes.watermarks = append(o.notes.watermarks, ms)
-	return nil
+	return ms, nil
 }
 
 // firingGraph is eventGraph with firing as its operator with state.

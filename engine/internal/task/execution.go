@@ -57,8 +57,9 @@ func (s *Spec) check() error {
 type Execution struct {
 	spec       Spec
 	subtasks   []*subtask
-	sources    map[message.Subtask]*source
+	byID       map[message.Subtask]*subtask
 	gates      []*exchange.Gate
+	ctx        context.Context
 	cancel     context.CancelFunc
 	goroutines sync.WaitGroup
 }
@@ -75,14 +76,14 @@ func Start(ctx context.Context, spec Spec) (*Execution, error) {
 	if err := spec.check(); err != nil {
 		return nil, fmt.Errorf("start the subtasks: %w", err)
 	}
-	e := &Execution{spec: spec, sources: map[message.Subtask]*source{}}
-	ctx, e.cancel = context.WithCancel(ctx)
-	newBuilder(ctx, e).build()
+	e := &Execution{spec: spec, byID: map[message.Subtask]*subtask{}}
+	e.ctx, e.cancel = context.WithCancel(ctx)
+	newBuilder(e.ctx, e).build()
 	for _, t := range e.subtasks {
 		e.goroutines.Go(t.run)
 	}
 	e.goroutines.Go(func() {
-		<-ctx.Done()
+		<-e.ctx.Done()
 		for _, g := range e.gates {
 			g.Cancel()
 		}
@@ -90,13 +91,13 @@ func Start(ctx context.Context, spec Spec) (*Execution, error) {
 	return e, nil
 }
 
-// Command gives an order to a source subtask. Orders are obeyed in sequence. It never blocks.
-func (e *Execution) Command(sourceUID string, subtask int, c message.Command) error {
-	s := e.sources[message.Subtask{Task: sourceUID, Index: subtask}]
-	if s == nil {
-		return fmt.Errorf("there is no source subtask %s/%d", sourceUID, subtask)
+// Command gives an order to a subtask of the task with a name. Orders are obeyed in sequence. It never blocks.
+func (e *Execution) Command(task string, subtask int, c message.Command) error {
+	t := e.byID[message.Subtask{Task: task, Index: subtask}]
+	if t == nil {
+		return fmt.Errorf("there is no subtask %s/%d", task, subtask)
 	}
-	s.commands.put(c)
+	t.commands.put(c)
 	return nil
 }
 
@@ -104,9 +105,7 @@ func (e *Execution) Command(sourceUID string, subtask int, c message.Command) er
 func (e *Execution) Abort(checkpoint int64) {
 	for _, t := range e.subtasks {
 		t.parts.abort(checkpoint)
-		if t.gate != nil {
-			t.gate.Abort(checkpoint)
-		}
+		t.input.abort(checkpoint)
 	}
 }
 

@@ -14,12 +14,12 @@ type quiet struct {
 }
 
 // quietFor returns how long the subtask may still be quiet before it is idle; 0: it is not about to be.
-func (s *source) quietFor(clock Clock) time.Duration {
+func (s *source) quietFor() time.Duration {
 	q := &s.quiet
 	if q.timeout == 0 || q.idle || s.paused || s.ended || len(s.splits.active) > 0 || s.splits.hold != math.MaxInt64 {
 		return 0
 	}
-	now := clock.Now()
+	now := s.task.exec.spec.Clock.Now()
 	if q.since.IsZero() {
 		q.since = now
 	}
@@ -27,9 +27,9 @@ func (s *source) quietFor(clock Clock) time.Duration {
 }
 
 // becomeIdle says so if it is time.
-func (s *source) becomeIdle(clock Clock) error {
+func (s *source) becomeIdle() error {
 	q := &s.quiet
-	if q.since.IsZero() || q.idle || clock.Now().Sub(q.since) < q.timeout {
+	if q.since.IsZero() || q.idle || s.task.exec.spec.Clock.Now().Sub(q.since) < q.timeout {
 		return nil
 	}
 	q.idle = true

@@ -90,6 +90,9 @@ func (t *subtask) snapshot(id int64, align time.Duration) error {
 	if t.parts.isAborted(id) {
 		return nil
 	}
+	if err := t.flush(); err != nil { // what operators keep back is in no snapshot
+		return err
+	}
 	clock := t.exec.spec.Clock
 	begin := clock.Now()
 	select {
@@ -123,7 +126,7 @@ func (t *subtask) freeze(id int64) *part {
 			frozen = s.backend.Freeze()
 		}
 		if s.node.Source != nil {
-			st.State.Splits = t.source.splits.snapshot()
+			st.State.Splits = t.input.splitStates()
 		}
 		p.states, p.frozen = append(p.states, st), append(p.frozen, frozen)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector"
@@ -12,6 +11,7 @@ import (
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/snapshot"
 )
 
 // Every so many batches the watermark is sent, with what waits in partial batches; and progress is reported.
@@ -28,14 +28,13 @@ type source struct {
 	reader connector.Reader
 	stage  operator.Operator // sets event time; nil: the reader does
 
-	commands *commandQueue
-	splits   *splits
-	pace     *pace // shared by the source's subtasks
-	into     *batch.Batch
-	timed    batch.Batch // what is emitted: the rows with their marks
-	marks    []int64
-	reading  *split // whose rows are in the stage
-	batches  int
+	splits  *splits
+	pace    *pace // shared by the source's subtasks
+	into    *batch.Batch
+	timed   batch.Batch // what is emitted: the rows with their marks
+	marks   []int64
+	reading *split // whose rows are in the stage
+	batches int
 
 	trigger int64 // last
 	wanted  bool  // a first split was asked for
@@ -47,7 +46,7 @@ type source struct {
 }
 
 func newSource(t *subtask, n *graph.Node, p *pace) *source {
-	s := &source{task: t, root: t.stages[0], event: n.Source.Event, commands: newCommandQueue(), pace: p}
+	s := &source{task: t, root: t.stages[0], event: n.Source.Event, pace: p}
 	delay := int64(0)
 	if s.event != nil {
 		delay = s.event.DelayMS
@@ -85,50 +84,43 @@ func (s *source) close() error {
 	return err
 }
 
-// loop reads and obeys until the subtask is cancelled. Commands come first, so that a barrier waits for one batch at
-// most.
-func (s *source) loop() error {
-	for {
-		for _, c := range s.commands.take() {
-			if err := s.obey(c); err != nil {
-				return err
-			}
-		}
-		if err := s.step(); err != nil {
-			return err
-		}
-		if err := s.task.ctx.Err(); err != nil {
-			return err
-		}
-	}
-}
-
-// step reads one batch, or waits for something to do.
-func (s *source) step() error {
+// step reads one batch.
+func (s *source) step() (pause, error) {
 	switch {
 	case s.paused || s.ended:
-		return s.rest(nil, 0)
+		return pause{needed: true}, nil
 	case len(s.splits.active) == 0 && s.last:
-		return s.end()
+		return pause{}, s.end()
 	case len(s.splits.active) == 0:
 		if !s.wanted {
 			s.wanted = true
 			s.task.report(message.SplitWanted{Subtask: s.task.id})
 		}
-		return s.rest(nil, 0)
+		return s.rest(nil)
 	}
 	if wait := s.pace.wait(s.task.exec.spec.Clock); wait > 0 {
-		return s.rest(nil, wait)
+		p, err := s.rest(nil)
+		p.limit, p.due = wait, nil
+		return p, err
 	}
 	s.into.Reset()
 	p, err := s.reader.Next(s.task.ctx, s.into)
 	if err != nil {
-		return err
+		return pause{}, err
 	}
 	if err := s.take(p); err != nil || p.Done || p.Wait == nil {
-		return err
+		return pause{}, err
 	}
-	return s.rest(p.Wait, 0)
+	return s.rest(p.Wait)
+}
+
+// rest is the pause of a source that has nothing to read, after its progress was told.
+func (s *source) rest(ready <-chan struct{}) (pause, error) {
+	s.progress()
+	if err := s.advance(); err != nil {
+		return pause{}, err
+	}
+	return pause{needed: true, ready: ready, limit: s.quietFor(), due: s.becomeIdle}, nil
 }
 
 // take emits what was read, and remembers how far that is.
@@ -315,30 +307,7 @@ func (s *source) inject(c message.Trigger) error {
 	return s.task.snapshot(c.ID, 0)
 }
 
-// rest waits for a command, for the reader, or until some time has passed. Nothing is kept back meanwhile.
-func (s *source) rest(ready <-chan struct{}, wait time.Duration) error {
-	if !s.paused && !s.ended {
-		s.progress()
-		if err := s.advance(); err != nil {
-			return err
-		}
-	}
-	clock := s.task.exec.spec.Clock
-	if idle := s.quietFor(clock); idle > 0 && wait == 0 {
-		wait = idle
-	}
-	var after <-chan time.Time
-	if wait > 0 {
-		var stop func()
-		after, stop = clock.Timer(wait)
-		defer stop()
-	}
-	select {
-	case <-s.commands.signal:
-	case <-ready:
-	case <-after:
-		return s.becomeIdle(clock)
-	case <-s.task.ctx.Done():
-	}
-	return nil
-}
+// abort has nothing to do: a source aligns nothing.
+func (s *source) abort(int64) {}
+
+func (s *source) splitStates() []snapshot.SplitState { return s.splits.snapshot() }

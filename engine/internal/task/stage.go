@@ -19,6 +19,8 @@ type receiver interface {
 	Watermark(ms int64) error
 	Idle(idle bool) error
 	End() error
+	// Flush sends on what is kept back.
+	Flush() error
 }
 
 // stage is one operator or sink in a subtask, or the root of a source's, and what its rows go to.
@@ -34,6 +36,8 @@ type stage struct {
 	writer   connector.Writer
 	backend  backend.Backend // nil: no keyed state
 	prepared prepared        // of a sink
+
+	forwarded int64 // the last watermark that was passed on
 }
 
 // open makes what the node is, with its state restored.
@@ -82,18 +86,22 @@ func (s *stage) Emit(b *batch.Batch) error { return s.process(0, b) }
 
 func (s *stage) process(input int, b *batch.Batch) error {
 	s.metrics.in(b)
+	return s.call(func() error {
+		if s.writer != nil {
+			return s.writer.Write(s.task.ctx, b)
+		}
+		return s.op.Process(input, b, (*fanOut)(s))
+	})
+}
+
+// call runs code of the stage's operator or sink: whatever goes wrong meanwhile is told of it.
+func (s *stage) call(f func() error) error {
 	before := s.task.current
 	s.task.current = s
-	var err error
-	if s.writer != nil {
-		err = s.writer.Write(s.task.ctx, b)
-	} else {
-		err = s.op.Process(input, b, (*fanOut)(s))
-	}
-	s.task.current = before
-	if err != nil {
+	if err := f(); err != nil {
 		return inOperator(s.uid, err)
 	}
+	s.task.current = before
 	return nil
 }
 
@@ -114,30 +122,61 @@ func (o *fanOut) Emit(b *batch.Batch) error {
 	return nil
 }
 
-// Watermark lets the operator act on event time, then passes it on.
+// Watermark lets the operator act on event time, then passes on the watermark that holds for what it emits later.
 func (s *stage) Watermark(ms int64) error {
 	s.metrics.watermark.Store(ms)
+	forward := ms
 	if s.op != nil {
-		before := s.task.current
-		s.task.current = s
-		if err := s.op.Watermark(ms, (*fanOut)(s)); err != nil {
-			return inOperator(s.uid, err)
+		err := s.call(func() (err error) {
+			if err = s.op.Flush((*fanOut)(s)); err == nil {
+				forward, err = s.op.Watermark(ms, (*fanOut)(s))
+			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		s.task.current = before
 	}
 	if s.backend != nil {
 		s.backend.ActOn(ms)
 	}
-	return s.forward(func(r receiver) error { return r.Watermark(ms) })
+	if forward <= s.forwarded {
+		return s.forward(receiver.Flush)
+	}
+	s.forwarded = forward
+	return s.forward(func(r receiver) error { return r.Watermark(forward) })
+}
+
+// Flush lets the operator emit what it keeps back, then those behind it.
+func (s *stage) Flush() error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	return s.forward(receiver.Flush)
+}
+
+func (s *stage) flush() error {
+	if s.op == nil {
+		return nil
+	}
+	return s.call(func() error { return s.op.Flush((*fanOut)(s)) })
 }
 
 // Idle passes idleness on.
 func (s *stage) Idle(idle bool) error {
+	if err := s.flush(); err != nil {
+		return err
+	}
 	return s.forward(func(r receiver) error { return r.Idle(idle) })
 }
 
 // End passes the end of input on; the watermark before it was the end of event time, on which the operators have acted.
-func (s *stage) End() error { return s.forward(receiver.End) }
+func (s *stage) End() error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	return s.forward(receiver.End)
+}
 
 func (s *stage) forward(f func(receiver) error) error {
 	for _, r := range s.next {

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/weirstream/weir/engine/internal/exchange"
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/snapshot"
 )
-
-// flushEvery is after how many batches a subtask sends partial batches on, so that rows for a consumer that gets few
-// do not wait for the next watermark.
-const flushEvery = 64
 
 // subtask is one of the parallel instances of a task. Its goroutine owns everything but parts and commands.
 type subtask struct {
@@ -21,12 +19,36 @@ type subtask struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	stages  []*stage // in topological order, the root first
-	outputs []*exchange.Output
-	gate    *exchange.Gate // nil: a source
-	source  *source        // nil: it has a gate
-	current *stage         // whose code is running
-	parts   *parts
+	stages   []*stage // in topological order, the root first
+	outputs  []*exchange.Output
+	input    input
+	commands *commandQueue
+	current  *stage // whose code is running
+	parts    *parts
+}
+
+// input is where a subtask gets what it does next: the reader of a source, or the gate of a consumer.
+type input interface {
+	open() error
+	// obey carries out a command of the coordinator.
+	obey(c message.Command) error
+	// step does what is next, and leaves at most one batch half done when it fails. If there is nothing to do, it says what
+	// to wait for.
+	step() (pause, error)
+	// abort gives up a checkpoint. Any goroutine may call it.
+	abort(checkpoint int64)
+	// splitStates are the splits that a checkpoint finds half read, with their positions.
+	splitStates() []snapshot.SplitState
+	close() error
+}
+
+// pause is what a subtask waits for besides commands. The zero value is no pause.
+type pause struct {
+	needed bool
+	ready  <-chan struct{} // nil: nothing but a command or the limit ends it
+	limit  time.Duration   // 0: none
+	// due is called when the limit has passed; nil: nothing is due.
+	due func() error
 }
 
 func (t *subtask) report(r message.Report) { t.exec.spec.Report(r) }
@@ -38,8 +60,8 @@ func (t *subtask) run() {
 		t.report(message.Running{Subtask: t.id})
 		err = t.guard(t.loop)
 	}
-	cancelled := t.ctx.Err() != nil
-	t.cancel() // what is being written is of no use any more
+	cancelled := t.exec.ctx.Err() != nil // whose end reaches the gates before it reaches t.ctx
+	t.cancel()                           // what is being written is of no use any more
 	if closing := t.guard(t.close); closing != nil {
 		t.exec.spec.Logger.Warn("closing a subtask failed",
 			slog.String("task", t.id.Task), slog.Int("subtask", t.index), slog.Any("error", closing))
@@ -57,17 +79,52 @@ func (t *subtask) open() error {
 		}
 	}
 	t.current = t.stages[0]
-	if t.source != nil {
-		return inOperator(t.stages[0].uid, t.source.open())
-	}
-	return nil
+	return inOperator(t.stages[0].uid, t.input.open())
 }
 
+// loop obeys, and does one step after the other, until the subtask is cancelled. Commands come first, so that a barrier
+// waits for one batch at most.
 func (t *subtask) loop() error {
-	if t.source != nil {
-		return inOperator(t.stages[0].uid, t.source.loop())
+	for {
+		for _, c := range t.commands.take() {
+			if err := t.input.obey(c); err != nil {
+				return inOperator(t.stages[0].uid, err)
+			}
+		}
+		p, err := t.input.step()
+		if err == nil && p.needed {
+			err = t.wait(p)
+		}
+		if err == nil {
+			err = t.ctx.Err()
+		}
+		if err != nil {
+			return inOperator(t.stages[0].uid, err)
+		}
 	}
-	return t.consume()
+}
+
+// wait ends with the pause, with a command, or when the subtask is cancelled. Nothing is kept back meanwhile.
+func (t *subtask) wait(p pause) error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	var after <-chan time.Time
+	if p.limit > 0 {
+		var stop func()
+		after, stop = t.exec.spec.Clock.Timer(p.limit)
+		defer stop()
+	}
+	select {
+	case <-t.commands.signal:
+	case <-p.ready:
+	case <-after:
+		if p.due != nil {
+			return p.due()
+		}
+	case <-t.ctx.Done():
+	}
+	return nil
 }
 
 func (t *subtask) close() error {
@@ -76,64 +133,8 @@ func (t *subtask) close() error {
 		t.current = s
 		errs = append(errs, s.close())
 	}
-	if t.source != nil {
-		errs = append(errs, inOperator(t.stages[0].uid, t.source.close()))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, inOperator(t.stages[0].uid, t.input.close()))...)
 }
 
-// consume handles what the gate gives until it is cancelled.
-func (t *subtask) consume() error {
-	for batches := 0; ; {
-		e, ok, err := t.gate.Poll()
-		if err == nil && !ok {
-			if err := t.flush(); err != nil {
-				return err
-			}
-			e, err = t.gate.Next()
-		}
-		if err != nil {
-			return err
-		}
-		if err := t.handle(e); err != nil {
-			return err
-		}
-		if batches++; batches%flushEvery == 0 {
-			if err := t.flush(); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-func (t *subtask) handle(e exchange.Element) error {
-	root := t.stages[0]
-	switch e.Kind {
-	case exchange.Batch:
-		if err := root.process(e.Input, e.Batch); err != nil {
-			return err
-		}
-		t.gate.Recycle(e)
-	case exchange.Watermark:
-		return root.Watermark(e.Value)
-	case exchange.Idle, exchange.Active:
-		return root.Idle(e.Kind == exchange.Idle)
-	case exchange.EndOfInput:
-		return root.End()
-	case exchange.Barrier:
-		return t.snapshot(e.Value, t.gate.AlignmentTime())
-	case exchange.Superseded:
-		t.superseded(e.Value)
-	}
-	return nil
-}
-
-// flush sends what waits in partial batches.
-func (t *subtask) flush() error {
-	for _, o := range t.outputs {
-		if err := o.Flush(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// flush sends on what operators and partial batches keep back.
+func (t *subtask) flush() error { return t.stages[0].Flush() }

@@ -146,14 +146,20 @@ func (a *aggregate) over(start int64, hash uint64) bool {
 	return a.spec.Window.Over(start, a.watermark) || a.spec.Window.Over(start, a.ctx.RestoredWatermark(hash))
 }
 
-func (a *aggregate) Watermark(ms int64, out operator.Output) error {
-	if ms <= a.watermark {
-		return nil
+func (a *aggregate) Flush(operator.Output) error { return nil }
+
+func (a *aggregate) Watermark(ms int64, out operator.Output) (forward int64, err error) {
+	if ms > a.watermark {
+		a.watermark = ms
+		if ms >= a.nextEnd-1 {
+			err = a.fire(ms, out)
+		}
 	}
-	a.watermark = ms
-	if ms < a.nextEnd-1 {
-		return nil
-	}
+	return ms, err
+}
+
+// fire emits the windows that are over at ms.
+func (a *aggregate) fire(ms int64, out operator.Output) error {
 	a.to = out
 	a.windows = a.table.Windows(a.windows[:0])
 	for _, start := range a.windows {

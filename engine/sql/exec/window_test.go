@@ -121,7 +121,7 @@ func (c *windowed) rows(rows ...row) *windowed {
 func (c *windowed) fires(watermark int64, want ...string) *windowed {
 	c.t.Helper()
 	var got []string
-	c.must(c.aggregate.Watermark(watermark, emit(func(b *batch.Batch) {
+	forward, err := c.aggregate.Watermark(watermark, emit(func(b *batch.Batch) {
 		cols := b.Data.(*batch.Columns).Cols
 		for i := range b.Len() {
 			name, number := "NULL", "NULL"
@@ -137,7 +137,11 @@ func (c *windowed) fires(watermark int64, want ...string) *windowed {
 				c.t.Errorf("the window that ends at %d has the time %d, its row %d", of(4), of(5), b.Time[i])
 			}
 		}
-	})))
+	}))
+	c.must(err)
+	if forward != watermark {
+		c.t.Errorf("it forwards %d for %d", forward, watermark)
+	}
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		c.t.Errorf("at %d it emits %v, want %v", watermark, got, want)
