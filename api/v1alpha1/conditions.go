@@ -10,7 +10,7 @@ const (
 	// Stalled: nothing goes on until somebody acts; the message says what to do.
 	ConditionStalled = "Stalled"
 	// CheckpointFresh: the newest complete checkpoint is younger than three intervals and pauses, and what the next may take:
-	// half a minute, or four times as long as the last one took.
+	// half a minute, or four times as long as the last one took; and fewer than three have failed since.
 	ConditionCheckpointFresh = "CheckpointFresh"
 	// UpgradeSafe: the spec was checked against the newest checkpoint, and fits it.
 	ConditionUpgradeSafe = "UpgradeSafe"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -102,12 +103,15 @@ func (a *app) writeList(list []listed, now time.Time) error {
 			fmt.Fprintf(&b, "%s\tunknown: %s\t\t\t\t\t\t%s\t%d\n", l.Job, l.Error, l.URL, l.PID)
 			continue
 		}
-		last := "none"
+		checkpoints, last := strconv.FormatInt(o.CompletedCheckpoints, 10), "none"
+		if n := o.FailedCheckpointsInARow; n > 0 {
+			checkpoints += fmt.Sprintf(", then %d failed", n)
+		}
 		if c := o.LastCheckpoint; c != nil {
 			last = c.Path
 		}
-		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\t%d\n", l.Job, o.State, now.Sub(o.StartTime).Truncate(time.Second),
-			o.RecordsIn, o.RecordsOut, o.CompletedCheckpoints, last, l.URL, l.PID)
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d\n", l.Job, o.State, now.Sub(o.StartTime).Truncate(time.Second),
+			o.RecordsIn, o.RecordsOut, checkpoints, last, l.URL, l.PID)
 	}
 	t := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
 	_, err := io.WriteString(t, b.String())

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/weirstream/weir/engine/rest"
 )
 
 // running is a job that runs beside the test.
@@ -80,6 +82,20 @@ func (r *running) refused(t *testing.T, code int, args ...string) string {
 		t.Errorf("weir %v: exit code %d, want %d", args, got, code)
 	}
 	return p.stderr.String()
+}
+
+func TestTheListTellsOfCheckpointsThatFailSinceTheNewestCompleteOne(t *testing.T) {
+	p := newProcess(t)
+	at := time.Now()
+	if err := p.writeList([]listed{
+		{Job: "well", Overview: &rest.Job{StartTime: at, CompletedCheckpoints: 7, FailedCheckpoints: 9}},
+		{Job: "ill", Overview: &rest.Job{StartTime: at, CompletedCheckpoints: 8, FailedCheckpoints: 9, FailedCheckpointsInARow: 2}},
+	}, at); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.stdout.String(); strings.Count(got, "failed") != 1 || !strings.Contains(got, "  8, then 2 failed  ") || !strings.Contains(got, "  7  ") {
+		t.Errorf("the list is\n%s", got)
+	}
 }
 
 func TestARunningJobIsWatchedAskedAndStopped(t *testing.T) {

@@ -74,6 +74,8 @@ type Behaviour struct {
 	HoldOperations bool
 	// HoldCheckpoints lets none complete.
 	HoldCheckpoints bool
+	// FailCheckpoints lets each fail, for this reason; empty: they complete.
+	FailCheckpoints string
 	// HoldStart keeps an activated attempt Starting.
 	HoldStart bool
 	// Refuse answers requests for savepoints and stops; nil: they are taken.

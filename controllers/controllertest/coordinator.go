@@ -25,6 +25,8 @@ type coordinator struct {
 	failure     string
 	failureKind rest.FailureKind
 	completed   int64
+	failed      int64  // checkpoints, in a row
+	declined    string // why the last of them
 	records     int64
 	operations  map[string]*operation
 	dead        bool // the process is gone: it neither answers nor publishes
@@ -63,6 +65,7 @@ func (c *coordinator) beginLocked(s rest.Settings, byItself bool) int64 {
 	a := c.bucket.claimLocked(Attempt{Owner: c.owner, Revision: c.revision, Pod: c.pod, Settings: s, SelfClaimed: byItself})
 	c.attempt, c.settings, c.restored, c.started = a.Number, &a.Settings, a.RestoredFrom, time.Now()
 	c.state, c.failure, c.failureKind, c.completed, c.records = rest.Starting, "", "", 0, 0
+	c.failed, c.declined = 0, ""
 	c.bucket.mu.active[c] = true
 	return a.Number
 }
@@ -91,6 +94,9 @@ func (c *coordinator) stepLocked() {
 		c.endLocked(rest.Failed, b.FailJob, rest.FailedPermanently)
 	case b.CompleteJob:
 		c.publishLocked(OutcomeCompleted, "")
+	case b.FailCheckpoints != "":
+		c.failed++
+		c.declined = b.FailCheckpoints
 	case !b.HoldCheckpoints:
 		c.records += 100
 		c.publishLocked("", "")
@@ -164,6 +170,10 @@ func serves(outcome string, op *operation) bool {
 // publishLocked completes a checkpoint, ends the attempt if it has an outcome, and finds out when it is fenced.
 func (c *coordinator) publishLocked(outcome, operation string) *ChainCheckpoint {
 	published := c.bucket.publishLocked(c.attempt, outcome, operation)
+	if published != nil {
+		c.completed++
+		c.failed, c.declined = 0, ""
+	}
 	switch {
 	case published == nil:
 		newest := c.bucket.newestLocked()
@@ -173,13 +183,9 @@ func (c *coordinator) publishLocked(outcome, operation string) *ChainCheckpoint 
 		}
 		c.endLocked(rest.Failed, "another attempt has claimed the job: "+who, rest.FailedFenced)
 	case outcome == OutcomeCompleted:
-		c.completed++
 		c.endLocked(rest.Completed, "", "")
 	case outcome != "":
-		c.completed++
 		c.endLocked(rest.Stopped, "", "")
-	default:
-		c.completed++
 	}
 	return published
 }
@@ -220,6 +226,7 @@ func (c *coordinator) job() rest.Job {
 	defer c.bucket.mu.Unlock()
 	j := rest.Job{ID: c.bucket.jobID, State: c.state, Revision: c.revision, Engine: "model", Attempt: c.attempt,
 		MaxParallelism: 1024, StartTime: c.started, RestoredFrom: c.restored, CompletedCheckpoints: c.completed,
+		FailedCheckpointsInARow: c.failed, CheckpointFailure: c.declined,
 		RecordsIn: c.records, RecordsOut: c.records, Failure: c.failure, FailureKind: c.failureKind, Settings: c.settings}
 	if c.settings != nil {
 		j.Parallelism = c.settings.Parallelism

@@ -47,7 +47,7 @@ func unknown(kind, reason, message string) metav1.Condition {
 func (v *view) checkpointFresh(d Decision) metav1.Condition {
 	const kind = v1alpha1.ConditionCheckpointFresh
 	age, has := v.checkpointAge()
-	switch {
+	switch stale := v.stale(age); {
 	case v.Target.Volatile:
 		return truth(kind, false, v1alpha1.ReasonNotDurable, "checkpoint.storage is mem://: checkpoints are gone with the pod")
 	case d.Verdict == Ready && d.Reason != v1alpha1.ReasonRunning:
@@ -56,8 +56,8 @@ func (v *view) checkpointFresh(d Decision) metav1.Condition {
 		return truth(kind, false, v1alpha1.ReasonNone, "there is no complete checkpoint yet")
 	case v.Target.Problem != "":
 		return unknown(kind, v1alpha1.ReasonInvalidSpec, "the spec does not say how often there is to be one")
-	case age > v.Target.Fresh:
-		return truth(kind, false, v1alpha1.ReasonStale, v.staleMessage(age))
+	case stale != "":
+		return truth(kind, false, v1alpha1.ReasonStale, stale)
 	default:
 		return truth(kind, true, v1alpha1.ReasonFresh, "the newest complete checkpoint is younger than "+seconds(v.Target.Fresh))
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -89,12 +90,14 @@ func from(path string) string {
 func (v *view) runs() (Decision, bool) {
 	c := v.live.Coordinator
 	d := Decision{Action: Wait{}, Phase: v1alpha1.PhaseRunning, Verdict: Progressing, Requeue: Poll}
-	switch age, has := v.checkpointAge(); {
+	age, has := v.checkpointAge()
+	switch stale := v.stale(age); {
 	case c.CompletedCheckpoints == 0 || !has:
-		d.Reason, d.Message = v1alpha1.ReasonFirstCheckpoint, fmt.Sprintf("attempt %d runs and has no complete checkpoint yet", c.Attempt)
+		d.Reason = v1alpha1.ReasonFirstCheckpoint
+		d.Message = fmt.Sprintf("attempt %d runs and has no complete checkpoint yet%s", c.Attempt, because(c.CheckpointFailure))
 		d.Requeue = Hurry
-	case age > v.Target.Fresh:
-		d.Reason, d.Message = v1alpha1.ReasonStale, v.staleMessage(age)
+	case stale != "":
+		d.Reason, d.Message = v1alpha1.ReasonStale, stale
 	default:
 		d.Verdict, d.Reason = Ready, v1alpha1.ReasonRunning
 		d.Message = fmt.Sprintf("attempt %d runs with parallelism %d and takes checkpoints", c.Attempt, c.Parallelism)
@@ -102,12 +105,21 @@ func (v *view) runs() (Decision, bool) {
 	return d, true
 }
 
-func (v *view) staleMessage(age time.Duration) string {
-	message := fmt.Sprintf("the newest complete checkpoint is %s old; at most %s is expected", seconds(age), seconds(v.Target.Fresh))
+// stale says why a job cannot count on its newest complete checkpoint, of this age; empty: it is fresh.
+func (v *view) stale(age time.Duration) string {
+	var c rest.Job
 	if v.live != nil {
-		message += because(v.live.Coordinator.Failure)
+		c = *v.live.Coordinator
 	}
-	return message
+	why := because(cmp.Or(c.CheckpointFailure, c.Failure))
+	switch {
+	case age > v.Target.Fresh:
+		return fmt.Sprintf("the newest complete checkpoint is %s old; at most %s is expected%s", seconds(age), seconds(v.Target.Fresh), why)
+	case c.FailedCheckpointsInARow >= StaleAfter:
+		return fmt.Sprintf("%d checkpoints in a row have failed since the newest complete one%s", c.FailedCheckpointsInARow, why)
+	default:
+		return ""
+	}
 }
 
 // checkpointAge is that of the newest complete checkpoint.

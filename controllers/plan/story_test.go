@@ -268,12 +268,13 @@ func (s *story) ago(o options, key string) time.Time {
 	return s.facts.Now.Add(-o.duration(key))
 }
 
-// coordinator reads state=, attempt=, checkpoint= (the newest complete), age= (of it), own= (how many the attempt completed),
+// coordinator reads state=, attempt=, checkpoint= (the newest complete), age= (of it), own= (how many the attempt completed), failed= (how
+// many failed since), declined= (why the last of those),
 // parallelism=, interval=, nonce=, nonces=, from=, failure=, kind=, chain= (newest attempt in storage) with owner=, by= (its revision),
 // outcome=, began= (the newest that did something).
 func (s *story) coordinator(name string, o options) *rest.Job {
 	job := &rest.Job{State: rest.State(o["state"]), Attempt: o.number("attempt"), Revision: name, RestoredFrom: o["from"], RestoreNonces: o.numbers("nonces"),
-		CompletedCheckpoints: o.number("own"), Failure: o["failure"], FailureKind: rest.FailureKind(o["kind"])}
+		CompletedCheckpoints: o.number("own"), FailedCheckpointsInARow: o.number("failed"), CheckpointFailure: o["declined"], Failure: o["failure"], FailureKind: rest.FailureKind(o["kind"])}
 	if job.Attempt > 0 {
 		settings := s.facts.Target.Settings
 		settings.Restore = rest.Restore{Nonce: o.number("nonce")}

@@ -336,6 +336,8 @@ const (
 	checklessAfter = 15 * time.Second
 	// startsWithin is how long a pod on a node may take to start, its image aside.
 	startsWithin = 3 * time.Minute
+	// StaleAfter so many checkpoints in a row that failed, the newest complete one is not fresh, whatever its age.
+	StaleAfter = 3
 	// toldAfter so many activations that failed it is said so.
 	toldAfter = 3
 	// DeletionLimit is how long a finalizer holds a StreamJob.

@@ -173,7 +173,7 @@ func fresh(spec *v1alpha1.CheckpointSpec, last *v1alpha1.CheckpointStatus) time.
 	if last != nil {
 		slack = max(slack, 4*last.Duration.Duration)
 	}
-	return 3*(duration(spec.Interval)+duration(spec.MinPause)) + min(slack, 2*duration(spec.Timeout))
+	return plan.StaleAfter*(duration(spec.Interval)+duration(spec.MinPause)) + min(slack, 2*duration(spec.Timeout))
 }
 
 // target is the resolution as package plan sees it.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -88,6 +90,40 @@ func TestABadSpecLeavesWhatRunsAlone(t *testing.T) {
 			s.untouched(revision, uid)
 		})
 	}
+}
+
+func TestCheckpointsThatFailInARowAreTold(t *testing.T) {
+	t.Parallel()
+	w := controllertest.NewWorld(t)
+	s, _ := start(t, w, func(spec *v1alpha1.StreamJobSpec) { // so that none is too old
+		spec.Checkpoint.Interval = &metav1.Duration{Duration: time.Hour}
+	})
+	s.fresh(metav1.ConditionTrue, v1alpha1.ReasonFresh)
+	s.bucket().Behave(func(b *controllertest.Behaviour) { b.FailCheckpoints = "the bucket is away" })
+	if m := s.fresh(metav1.ConditionFalse, v1alpha1.ReasonStale); !strings.Contains(m, "in a row") || !strings.Contains(m, "the bucket is away") {
+		t.Errorf("it says %q", m)
+	}
+	s.bucket().Behave(func(b *controllertest.Behaviour) { b.FailCheckpoints = "" })
+	s.fresh(metav1.ConditionTrue, v1alpha1.ReasonFresh)
+	s.ready(v1alpha1.ReasonRunning)
+}
+
+// fresh waits until CheckpointFresh says this, and returns its message.
+func (s *tale) fresh(status metav1.ConditionStatus, reason string) (message string) {
+	s.t.Helper()
+	s.w.Eventually(fmt.Sprintf("CheckpointFresh is %s because of %s", status, reason), func(ctx context.Context) error {
+		job, err := s.get(ctx)
+		if err != nil {
+			return err
+		}
+		c := meta.FindStatusCondition(job.Status.Conditions, v1alpha1.ConditionCheckpointFresh)
+		if c == nil || c.Status != status || c.Reason != reason {
+			return fmt.Errorf("conditions %s", texts(job.Status.Conditions))
+		}
+		message = c.Message
+		return nil
+	})
+	return message
 }
 
 func TestAStopThatFailsLeavesTheJobRunning(t *testing.T) {

@@ -47,6 +47,7 @@ func (d *driver) overview() rest.Job {
 		Attempt: d.began.attempt.N, Restarts: int64(s.Restarts), Parallelism: d.cfg.Parallelism,
 		MaxParallelism: d.cfg.MaxParallelism, StartTime: d.start.UTC().Truncate(time.Millisecond),
 		CompletedCheckpoints: int64(s.Completed), FailedCheckpoints: int64(s.Aborted),
+		FailedCheckpointsInARow: int64(s.AbortedInARow),
 	}
 	if d.began.chosen.Snapshot != nil {
 		o.RestoredFrom = d.began.chosen.From
@@ -62,10 +63,12 @@ func (d *driver) overview() rest.Job {
 	if d.exit != nil && failure != nil {
 		o.FailureKind = kindOf(failure)
 	}
-	if list := d.checkpoints(s); len(list) > 0 {
-		if i := slices.IndexFunc(list, func(c rest.Checkpoint) bool { return c.Status == rest.Done }); i >= 0 {
-			o.LastCheckpoint = &list[i]
-		}
+	if s.LastFailure != nil {
+		o.CheckpointFailure = s.LastFailure.Error()
+	}
+	if s.Complete != nil {
+		complete := d.checkpoint(*s.Complete)
+		o.LastCheckpoint = &complete
 	}
 	d.count(&o)
 	return o

@@ -91,6 +91,51 @@ func TestCommitsThatRunIntoTheirDeadlineAreRepeatedHoweverOften(t *testing.T) {
 	})
 }
 
+// awayStore is a sink that prepares nothing while it is away.
+type awayStore struct {
+	connector.Sink
+	away atomic.Bool
+}
+
+func (s *awayStore) Writer(ctx context.Context, c connector.WriterContext) (connector.Writer, error) {
+	writer, err := s.Sink.Writer(ctx, c)
+	return awayWriter{writer, s}, err
+}
+
+type awayWriter struct {
+	connector.Writer
+	store *awayStore
+}
+
+func (w awayWriter) Prepare(ctx context.Context, checkpoint int64) ([][]byte, error) {
+	if w.store.away.Load() {
+		return nil, fault.AsTransient(errors.New("the store is away"))
+	}
+	return w.Writer.Prepare(ctx, checkpoint)
+}
+
+func TestCheckpointsThatFailInARowAreTold(t *testing.T) {
+	w := newWorld(t)
+	w.input.Open(400)
+	sink := &awayStore{Sink: w.output}
+	r := w.start(t, w.config(2), w.graphTo(t, "count", sink))
+	r.until(t, "a checkpoint was complete", checkpoints(1))
+	sink.away.Store(true)
+	r.until(t, "more in a row had failed than are listed", func(o rest.Job) bool { return o.FailedCheckpointsInARow >= 25 })
+	if o := r.job.Overview(); !strings.Contains(o.CheckpointFailure, "the store is away") || o.LastCheckpoint == nil {
+		t.Errorf("the last failed because of %q, and complete is %+v", o.CheckpointFailure, o.LastCheckpoint)
+	}
+	sink.away.Store(false)
+	r.until(t, "none had failed since the newest complete one", func(o rest.Job) bool {
+		return o.FailedCheckpointsInARow == 0 && o.CheckpointFailure == "" && o.FailedCheckpoints >= 25
+	})
+	w.input.Open(all)
+	if result, err := r.wait(t); err != nil || result.Outcome != job.Completed {
+		t.Fatalf("ended with %+v, %v", result, err)
+	}
+	w.exact(t)
+}
+
 func TestARefusedStartMayBeFollowedByOneFromASnapshot(t *testing.T) {
 	w := newWorld(t)
 	w.input.Open(400)

@@ -44,6 +44,10 @@ type Job struct {
 	// CompletedCheckpoints and FailedCheckpoints are counted since the attempt began.
 	CompletedCheckpoints int64 `json:"completedCheckpoints"`
 	FailedCheckpoints    int64 `json:"failedCheckpoints"`
+	// FailedCheckpointsInARow are those that failed since the newest complete one, or since the attempt began.
+	// CheckpointFailure is why the last of them did; empty: none failed.
+	FailedCheckpointsInARow int64  `json:"failedCheckpointsInARow,omitempty"`
+	CheckpointFailure       string `json:"checkpointFailure,omitempty"`
 	// RecordsIn counts what the sources emitted, RecordsOut what the sinks took, RecordsLate what came too late for its
 	// window, since the attempt began.
 	RecordsIn   int64 `json:"recordsIn"`

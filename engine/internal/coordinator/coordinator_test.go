@@ -237,6 +237,35 @@ func TestStatusTellsOfCheckpointsAndSplits(t *testing.T) {
 	}
 }
 
+func TestTheStatusKeepsTheNewestCompleteCheckpointHoweverManyFailAfterIt(t *testing.T) {
+	cfg := newScriptJob(t, smallJob)
+	cfg.FirstCheckpoint, cfg.TolerableFailures = 1, 2*keptCheckpoints
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newScript(t, cfg, c)
+	s.step(time.Second, []string{"started", "discovered s a b next=1h", "running", "wanted s/0", "checkpoint c"})
+	s.step(2*time.Second, []string{"acks 1", "published 1", "committed 1"})
+	fail := func(id int) {
+		s.step(time.Duration(id)*time.Hour, []string{"tick", fmt.Sprintf("decline s/0 %d transient x%d", id, id)})
+	}
+	for id := 2; id < keptCheckpoints+4; id++ {
+		fail(id)
+	}
+	got := c.Status()
+	if got.Complete == nil || got.Complete.ID != 1 || got.Checkpoints[0].ID == 1 {
+		t.Errorf("the newest complete checkpoint is %+v; the oldest that is listed, %d", got.Complete, got.Checkpoints[0].ID)
+	}
+	if got.AbortedInARow != keptCheckpoints+2 || !strings.Contains(got.LastFailure.Error(), "x23") {
+		t.Errorf("%d in a row have failed, the last because of %v", got.AbortedInARow, got.LastFailure)
+	}
+	s.step(100*time.Hour, []string{"tick", "acks 24", "published 24", "committed 24"})
+	if got := c.Status(); got.AbortedInARow != 0 || got.LastFailure != nil || got.Complete.ID != 24 || got.Aborted != keptCheckpoints+2 {
+		t.Errorf("after a complete one: %d in a row have failed, the last because of %v; complete is %+v", got.AbortedInARow, got.LastFailure, got.Complete)
+	}
+}
+
 func TestAnswersAreForgottenWhenThereAreMany(t *testing.T) {
 	c := &Coordinator{}
 	waiting := &request{id: "waiting", state: queued}

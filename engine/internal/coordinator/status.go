@@ -26,7 +26,13 @@ type Status struct {
 	// Checkpoints are the newest that have ended, oldest first.
 	Checkpoints []CheckpointStatus
 
+	// Complete is the newest complete checkpoint of this run, which nobody changes; nil: there is none yet.
+	Complete *CheckpointStatus
+	// LastFailure is why the newest of the AbortedInARow failed; nil: none did.
+	LastFailure error
+
 	Completed, Aborted int // checkpoints of this run
+	AbortedInARow      int // since the newest complete one, or since the run began
 	// Dropped counts messages of other restarts and of checkpoints that were aborted.
 	Dropped int
 	// Ending is the outcome of the complete checkpoint that ends the job; None: it goes on.
@@ -59,7 +65,10 @@ type SplitStatus struct {
 // counters are what only the status tells.
 type counters struct {
 	completed, aborted, restarts, dropped int
+	inARow                                int // of the aborted
+	lastFailure                           error
 	checkpoints                           []CheckpointStatus
+	complete                              *CheckpointStatus
 }
 
 // Ending is the outcome of the complete checkpoint that ends the job; None: it goes on. The run exits soon.
@@ -78,6 +87,10 @@ func (c *Coordinator) Status() Status {
 		Aborted:     c.status.aborted,
 		Dropped:     c.status.dropped,
 		Ending:      c.chain.ending,
+
+		Complete:      c.status.complete,
+		AbortedInARow: c.status.inARow,
+		LastFailure:   c.status.lastFailure,
 	}
 	if ck := c.chain.current; ck != nil {
 		current := c.describe(ck)
@@ -109,17 +122,22 @@ func (c *Coordinator) describe(ck *checkpoint) CheckpointStatus {
 
 func (c *Coordinator) noteComplete(ck *checkpoint) {
 	c.status.completed++
-	c.note(ck, "Complete", nil)
+	c.status.inARow, c.status.lastFailure = 0, nil
+	complete := c.note(ck, "Complete", nil)
+	c.status.complete = &complete
 }
 
 func (c *Coordinator) noteAborted(ck *checkpoint, reason error) {
 	c.status.aborted++
+	c.status.inARow++
+	c.status.lastFailure = reason
 	c.note(ck, "Failed", reason)
 }
 
-func (c *Coordinator) note(ck *checkpoint, state string, failure error) {
+func (c *Coordinator) note(ck *checkpoint, state string, failure error) CheckpointStatus {
 	d := c.describe(ck)
 	d.State, d.Failure, d.Ended = state, failure, c.now
 	c.status.checkpoints = append(c.status.checkpoints, d)
 	c.status.checkpoints = c.status.checkpoints[max(len(c.status.checkpoints)-keptCheckpoints, 0):]
+	return d
 }

@@ -105,6 +105,8 @@ var (
 			func(j rest.Job) int64 { return j.CompletedCheckpoints }),
 		counter("weir_job_checkpoints_failed_total", "Checkpoints that failed since the attempt began.",
 			func(j rest.Job) int64 { return j.FailedCheckpoints }),
+		gauge("weir_job_checkpoints_failed_in_a_row", "Checkpoints that failed since the newest complete one, or since the attempt began.",
+			func(j rest.Job) (float64, bool) { return float64(j.FailedCheckpointsInARow), true }),
 		last("id", "Id of the newest complete checkpoint.",
 			func(c rest.Checkpoint) float64 { return float64(c.ID) }),
 		last("size_bytes", "Bytes that were written for the newest complete checkpoint.",
