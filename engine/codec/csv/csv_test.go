@@ -539,30 +539,49 @@ func FuzzARecordDoesNotDependOnWhatFollows(f *testing.F) {
 	})
 }
 
-func BenchmarkDecode(b *testing.B) {
-	var data []byte
+var benchSchema = &batch.Schema{Fields: []batch.Field{
+	{Name: "date", Type: batch.Timestamp}, {Name: "delay", Type: batch.BigInt}, {Name: "distance", Type: batch.BigInt},
+	{Name: "origin", Type: batch.String}, {Name: "destination", Type: batch.String},
+}}
+
+// benchLines are records of benchSchema.
+func benchLines() [][]byte {
+	var lines [][]byte
 	for i := range 4096 {
-		data = fmt.Appendf(data, "2001-01-01 00:%02d:00,%d,%d,MCI,\"MDW, Chicago\"\n", i%60, i%300-30, i)
+		lines = append(lines, fmt.Appendf(nil, "2001-01-%02d 00:%02d:00,%d,%d,MCI,\"MDW, Chicago\"", i%28+1, i%60, i%300-30, i))
 	}
-	s := &batch.Schema{Fields: []batch.Field{
-		{Name: "date", Type: batch.Timestamp}, {Name: "delay", Type: batch.BigInt}, {Name: "distance", Type: batch.BigInt},
-		{Name: "origin", Type: batch.String}, {Name: "destination", Type: batch.String},
-	}}
-	c := batch.NewColumns(s)
-	d := New().Decoder(s)
-	b.SetBytes(int64(len(data)))
+	return lines
+}
+
+func decodeAll(b *testing.B, d codec.Decoder, c *batch.Columns, lines [][]byte) {
+	c.Reset()
+	d.Into(c)
+	for _, line := range lines {
+		if _, err := d.Decode(line); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	lines, c, d := benchLines(), batch.NewColumns(benchSchema), New().Decoder(benchSchema)
+	b.SetBytes(int64(len(bytes.Join(lines, nil)) + len(lines)))
 	b.ReportAllocs()
 	for b.Loop() {
-		for rest := data; len(rest) > 0; {
-			if c.N >= batch.TargetRows || c.N == 0 {
-				c.Reset()
-				d.Into(c)
-			}
-			end := bytes.IndexByte(rest, '\n')
-			if _, err := d.Decode(rest[:end]); err != nil {
-				b.Fatal(err)
-			}
-			rest = rest[end+1:]
+		decodeAll(b, d, c, lines)
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	lines, c, e := benchLines(), batch.NewColumns(benchSchema), New().Encoder(benchSchema)
+	decodeAll(b, New().Decoder(benchSchema), c, lines)
+	var out []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		var err error
+		if out, err = e.Append(out[:0], c); err != nil {
+			b.Fatal(err)
 		}
+		b.SetBytes(int64(len(out)))
 	}
 }

@@ -17,6 +17,7 @@ type decoder struct {
 	into    *batch.Columns
 	cols    []codec.Column
 	text    []byte // of a value with escapes
+	clock   sqltime.Clock
 	skipped int64
 }
 
@@ -205,9 +206,15 @@ func (d *decoder) append(c *codec.Column, text []byte, quoted bool, at int) *cod
 		c.AppendNull()
 		return nil
 	}
-	if c.Type == batch.Date {
+	switch c.Type {
+	case batch.Date:
 		if days, ok := sqltime.ParseShortDate(bytes.TrimSpace(text)); ok {
 			c.Ints.Append(days)
+			return nil
+		}
+	case batch.Timestamp:
+		if ms, ok := d.clock.Parse(bytes.TrimSpace(text), d.layout); ok {
+			c.Longs.Append(ms)
 			return nil
 		}
 	}

@@ -16,6 +16,7 @@ type encoder struct {
 	format  Format
 	fields  []batch.Field
 	layout  sqltime.Layout
+	clock   sqltime.Clock
 	special [256]bool // bytes that make a value need quotes or an escape
 	checked bool      // values that are no strings may need them too, or be read as NULL
 	text    []byte
@@ -105,7 +106,7 @@ func (e *encoder) appendValue(dst []byte, t batch.Type, v batch.Vector, row int,
 		}
 	case *batch.Fixed[int64]:
 		if t == batch.Timestamp {
-			dst = sqltime.AppendTimestamp(dst, v.V[row], e.layout)
+			dst = e.clock.Append(dst, v.V[row], e.layout)
 		} else {
 			dst = strconv.AppendInt(dst, v.V[row], 10)
 		}

@@ -132,7 +132,11 @@ func FuzzWhatIsWrittenIsReadBack(f *testing.F) {
 func FuzzAClockReadsAndWritesAsWithoutIt(f *testing.F) {
 	f.Add("2001-01-01 00:01:02", "2001-01-01 23:59:59", false)
 	f.Add("2001-01-01T23:01:02-05:00", "2001-01-01T00:01:02", true)
+	f.Add("2001-01-31T23:01:02-05:00", "2001-01-01T00:01:02", true)
 	f.Add("2001-01-01 00:01:02", "2001-01-01 24:00:00", false)
+	f.Add("2001-02-01 00:01:02", "2001-02-29 00:00:00", false)
+	f.Add("2001-01-01 00:01:02.5", "2001-01-00 00:00:00.5", false)
+	f.Add("2001-01-01 00:01:02", "2001-01-01 00:00:0\xff", false)
 	f.Fuzz(func(t *testing.T, first, second string, iso bool) {
 		layout := SQL
 		if iso {
@@ -152,6 +156,42 @@ func FuzzAClockReadsAndWritesAsWithoutIt(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAClockTakesNoOtherTimeOfDay(t *testing.T) {
+	var c Clock
+	for second := range int64(86400) {
+		ms := second * SecondMS
+		text := c.Append(nil, ms, SQL)
+		if got, ok := c.Parse(text, SQL); !ok || got != ms {
+			t.Fatalf("second %d is written %s and read %d, %v", second, text, got, ok)
+		}
+	}
+	for at := range seconds {
+		for b := range 256 {
+			text := []byte("1970-01-09 19:59:39")
+			text[at] = byte(b)
+			want, valid := ParseTimestamp(text, SQL)
+			if got, ok := c.Parse(text, SQL); ok != valid || got != want {
+				t.Fatalf("%q is read %d, %v; want %d, %v", text, got, ok, want, valid)
+			}
+		}
+	}
+}
+
+func TestAClockGoesFromDayToDay(t *testing.T) {
+	var c Clock
+	for day := Days(1899, 12, 1); day < Days(1904, 4, 1); day++ {
+		for _, ms := range []int64{day * DayMS, day*DayMS + DayMS - 1} {
+			text := c.Append(nil, ms, SQL)
+			if want := AppendTimestamp(nil, ms, SQL); string(text) != string(want) {
+				t.Fatalf("%d is written %s, want %s", ms, text, want)
+			}
+			if got, ok := c.Parse(text, SQL); !ok || got != ms {
+				t.Fatalf("%s is read %d, %v", text, got, ok)
+			}
+		}
+	}
 }
 
 func FuzzParseAcceptsOnlyWhatItWouldWrite(f *testing.F) {
