@@ -179,7 +179,13 @@ func (s *Strings) NullMask() []bool { return s.Nulls }
 
 // Append copies a value that is not NULL.
 func (s *Strings) Append(v []byte) {
-	s.Bytes.Append(v)
+	s.Buf = append(s.Buf, v...)
+	s.SealValue()
+}
+
+// SealValue ends a value, not NULL, whose bytes the caller has appended to Buf.
+func (s *Strings) SealValue() {
+	s.Seal()
 	if len(s.Nulls) > 0 {
 		s.Nulls = append(s.Nulls, false)
 	}
@@ -187,10 +193,8 @@ func (s *Strings) Append(v []byte) {
 
 // AppendString copies a value that is not NULL.
 func (s *Strings) AppendString(v string) {
-	s.Bytes.AppendString(v)
-	if len(s.Nulls) > 0 {
-		s.Nulls = append(s.Nulls, false)
-	}
+	s.Buf = append(s.Buf, v...)
+	s.SealValue()
 }
 
 // AppendNull adds a NULL.

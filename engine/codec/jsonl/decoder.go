@@ -17,26 +17,18 @@ type decoder struct {
 	byName map[string]int
 
 	// row counts the rows, and seen holds for each column the last row that had a value for it: so nothing need be
-	// cleared before each row.
-	row  uint64
-	seen []uint64
-	// order predicts the names of the members, from the row before: most lines have them in the same order.
-	order []member
+	// cleared before each row. missing is how many columns the row has no value for yet.
+	row     uint64
+	seen    []uint64
+	missing int
+	// order predicts what stands before the values, from the rows before.
+	order []lead
 	text  []byte // of a string with escapes
 	clock sqltime.Clock
 
 	mended  []byte // a record that was mended
 	skipped int64
 }
-
-// member is a predicted name, in quotes and with the colon behind it, and the index of its column; -1: it has none.
-type member struct {
-	name   []byte
-	column int
-}
-
-// maxPredicted bounds how many members of a line are predicted.
-const maxPredicted = 256
 
 func newDecoder(f Format, s *batch.Schema) *decoder {
 	d := &decoder{
@@ -67,10 +59,14 @@ func (d *decoder) Decode(line []byte) (bool, error) {
 		return false, nil
 	}
 	before := d.into.N
-	err := d.record(line, p)
-	if err == nil {
-		return d.into.N > before, nil
+	if err := d.record(line, p); err != nil {
+		return d.salvage(line, before, err)
 	}
+	return d.into.N > before, nil
+}
+
+// salvage takes of a line that cannot be read the rows that count nevertheless; before is how many there were without it.
+func (d *decoder) salvage(line []byte, before int, err error) (bool, error) {
 	if !d.format.IgnoreParseErrors {
 		d.truncate(before)
 		return false, asError(line, err)
@@ -162,7 +158,7 @@ func (d *decoder) array(line []byte, p int) (int, error) {
 		case p < len(line) && line[p] == 'n':
 			p, err = nullElement(line, p)
 		case d.format.IgnoreParseErrors:
-			p, err = skipElement(line, p)
+			p, err = skipValue(line, p)
 			d.skipped++
 		default:
 			err = wrong(p, "an element of the array is no JSON object")
@@ -185,8 +181,9 @@ func (d *decoder) array(line []byte, p int) (int, error) {
 // object appends the row of the object at p.
 func (d *decoder) object(line []byte, p int) (int, error) {
 	d.row++
+	d.missing = len(d.cols)
 	p, err := d.members(line, p)
-	if err == nil {
+	if err == nil && d.missing > 0 {
 		err = d.fillMissing()
 	}
 	if err == nil {
@@ -197,56 +194,52 @@ func (d *decoder) object(line []byte, p int) (int, error) {
 
 // members reads the object at p, and returns the offset behind it.
 func (d *decoder) members(line []byte, p int) (int, error) {
-	p = space(line, p+1)
-	if p < len(line) && line[p] == '}' {
-		return p + 1, nil
-	}
 	for k := 0; ; k++ {
-		column, at, syntax := d.name(line, p, k)
-		if syntax != nil {
-			return p, syntax
+		var err error
+		if p, k, err = d.expected(line, p, k); err != nil {
+			return p, err
 		}
-		p = at
-		if column < 0 {
-			if p, syntax = skip(line, p, 1); syntax != nil {
-				return p, syntax
-			}
-		} else if end, ok := d.common(line, p, column); ok {
-			p = end
-		} else {
-			var err error
-			if p, err = d.member(line, p, column); err != nil {
-				return p, err
-			}
-		}
-		if p+1 < len(line) && line[p] == ',' && line[p+1] == '"' { // nearly always
-			p++
-			continue
-		}
-		p = space(line, p)
-		switch {
-		case p < len(line) && line[p] == ',':
-			p = space(line, p+1)
-		case p < len(line) && line[p] == '}':
+		if k > 0 && p < len(line) && line[p] == '}' {
 			return p + 1, nil
-		default:
-			return p, wrong(p, "',' or '}' is missing")
+		}
+		column, at, closed, syntax := d.lead(line, p, k)
+		if syntax != nil {
+			return at, syntax
+		}
+		if closed {
+			return at, nil
+		}
+		if p, err = d.member(line, at, column); err != nil {
+			return p, err
 		}
 	}
 }
 
-// name reads the name of the k-th member, whose quote is at p, and returns the index of its column, or -1, and where its
-// value begins.
-func (d *decoder) name(line []byte, p, k int) (column, value int, err *syntaxError) {
-	if k < len(d.order) {
-		m := &d.order[k]
-		if end := p + len(m.name); end < len(line) && string(line[p:end]) == string(m.name) {
-			if line[end] > ' ' {
-				return m.column, end, nil
-			}
-			return m.column, space(line, end), nil
+// lead reads what stands at p before the k-th value. It returns the index of the column, or -1, and where the value begins; or
+// that the object is closed, and where it ends.
+func (d *decoder) lead(line []byte, p, k int) (column, end int, closed bool, err *syntaxError) {
+	start := p
+	if k > 0 {
+		p = space(line, p)
+		if p < len(line) && line[p] == '}' {
+			return 0, p + 1, true, nil
+		}
+		if p == len(line) || line[p] != ',' {
+			return 0, p, false, wrong(p, "',' or '}' is missing")
 		}
 	}
+	p = space(line, p+1)
+	if k == 0 && p < len(line) && line[p] == '}' {
+		return 0, p + 1, true, nil
+	}
+	if column, end, err = d.name(line, p); err == nil {
+		d.predict(k, line[start:end], column)
+	}
+	return column, end, false, err
+}
+
+// name reads the name of the member at p, and returns the index of its column, or -1, and where its value begins.
+func (d *decoder) name(line []byte, p int) (column, value int, err *syntaxError) {
 	if p == len(line) || line[p] != '"' {
 		return 0, p, wrong(p, "the name of a member is missing")
 	}
@@ -266,96 +259,20 @@ func (d *decoder) name(line []byte, p, k int) (column, value int, err *syntaxErr
 		column = -1
 	}
 	value, err = colon(line, end)
-	if err == nil && !escaped && k < maxPredicted && line[end] == ':' {
-		d.predict(k, line[p:end+1], column)
-	}
 	return column, value, err
 }
 
-func (d *decoder) predict(k int, name []byte, column int) {
-	for len(d.order) <= k {
-		d.order = append(d.order, member{column: -1})
-	}
-	m := &d.order[k]
-	m.name, m.column = append(m.name[:0], name...), column
-}
-
-// common reads the value at p into a column if it is of a kind that most values are, and the first of its name. What it does
-// not know is left to member, which also finds the faults.
-func (d *decoder) common(line []byte, p, column int) (end int, ok bool) {
-	c := &d.cols[column]
-	if d.seen[column] == d.row || p >= len(line) {
-		return p, false
-	}
-	switch c.Type {
-	case batch.Int, batch.BigInt:
-		v, end, ok := integer(line, p)
-		if !ok || c.Type == batch.Int && v != int64(int32(v)) {
-			return p, false
-		}
-		if d.seen[column] = d.row; c.Type == batch.Int {
-			c.Ints.Append(int32(v))
-		} else {
-			c.Longs.Append(v)
-		}
-		return end, true
-	case batch.String:
-		if line[p] != '"' {
-			return p, false
-		}
-		end = plain(line, p+1)
-		if end == len(line) || line[end] != '"' {
-			return p, false
-		}
-		c.Strings.Append(line[p+1 : end])
-		d.seen[column] = d.row
-		return end + 1, true
-	case batch.Timestamp:
-		const seconds = len("\"yyyy-MM-dd HH:mm:ss")
-		if end = p + seconds; line[p] != '"' || end >= len(line) || line[end] != '"' {
-			return p, false
-		}
-		ms, ok := d.clock.Parse(line[p+1:end], d.layout) // which takes nothing that needs an escape
-		if !ok {
-			return p, false
-		}
-		c.Longs.Append(ms)
-		d.seen[column] = d.row
-		return end + 1, true
-	}
-	return p, false
-}
-
-// integer reads an integer of at most 18 digits at p that a comma or brace follows.
-func integer(line []byte, p int) (v int64, end int, ok bool) {
-	negative := line[p] == '-'
-	if negative {
-		p++
-	}
-	first := p
-	for p < len(line) {
-		digit := line[p] - '0'
-		if digit > 9 {
-			break
-		}
-		v = v*10 + int64(digit)
-		p++
-	}
-	n := p - first
-	if n == 0 || n > 18 || n > 1 && line[first] == '0' || p == len(line) || line[p] != ',' && line[p] != '}' {
-		return 0, p, false
-	}
-	if negative {
-		v = -v
-	}
-	return v, p, true
-}
-
-// member reads the value at p into a column.
+// member reads the value at p into a column; -1: it skips it.
 func (d *decoder) member(line []byte, p, column int) (int, error) {
+	p = space(line, p)
+	if column < 0 {
+		return skipValue(line, p)
+	}
 	c := &d.cols[column]
 	if d.seen[column] == d.row {
 		c.Truncate(d.into.N) // of equal names the last counts
+	} else {
+		d.missing--
 	}
 	d.seen[column] = d.row
 	end, err := d.value(c, line, p)

@@ -1,6 +1,7 @@
 package jsonl
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 	"strconv"
@@ -21,7 +22,7 @@ type encoder struct {
 // column is a column of the batch that is written, with its vector as what it is, so that it is not asked for each value.
 type column struct {
 	name    []byte // `,"name":`
-	before  []byte // name, with the quote that the value begins with
+	before  padded // name, with the quote that the value begins with
 	typ     batch.Type
 	nulls   []bool
 	strings *batch.Strings
@@ -34,12 +35,14 @@ type column struct {
 func newEncoder(f Format, s *batch.Schema) *encoder {
 	e := &encoder{format: f, layout: f.layout(), cols: make([]column, len(s.Fields))}
 	for i, field := range s.Fields {
-		e.cols[i].name = append(appendString([]byte{','}, []byte(field.Name)), ':')
-		e.cols[i].typ = field.Type
-		e.cols[i].before = e.cols[i].name
+		c := &e.cols[i]
+		c.name = append(appendString([]byte{','}, []byte(field.Name)), ':')
+		c.typ = field.Type
+		before := slices.Clone(c.name)
 		if field.Type == batch.String || field.Type == batch.Date || field.Type == batch.Timestamp {
-			e.cols[i].before = append(slices.Clone(e.cols[i].name), '"')
+			before = append(before, '"')
 		}
+		c.before = pad(before)
 	}
 	return e
 }
@@ -53,31 +56,48 @@ func (e *encoder) Append(dst []byte, c *batch.Columns) ([]byte, error) {
 		e.cols[i].bind(v)
 	}
 	for row := range c.N {
-		dst = append(dst, '{')
-		first := len(dst)
-		for i := range e.cols {
-			col := &e.cols[i]
-			null := len(col.nulls) > 0 && col.nulls[row]
-			if null && e.format.EncodeIgnoreNullFields {
-				continue
-			}
-			name := col.before
-			if null {
-				name = col.name
-			}
-			if len(dst) == first {
-				name = name[1:]
-			}
-			dst = append(dst, name...)
-			if null {
-				dst = append(dst, "null"...)
-			} else {
-				dst = e.appendValue(dst, col, row)
-			}
+		start := len(dst)
+		dst = e.appendMembers(dst, row)
+		if len(dst) == start {
+			dst = append(dst, '{')
 		}
+		dst[start] = '{' // in place of the first member's comma
 		dst = append(dst, '}', '\n')
 	}
 	return dst, nil
+}
+
+// appendMembers writes the members of a row, each with a comma before it.
+func (e *encoder) appendMembers(dst []byte, row int) []byte {
+	for i := range e.cols {
+		c := &e.cols[i]
+		if len(c.nulls) > 0 && c.nulls[row] {
+			if !e.format.EncodeIgnoreNullFields {
+				dst = append(append(dst, c.name...), "null"...)
+			}
+			continue
+		}
+		dst = c.before.append(dst)
+		switch c.typ {
+		case batch.String:
+			dst = appendText(dst, c.strings.Buf, int(c.strings.Off[row]), int(c.strings.Off[row+1]))
+		case batch.Int:
+			dst = appendInt(dst, int64(c.ints[row]))
+		case batch.BigInt:
+			dst = appendInt(dst, c.longs[row])
+		case batch.Timestamp:
+			dst = append(e.clock.Append(dst, c.longs[row], e.layout), '"')
+		case batch.Date:
+			dst = append(sqltime.AppendDate(dst, c.ints[row]), '"')
+		case batch.Double:
+			dst = appendDouble(dst, c.doubles[row])
+		case batch.Boolean:
+			dst = strconv.AppendBool(dst, c.bools[row])
+		default:
+			panic("a column of a type that package batch does not have: " + c.typ.String())
+		}
+	}
+	return dst
 }
 
 func (c *column) bind(v batch.Vector) {
@@ -96,43 +116,39 @@ func (c *column) bind(v batch.Vector) {
 	}
 }
 
-// appendValue writes a value behind the quote that it may begin with.
-func (e *encoder) appendValue(dst []byte, c *column, row int) []byte {
-	switch c.typ {
-	case batch.String:
-		return appendText(dst, c.strings.At(row))
-	case batch.Boolean:
-		return strconv.AppendBool(dst, c.bools[row])
-	case batch.Double:
-		return appendDouble(dst, c.doubles[row])
-	case batch.Int:
-		return appendInt(dst, int64(c.ints[row]))
-	case batch.BigInt:
-		return appendInt(dst, c.longs[row])
-	case batch.Date:
-		return append(sqltime.AppendDate(dst, c.ints[row]), '"')
-	case batch.Timestamp:
-		return append(e.clock.Append(dst, c.longs[row], e.layout), '"')
-	}
-	panic("a column of a type that package batch does not have: " + c.typ.String())
+// padded is a text whose first 16 bytes, which is all that most have, are copied at once.
+type padded struct {
+	text  []byte
+	start [16]byte
 }
 
-// appendInt writes an integer. Most have few digits, and need no call.
+func pad(text []byte) padded {
+	p := padded{text: text}
+	copy(p.start[:], text)
+	return p
+}
+
+func (p *padded) append(dst []byte) []byte {
+	n := len(p.text)
+	if n > len(p.start) {
+		return append(dst, p.text...)
+	}
+	before := len(dst)
+	return append(dst, p.start[:]...)[:before+n]
+}
+
+// appendInt writes an integer. Those of up to eight digits are written at once, for they are most.
 func appendInt(dst []byte, v int64) []byte {
-	if v < 0 && v > -10000 {
-		dst, v = append(dst, '-'), -v
-	}
-	switch {
-	case v < 0 || v >= 10000:
+	if v <= -1e8 || v >= 1e8 {
 		return strconv.AppendInt(dst, v, 10)
-	case v < 10:
-		return append(dst, byte('0'+v))
-	case v < 100:
-		return append(dst, byte('0'+v/10), byte('0'+v%10))
-	case v < 1000:
-		return append(dst, byte('0'+v/100), byte('0'+v/10%10), byte('0'+v%10))
 	}
-	return append(dst, byte('0'+v/1000), byte('0'+v/100%10), byte('0'+v/10%10), byte('0'+v%10))
+	sign := v >> 63 // 0, or -1 before a minus
+	text := split(uint64((v ^ sign) - sign))
+	leading := lowest(text | 1<<56) // the zeros before the first digit; the last one stays
+	start := len(dst) - int(sign)
+	dst = append(dst, "-12345678"...) // the room; but for the minus it is written over
+	binary.LittleEndian.PutUint64(dst[start:], (text|zeros)>>(8*leading))
+	return dst[:start+8-leading]
 }
 
 // appendDouble writes the shortest number that reads back as v, as Java does. What JSON has no number for is a string, as
@@ -148,36 +164,38 @@ func appendDouble(dst []byte, v float64) []byte {
 const hexDigits = "0123456789abcdef"
 
 // appendString writes a string with its quotes.
-func appendString(dst, s []byte) []byte { return appendText(append(dst, '"'), s) }
+func appendString(dst, s []byte) []byte { return appendText(append(dst, '"'), s, 0, len(s)) }
 
-// appendText writes a string behind its quote. s is UTF-8, as every value of a STRING column.
-func appendText(dst, s []byte) []byte {
-	start := 0
-	for p := 0; ; {
-		if p = plain(s, p); p == len(s) {
-			break
-		}
-		c := s[p]
-		if c >= 0x80 {
-			p++
+// appendText writes the string b[p:end], which is UTF-8 as every value of a STRING column, behind its quote. It copies words
+// as it looks at them, the last with what follows in b, which is dropped: so a short string needs no call.
+func appendText(dst, b []byte, p, end int) []byte {
+	for p < end {
+		x := word(b, p)
+		copied := len(dst)
+		dst = binary.LittleEndian.AppendUint64(dst, x)
+		n := lowest(special(x))
+		if most := min(8, end-p); n >= most {
+			dst = dst[:copied+most]
+			p += most
 			continue
 		}
-		dst = append(dst, s[start:p]...)
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-		p++
-		start = p
+		dst = appendEscape(dst[:copied+n], b[p+n])
+		p += n + 1
 	}
-	dst = append(dst, s[start:]...)
 	return append(dst, '"')
+}
+
+// appendEscape writes the escape of a byte that cannot stand in a string as it is.
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }

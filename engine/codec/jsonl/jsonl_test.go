@@ -44,6 +44,8 @@ func TestDecodeReadsWhatFlinkReads(t *testing.T) {
 		{"an empty object", `{}`, `[NULL, NULL, NULL, NULL, NULL, NULL, NULL]`},
 		{"null", `{"s":null,"i":null}`, `[NULL, NULL, NULL, NULL, NULL, NULL, NULL]`},
 		{"white space", " { \"s\" : \"x\" , \"i\" :\t1 } \r", `["x", NULL, 1, NULL, NULL, NULL, NULL]`},
+		{"white space before one colon", `{"s" :"x","i":1}`, `["x", NULL, 1, NULL, NULL, NULL, NULL]`},
+		{"a very long name", `{"` + strings.Repeat("x", 300) + `":7,"i":1}`, `[NULL, NULL, 1, NULL, NULL, NULL, NULL]`},
 		{"unknown members of every kind", `{"x":{"a":[1,{"b":"]}"}],"c":{}},"y":[[],[null,true]],"z":"\"}","w":-1e5,"i":1}`, `[NULL, NULL, 1, NULL, NULL, NULL, NULL]`},
 		{"of equal names the last counts", `{"s":"a","s":"bc","i":1,"i":null,"d":1,"d":2}`, `["bc", NULL, NULL, NULL, 2, NULL, NULL]`},
 		{"names with escapes", `{"\u0073":"x"}`, `["x", NULL, NULL, NULL, NULL, NULL, NULL]`},
@@ -55,6 +57,7 @@ func TestDecodeReadsWhatFlinkReads(t *testing.T) {
 		{"doubles that JSON has no number for", `{"d":"NaN"}`, `[NULL, NULL, NULL, NULL, NaN, NULL, NULL]`},
 		{"any value as a string", `{"s":{"a": [1]}}`, `["{\"a\": [1]}", NULL, NULL, NULL, NULL, NULL, NULL]`},
 		{"a number as a string keeps its text", `{"s":1.50}`, `["1.50", NULL, NULL, NULL, NULL, NULL, NULL]`},
+		{"a timestamp of milliseconds", `{"ts":"1970-01-01 00:00:01.005","i":1}`, `[NULL, NULL, 1, NULL, NULL, NULL, 1005]`},
 		{"a truth value as a string", `{"s":false}`, `["false", NULL, NULL, NULL, NULL, NULL, NULL]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -67,6 +70,69 @@ func TestDecodeReadsWhatFlinkReads(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestIntegersOfAllLengthsAreRead(t *testing.T) {
+	s := &batch.Schema{Fields: []batch.Field{{Name: "l", Type: batch.BigInt}, {Name: "i", Type: batch.Int}}}
+	var lines, want []string
+	for power := int64(1); power <= math.MaxInt64/10; power *= 10 {
+		for _, v := range []int64{power - 1, power, power + 1, -power, 1 - power, -power - 1} {
+			i := v % (math.MaxInt32 + 1)
+			lines = append(lines, fmt.Sprintf(`{"l":%d,"i":%d}`, v, i), fmt.Sprintf(`{"l":%d , "i":%d }    `, v, i))
+			row := fmt.Sprintf("[%d, %d]", v, i)
+			want = append(want, row, row)
+		}
+	}
+	got, err := decode(t, Format{}, s, lines...)
+	if diff := cmp.Diff(want, codectest.Rows(got)); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// textsOfAllLengths has in each length a text without, and in each place one with each of some characters that are not as others.
+func textsOfAllLengths() (texts []string) {
+	const plain = "abcdefghijklmnopqrstuvwxyz"
+	for n := range len(plain) {
+		texts = append(texts, plain[:n])
+		for at := range n {
+			for _, c := range []string{`"`, `\`, "\n", "\r", "\t", "\x00", "\x1f", "\x7f", "ä", "日", "😀"} {
+				texts = append(texts, plain[:at]+c+plain[at:n])
+			}
+		}
+	}
+	return texts
+}
+
+func TestStringsOfAllLengthsAreWrittenAndRead(t *testing.T) {
+	s := &batch.Schema{Fields: []batch.Field{{Name: "a", Type: batch.String}, {Name: "b", Type: batch.String}}}
+	rows := batch.NewColumns(s)
+	texts := textsOfAllLengths()
+	for i, text := range texts {
+		rows.Cols[0].(*batch.Strings).AppendString(text)
+		rows.Cols[1].(*batch.Strings).AppendString(texts[len(texts)-1-i])
+		rows.N++
+	}
+	lines := strings.Split(strings.TrimSuffix(string(encode(t, Format{}, rows)), "\n"), "\n")
+	for i, line := range lines {
+		var m struct{ A, B string }
+		if err := json.Unmarshal([]byte(line), &m); err != nil || m.A != texts[i] || m.B != texts[len(texts)-1-i] {
+			t.Fatalf("%q is written %s: %v", texts[i], line, err)
+		}
+	}
+	back, err := decode(t, Format{}, s, lines...)
+	if diff := cmp.Diff(codectest.Rows(rows), codectest.Rows(back)); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+func TestLongNamesThatBeginAlikeAreToldApart(t *testing.T) {
+	const prefix = "a name of more than sixteen bytes "
+	s := &batch.Schema{Fields: []batch.Field{{Name: prefix + "1", Type: batch.Int}, {Name: prefix + "2", Type: batch.Int}}}
+	got, err := decode(t, Format{}, s,
+		`{"`+prefix+`1":1,"`+prefix+`2":2}`, `{"`+prefix+`2":2,"`+prefix+`1":1}`, `{"`+prefix+`3":3,"`+prefix+`2":2}`)
+	if diff := cmp.Diff([]string{"[1, 2]", "[1, 2]", "[NULL, 2]"}, codectest.Rows(got)); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
 	}
 }
 
@@ -361,6 +427,46 @@ func FuzzDecodeAcceptsWhatTheStandardLibraryAccepts(f *testing.F) {
 		}
 		if isObject && err == nil && c.N > 0 {
 			compareDouble(t, line, c.Cols[4].(*batch.Fixed[float64]))
+		}
+	})
+}
+
+// FuzzARowIsReadAsIfNoneWereBefore holds what is predicted from a line to be no more than that.
+func FuzzARowIsReadAsIfNoneWereBefore(f *testing.F) {
+	f.Add([]byte(`{"i":1,"l":2}`), []byte(`{"i":01,"l":2}`))
+	f.Add([]byte(`{"i":1,"l":2}`), []byte(`{"i":1.5,"l":2e1}`))
+	f.Add([]byte(`{"i":1,"l":2}`), []byte(`{"i":,"l":-}`))
+	f.Add([]byte(`{"i":1,"l":2}`), []byte(`{"i":4294967296,"l":2}`))
+	f.Add([]byte(`{"s":"x","i":1}`), []byte("{\"s\":\"a\xff\",\"i\":1}"))
+	f.Add([]byte(`{"s":"x","i":1}`), []byte("{\"s\":\"a long one with a \x01 in it\",\"i\":1}"))
+	f.Add([]byte(`{"s":"x"}`), []byte(`{"s":"x`))
+	f.Add([]byte(`{"s": "x", "i": 1}`), []byte(`{"s":   "x", "i":1}`))
+	f.Add([]byte(`{"s":"x","s":"y","i":1}`), []byte(`{"s":"x","i":2,"i":3}`))
+	f.Add([]byte(`{"ts":"2001-01-01 00:00:00","day":"2001-01-01"}`), []byte(`{"ts":"2001-01-32 00:00:00","day":"2001-01-01"}`))
+	f.Add([]byte(`{"ts":"2001-01-01 00:00:00","day":"2001-01-01"}`), []byte(`{"ts":"2001-01-31 00:00:00.12\u0031"}`))
+	f.Add([]byte(`{"s":"x","unknown":[1],"i":1}`), []byte(`[{"s":"x","unknown":{},"i":1},{"s":null,"i":2}]`))
+	f.Fuzz(func(t *testing.T, before, line []byte) {
+		for _, format := range []Format{{}, {IgnoreParseErrors: true}, {FailOnMissingField: true}} {
+			fresh, warm := newDecoder(format, codectest.Schema), newDecoder(format, codectest.Schema)
+			want, got := batch.NewColumns(codectest.Schema), batch.NewColumns(codectest.Schema)
+			warm.Into(got)
+			if _, err := warm.Decode(before); err != nil && got.N > 0 {
+				t.Fatalf("%d rows and %v", got.N, err)
+			}
+			got.Reset()
+			warm.Into(got)
+			fresh.Into(want)
+			_, wantErr := fresh.Decode(line)
+			_, gotErr := warm.Decode(line)
+			if diff := cmp.Diff(wantErr, gotErr); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(codectest.Rows(want), codectest.Rows(got)); diff != "" {
+				t.Error(diff)
+			}
+			if bad := codectest.Check(got); bad != nil {
+				t.Error(bad)
+			}
 		}
 	})
 }

@@ -1,9 +1,7 @@
 package jsonl
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -31,59 +29,34 @@ func space(b []byte, p int) int {
 	return p
 }
 
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
-
-// plain returns the offset of the first byte from p on that ends the plain part of a string: a quote, a backslash, a
-// control character or a byte that is not ASCII. It looks at eight bytes at a time: in the lowest byte that each mask
-// marks, the test is exact.
+// plain returns the offset of the first byte from p on that cannot stand in a string as it is; of b, if there is none, its
+// length.
 func plain(b []byte, p int) int {
-	for p+8 <= len(b) {
-		x := binary.LittleEndian.Uint64(b[p:])
-		quote := x ^ '"'*ones
-		slash := x ^ '\\'*ones
-		m := (quote - ones) & ^quote
-		m |= (slash - ones) & ^slash
-		m |= (x - ' '*ones) & ^x
-		m = (m | x) & highs
-		if m != 0 {
-			return p + bits.TrailingZeros64(m)>>3
+	for ; ; p += 8 {
+		if marks := special(word(b, p)); marks != 0 {
+			return min(p+lowest(marks), len(b))
 		}
-		p += 8
 	}
-	for p < len(b) && b[p] != '"' && b[p] != '\\' && b[p] >= ' ' && b[p] < utf8.RuneSelf {
-		p++
-	}
-	return p
 }
 
 // str scans the string whose quote is at p. It returns the offset behind its end and whether it has escapes.
 func str(b []byte, p int) (end int, escaped bool, err *syntaxError) {
 	start := p + 1
-	ascii := true
 	for p = start; ; {
 		p = plain(b, p)
-		if p == len(b) {
+		switch {
+		case p == len(b):
 			return p, false, wrong(p, "a string does not end")
-		}
-		switch c := b[p]; {
-		case c == '"':
-			if !ascii && !utf8.Valid(b[start:p]) {
+		case b[p] == '"':
+			if !utf8.Valid(b[start:p]) {
 				return p, false, wrong(start, "a string is not UTF-8")
 			}
 			return p + 1, escaped, nil
-		case c == '\\':
-			escaped = true
-			p += 2 // what is escaped is checked by unescape; it may be a quote
-		case c >= utf8.RuneSelf:
-			ascii = false
-			p++
-		default:
+		case b[p] != '\\':
 			return p, false, wrong(p, "a string holds a control character")
 		}
-		if p > len(b) {
+		escaped = true
+		if p += 2; p > len(b) { // what is escaped is checked by unescape; it may be a quote
 			return len(b), false, wrong(len(b), "a string does not end")
 		}
 	}
@@ -326,7 +299,7 @@ func literal(b []byte, p int, word string) (int, *syntaxError) {
 	return p + len(word), nil
 }
 
-// nullElement skips the null at p; skipElement any value. Unlike skip they return a plain error.
+// nullElement skips the null at p; skipValue any value. Unlike skip they return a plain error.
 func nullElement(b []byte, p int) (int, error) {
 	end, err := literal(b, p, "null")
 	if err != nil {
@@ -335,7 +308,7 @@ func nullElement(b []byte, p int) (int, error) {
 	return end, nil
 }
 
-func skipElement(b []byte, p int) (int, error) {
+func skipValue(b []byte, p int) (int, error) {
 	end, err := skip(b, p, 1)
 	if err != nil {
 		return p, err
