@@ -34,6 +34,8 @@ type Job struct {
 	SplitOrder string
 	// Monitor is how often the folder of the input is looked at for new files; 0: once, and the input is bounded.
 	Monitor time.Duration
+	// AfterRead is what becomes of files that were read; empty: nothing.
+	AfterRead string
 	// Where is the condition of the query; empty: none.
 	Where string
 	// Key is the column that is grouped by and written as origin.
@@ -140,6 +142,9 @@ spec:
       'format' = 'json',
       {{- if .Monitor}}
       'source.monitor-interval' = '{{.Monitor}}',
+      {{- end}}
+      {{- if .AfterRead}}
+      'source.after-read' = '{{.AfterRead}}',
       {{- end}}
       {{- if .RowsPerSecond}}
       'source.rows-per-second' = '{{.RowsPerSecond}}',

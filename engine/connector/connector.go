@@ -79,6 +79,15 @@ type Enumerator interface {
 	Close() error
 }
 
+// Retirer is an Enumerator that removes, or moves away, what was read to its end. All splits of a chain must come from one
+// Discover: a chain of which none is left counts as read.
+type Retirer interface {
+	// Retire is called beside Discover, with one split of each chain that a complete checkpoint whose output is committed has
+	// wholly behind it, and of which nothing was passed over. It is called again with the same after a crash or a failure,
+	// and returns the IDs of those for which nothing remains to be done, also together with an error.
+	Retire(ctx context.Context, splits []Split) (done []string, err error)
+}
+
 // ReaderContext tells a reader where it runs.
 type ReaderContext struct {
 	Subtask, Parallelism int
@@ -110,6 +119,8 @@ type Progress struct {
 	Position []byte
 	// Done says that the split ended with these rows.
 	Done bool
+	// PassedOver says, together with Done, that the rest of the split was not read: its chain is never retired.
+	PassedOver bool
 	// Skipped is how many records, since the call before, were dropped because they could not be read.
 	Skipped int64
 	// Wait is closed, or receives, when there may be something to read; nil: call again.

@@ -82,7 +82,10 @@ const (
 	StepCommit    Step = "commit"  // one committable is committed, others of the checkpoint are not
 	// StepUnrecorded: all output of the checkpoint that ended the job is committed, no record says so.
 	StepUnrecorded Step = "record"
-	StepCommitted  Step = "confirm" // all is committed, no metadata says so
+	// StepRetire: files that a complete checkpoint has behind it are about to be removed; StepRetired: they are.
+	StepRetire    Step = "retire"
+	StepRetired   Step = "retired"
+	StepCommitted Step = "confirm" // all is committed, no metadata says so
 )
 
 // Outcome is how a run ended.

@@ -40,6 +40,7 @@ type driver struct {
 	stop       context.CancelFunc
 	work       sync.WaitGroup
 	tidying    sync.WaitGroup // the part of work that deletes what is not needed any more
+	retiring   sync.WaitGroup // the part of work that removes what sources have read
 
 	sources    map[string]connector.Enumerator
 	committers map[string]connector.Committer
@@ -75,7 +76,7 @@ func newDriver(opt Options, p *place, g *graph.Graph, b *began, asked *operation
 	return d
 }
 
-// coordinatorConfig describes the job to the coordinator.
+// coordinatorConfig describes the job to the coordinator; the enumerators are there.
 func (d *driver) coordinatorConfig() coordinator.Config {
 	c := coordinator.Config{
 		Job: d.cfg.Job, Revision: d.cfg.Revision, Engine: d.opt.EngineVersion,
@@ -97,7 +98,8 @@ func (d *driver) coordinatorConfig() coordinator.Config {
 			UID: n.UID, Name: n.Name, Fingerprint: n.Fingerprint, Advisory: n.Advisory, Schemas: nodeSchemas(n), Sink: n.Sink != nil,
 		})
 		if n.Source != nil {
-			c.Sources = append(c.Sources, coordinator.Source{UID: n.UID, Bounded: n.Source.Bounded(), Order: n.Source.Order()})
+			_, retires := d.sources[n.UID].(connector.Retirer)
+			c.Sources = append(c.Sources, coordinator.Source{UID: n.UID, Bounded: n.Source.Bounded(), Order: n.Source.Order(), Retires: retires})
 		}
 	}
 	for _, t := range task.Plan(d.graph, d.cfg.Parallelism) {
@@ -132,6 +134,9 @@ func (d *driver) open(ctx context.Context) (err error) {
 		return err
 	}
 	if err := d.began.refuseRepeats(ctx, d.graph, d.place.folder); err != nil {
+		return err
+	}
+	if err := d.refuseLostInput(); err != nil {
 		return err
 	}
 	d.coordinator, err = coordinator.New(d.coordinatorConfig())
@@ -226,6 +231,9 @@ func (d *driver) tidy() {
 	}
 	switch d.exit.Outcome {
 	case coordinator.Completed, coordinator.Stopped, coordinator.Drained, coordinator.Interrupted:
+		if d.exit.Outcome != coordinator.Interrupted {
+			within(retireTimeout, d.retiring.Wait)
+		}
 		if within(tidyTimeout, d.tidying.Wait) && d.nextSweep != nil { // the loop would have begun it
 			d.sweeping = false
 			d.sweep(d.nextSweep)
@@ -326,6 +334,8 @@ func (d *driver) perform(e coordinator.Effect) {
 		d.forget(e)
 	case coordinator.SweepStaged:
 		d.sweepStaged(e)
+	case coordinator.Retire:
+		d.retire(e)
 	case coordinator.Sweep:
 		d.sweep(e.Newest)
 	case coordinator.ProbeTarget:

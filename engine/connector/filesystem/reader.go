@@ -138,7 +138,9 @@ func (r *reader) passOver(err error) (connector.Progress, error) {
 	}
 	r.source.passedOver.Add(1)
 	r.source.config.Log.Warn("rest of a file passed over", "reason", file, "bytes read", r.current.at.offset-r.current.split.start)
-	return r.finish(), nil
+	p := r.finish()
+	p.PassedOver = true
+	return p, nil
 }
 
 // start opens the next split, if there is one.

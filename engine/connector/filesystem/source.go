@@ -34,6 +34,10 @@ type SourceConfig struct {
 	SplitBytes int64
 	// RowsPerSecond limits the whole job; 0: no limit.
 	RowsPerSecond float64
+	// AfterRead says what becomes of a file when a complete checkpoint has it behind it, and MoveTo is the folder for
+	// MoveFiles: in the same store, and outside of what the source reads.
+	AfterRead AfterRead
+	MoveTo    string
 	// Log is told of files that are refused; nil: nobody is.
 	Log *slog.Logger
 }
@@ -64,7 +68,8 @@ func NewSource(c SourceConfig) (*Source, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Source{config: c, location: l}, nil
+	s := &Source{config: c, location: l}
+	return s, s.checkMove()
 }
 
 // Bounded says that the folder is not monitored.
@@ -90,7 +95,11 @@ func (s *Source) Enumerator(ctx context.Context) (connector.Enumerator, error) {
 	if err != nil {
 		return nil, classed(err)
 	}
-	return &enumerator{source: s, bucket: b}, nil
+	e := &enumerator{source: s, bucket: b}
+	if s.config.AfterRead == KeepFiles {
+		return e, nil
+	}
+	return s.retirer(ctx, e)
 }
 
 // Reader reads splits of the files.

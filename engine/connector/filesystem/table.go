@@ -1,6 +1,7 @@
 package filesystem
 
 import (
+	"errors"
 	"log/slog"
 
 	"github.com/weirstream/weir/engine/codec"
@@ -16,9 +17,12 @@ const (
 	optionOrder    = "source.split-order"
 	optionSplit    = "source.split-size"
 	optionRate     = "source.rows-per-second"
+	optionAfter    = "source.after-read"
+	optionMoveTo   = "source.move-to"
 	optionFileSize = "sink.rolling-policy.file-size"
 
 	pathRemedy     = "name a file, a folder or a glob, as a local path or a URL such as s3://bucket/folder"
+	moveRemedy     = "name a folder of the same store, beside what the option 'path' selects"
 	sinkPathRemedy = "name a folder, as a local path or a URL such as s3://bucket/folder"
 )
 
@@ -52,7 +56,14 @@ func TableSource(t table.Spec, f codec.Format, log *slog.Logger) (connector.Sour
 	if c.RowsPerSecond < 0 {
 		return nil, o.Errorf(optionRate, "write a number of rows, or 0 for no limit", "it cannot be negative")
 	}
+	if err := afterRead(o, &c); err != nil {
+		return nil, err
+	}
 	s, err := NewSource(c)
+	var move *moveError
+	if errors.As(err, &move) {
+		return nil, o.Errorf(optionMoveTo, moveRemedy, "%v", err)
+	}
 	if err != nil {
 		return nil, o.Errorf(optionPath, pathRemedy, "%v", err)
 	}
@@ -72,10 +83,27 @@ func order(o *table.Options, monitored bool) (connector.SplitOrder, error) {
 	return connector.OrderNone, err
 }
 
+// afterRead reads what becomes of files that were read.
+func afterRead(o *table.Options, c *SourceConfig) error {
+	v, err := o.OneOf(optionAfter, "keep", "delete", "move")
+	if err != nil {
+		return err
+	}
+	to, set := o.Get(optionMoveTo)
+	switch {
+	case v == "move" && to == "":
+		return o.Errorf(optionMoveTo, moveRemedy, "'%s' = 'move' needs it", optionAfter)
+	case v != "move" && set:
+		return o.Errorf(optionMoveTo, "set '"+optionAfter+"' = 'move', or remove it", "it has no effect with '%s' = '%s'", optionAfter, v)
+	}
+	c.AfterRead, c.MoveTo = map[string]AfterRead{"keep": KeepFiles, "delete": DeleteFiles, "move": MoveFiles}[v], to
+	return nil
+}
+
 // TableSink makes the sink of a table.
 func TableSink(t table.Spec, f codec.Format) (connector.Sink, error) {
 	o := t.Options
-	o.Allow(optionMonitor, optionOrder, optionSplit, optionRate)
+	o.Allow(optionMonitor, optionOrder, optionSplit, optionRate, optionAfter, optionMoveTo)
 	c := SinkConfig{Format: f, Schema: t.Schema}
 	var err error
 	if c.Path, err = o.Required(optionPath, sinkPathRemedy); err != nil {

@@ -61,9 +61,11 @@ type checkpoint struct {
 	stage       stage
 	started     time.Duration
 	enumerators map[string][]byte // by source uid, of the Step that triggered it (P4)
-	acked       map[message.Subtask]bool
-	states      map[string][]snapshot.SubtaskState // by operator uid
-	stats       message.Stats
+	// reading holds, by source uid, the chains of the splits that readers had in that Step, of sources that retire.
+	reading map[string]map[string]string
+	acked   map[message.Subtask]bool
+	states  map[string][]snapshot.SubtaskState // by operator uid
+	stats   message.Stats
 
 	metadata *snapshot.Metadata // from publishing on
 	publish  retry
@@ -95,6 +97,7 @@ func (c *Coordinator) trigger() {
 		last:        c.interrupt.requested,
 		started:     c.now,
 		enumerators: map[string][]byte{},
+		reading:     map[string]map[string]string{},
 		acked:       map[message.Subtask]bool{},
 		states:      map[string][]snapshot.SubtaskState{},
 	}
@@ -104,6 +107,9 @@ func (c *Coordinator) trigger() {
 	c.bindRequests(ck)
 	for _, s := range c.sources {
 		ck.enumerators[s.cfg.UID] = s.snapshot()
+		if s.cfg.Retires {
+			ck.reading[s.cfg.UID] = s.reading()
+		}
 		c.sendAll(s, message.Trigger{ID: ck.id, Mode: ck.mode})
 	}
 }
@@ -162,6 +168,7 @@ func (c *Coordinator) advanceCheckpoint() {
 	switch {
 	case ck == nil:
 	case ck.stage == acking && len(ck.acked) == len(c.cfg.Tasks)*c.cfg.Parallelism:
+		c.coverRetirement(ck)
 		ck.metadata = c.metadata(ck)
 		ck.stage = publishing
 		c.publish(ck)
@@ -300,6 +307,7 @@ func (c *Coordinator) confirm(ck *checkpoint) {
 	if !ck.restored || !c.cfg.Foreign {
 		c.chain.confirmed = ck.id
 	}
+	c.retire(ck)
 	if ck.restored {
 		c.serve(ck.metadata) // what was asked for while only the commits of a job that is over were missing
 		return

@@ -65,6 +65,7 @@ type Source struct {
 	UID     string
 	Bounded bool
 	Order   connector.SplitOrder
+	Retires bool // its enumerator is a connector.Retirer
 }
 
 // Operator is what snapshots record of an operator.

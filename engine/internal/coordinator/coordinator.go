@@ -98,6 +98,8 @@ func (c *Coordinator) handle(e Event) {
 		c.committed(e)
 	case CommitFailed:
 		c.commitFailed(e)
+	case Retired:
+		c.retired(e)
 	case Exported:
 		c.exported(e)
 	case ExportFailed:

@@ -3,6 +3,7 @@ package coordinator
 import (
 	"log/slog"
 
+	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/snapshot"
 )
@@ -55,6 +56,12 @@ type (
 	Forget struct{ Sinks []SinkCommittables }
 	// SweepStaged removes what lower attempts have staged and Live does not name; it lists every sink. No answer.
 	SweepStaged struct{ Live []SinkCommittables }
+	// Retire has a source remove what a complete checkpoint, whose output is committed, has behind it: one split of each
+	// chain. Answered by Retired, however it ends; at most one is under way for each source.
+	Retire struct {
+		Source string
+		Splits []connector.Split
+	}
 	// Sweep deletes what the newest complete checkpoint no longer retains. No answer; the driver has one under way at a
 	// time, of the newest.
 	Sweep struct{ Newest *snapshot.Metadata }
@@ -95,6 +102,7 @@ func (Publish) effect()         {}
 func (Commit) effect()          {}
 func (Forget) effect()          {}
 func (SweepStaged) effect()     {}
+func (Retire) effect()          {}
 func (Sweep) effect()           {}
 func (ProbeTarget) effect()     {}
 func (Export) effect()          {}

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -24,6 +25,8 @@ const enumeratorVersion = 1
 //	  repeated Split queue = 6;      // in the order in which they start
 //	  repeated Split assigned = 7;   // id, chain, seq only: spec and position are in the reader's state, unless it is done
 //	  sint64 highest = 8;            // highest event time emitted from any split, ms; absent: none, or as in bounds
+//	  repeated Split finished = 9;   // id, chain, spec, seq only: of each chain that was read to its end and is to be retired
+//	  repeated string spoilt = 10;   // chains of which something was passed over, and something is left
 //	}
 //	message Bound {
 //	  string chain = 1;
@@ -45,6 +48,8 @@ type enumerator struct {
 	queue    []split
 	assigned []reference
 	highest  int64 // snapshot.NoTime: none
+	finished []connector.Split
+	spoilt   []string
 }
 
 type bound struct {
@@ -81,6 +86,18 @@ func (e *enumerator) encode() []byte {
 	}
 	if e.highest != snapshot.NoTime {
 		b = appendUint(b, 8, protowire.EncodeZigZag(e.highest))
+	}
+	return appendRetirement(b, e.finished, e.spoilt)
+}
+
+// appendRetirement adds what is known only when a checkpoint is acknowledged to the state of its trigger.
+func appendRetirement(b []byte, finished []connector.Split, spoilt []string) []byte {
+	for _, p := range finished {
+		m := appendReference(nil, reference{id: p.ID, chain: p.Chain})
+		b = appendBytes(b, 9, appendBytes(m, 3, p.Spec))
+	}
+	for _, chain := range spoilt {
+		b = appendBytes(b, 10, []byte(chain))
 	}
 	return b
 }
@@ -143,6 +160,15 @@ func (e *enumerator) decodeField(f field) error {
 		return err
 	case 8:
 		return f.toInt(&e.highest)
+	case 9:
+		s, err := decodeSplit(f)
+		e.finished = append(e.finished, s.Split)
+		return err
+	case 10:
+		var chain string
+		err := f.toText(&chain)
+		e.spoilt = append(e.spoilt, chain)
+		return err
 	}
 	return f.unknown()
 }

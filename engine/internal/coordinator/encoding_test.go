@@ -20,6 +20,8 @@ func example() *enumerator {
 			{Split: connector.Split{ID: "g"}, seq: 6, maxTime: snapshot.NoTime},
 		},
 		assigned: []reference{{id: "f.1", chain: "f", seq: 4}},
+		finished: []connector.Split{{ID: "e.1", Chain: "e", Spec: []byte{3}}, {ID: "d"}},
+		spoilt:   []string{"f"},
 	}
 }
 

@@ -52,6 +52,11 @@ type (
 		Checkpoint int64
 		Err        error
 	}
+	// Retired answers Retire: IDs are those of its splits for which nothing remains to be done.
+	Retired struct {
+		Source string
+		IDs    []string
+	}
 	// Exported answers Export. Checkpoint is the one that the savepoint was made of: an earlier one, if somebody has asked
 	// for the savepoint under this id before. Bytes is the size of its files.
 	Exported struct {
@@ -115,6 +120,7 @@ func (Published) event()           {}
 func (PublishFailed) event()       {}
 func (Committed) event()           {}
 func (CommitFailed) event()        {}
+func (Retired) event()             {}
 func (Exported) event()            {}
 func (ExportFailed) event()        {}
 func (TargetProbed) event()        {}

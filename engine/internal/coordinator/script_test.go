@@ -94,7 +94,7 @@ func (s *script) start(input string, first int64) string {
 // newScriptJob reads the lines
 //
 //	parallelism <n>
-//	source <uid> bounded|monitored none|path   a source; it heads a task
+//	source <uid> bounded|monitored none|path [retires]   a source; it heads a task
 //	task <uid>                                  an operator that heads a task
 //	sink <uid>                                  a sink, chained to what is before it
 //	timeout|interval|pause|request|finish <time>
@@ -120,7 +120,7 @@ func newScriptJob(t *testing.T, input string) Config {
 		case "parallelism":
 			cfg.Parallelism = number()
 		case "source":
-			source := Source{UID: w[1], Bounded: w[2] == "bounded"}
+			source := Source{UID: w[1], Bounded: w[2] == "bounded", Retires: len(w) > 4 && w[4] == "retires"}
 			if w[3] == "path" {
 				source.Order = connector.OrderPath
 			}
@@ -315,7 +315,12 @@ func (s *script) reports(w []string) []message.Report {
 	case "done":
 		task := s.subtask(w[1])
 		s.readers[task] = slices.DeleteFunc(s.readers[task], func(p snapshot.SplitState) bool { return p.ID == w[2] })
-		all = append(all, message.SplitDone{Subtask: task, Split: w[2], MaxTime: s.number(w[3])})
+		all = append(all, message.SplitDone{Subtask: task, Split: w[2], MaxTime: s.number(w[3]), PassedOver: len(w) > 4 && w[4] == "passed-over"})
+	case "before-barrier": // what is done is known to the coordinator after the trigger, and came before the barrier
+		task := s.subtask(w[1])
+		at := s.barrier[s.number(w[2])]
+		at[task] = slices.DeleteFunc(at[task], func(p snapshot.SplitState) bool { return p.ID == w[3] })
+		all = []message.Report{}
 	case "ended":
 		for _, source := range s.cfg.Sources {
 			for i := range s.cfg.Parallelism {
@@ -358,6 +363,8 @@ func (s *script) event(w []string) Event {
 		return PublishFailed{Checkpoint: s.number(w[1]), Err: s.failure(w[2:])}
 	case "committed":
 		return Committed{Checkpoint: s.number(w[1])}
+	case "retired":
+		return Retired{Source: w[1], IDs: w[2:]}
 	case "commit-failed":
 		return CommitFailed{Checkpoint: s.number(w[1]), Err: s.failure(w[2:])}
 	case "exported":
@@ -449,6 +456,12 @@ func show(e Effect) string {
 		return fmt.Sprintf("SweepStaged except %s", showSinks(e.Live))
 	case Sweep:
 		return fmt.Sprintf("Sweep all but %v", e.Newest.Retained)
+	case Retire:
+		text := "Retire " + e.Source
+		for _, p := range e.Splits {
+			text += fmt.Sprintf(" %s (%s)", p.ID, p.Spec)
+		}
+		return text
 	case ProbeTarget:
 		return fmt.Sprintf("ProbeTarget %s %s", e.ID, e.Target)
 	case Export:
@@ -549,6 +562,12 @@ func showEnumerator(e enumerator) string {
 	}
 	if e.done {
 		text += " done"
+	}
+	for _, p := range e.finished {
+		text += " finished " + p.ID
+	}
+	for _, chain := range e.spoilt {
+		text += " spoilt " + chain
 	}
 	return text
 }

@@ -94,6 +94,7 @@ type world struct {
 	highest int64 // id ever triggered
 	open    int64 // checkpoint that is neither aborted nor confirmed; 0: none
 	started map[string]map[string]bool
+	retired map[string]bool // splits that were removed, by source/id
 	asked   map[string]bool // requests without an answer
 }
 
@@ -133,6 +134,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		committed: map[string]bool{},
 		removed:   map[string]bool{},
 		stagedBy:  map[string]int{},
+		retired:   map[string]bool{},
 	}
 	w.calm = time.Duration(20+w.random.IntN(40)) * time.Second
 	w.input = modelInput{splits: map[string][]connector.Split{}, rows: map[string]int{}}
@@ -141,17 +143,48 @@ func newWorld(t *testing.T, seed uint64) *world {
 			UID:     fmt.Sprintf("source%d", i),
 			Bounded: w.random.IntN(4) > 0,
 			Order:   connector.SplitOrder(w.random.IntN(2)),
+			Retires: w.random.IntN(2) == 0,
 		}
 		w.input.sources = append(w.input.sources, s)
 		for j := range w.random.IntN(12) {
 			id := fmt.Sprintf("%d-%d", i, j)
 			w.input.splits[s.UID] = append(w.input.splits[s.UID], connector.Split{
-				ID: id, Chain: []string{"", "x", "y"}[w.random.IntN(3)], Spec: []byte(id),
+				ID: id, Chain: w.chain(s), Spec: []byte(id),
 			})
 			w.input.rows[id] = w.random.IntN(60)
 		}
 	}
 	return w
+}
+
+// chain names the chain of a split. Those of a source that retires are alone: they are discovered one after the other.
+func (w *world) chain(s Source) string {
+	if s.Retires {
+		return ""
+	}
+	return []string{"", "x", "y"}[w.random.IntN(3)]
+}
+
+// retire removes splits, after a while and in part. What is gone is never read again, in no attempt.
+func (w *world) retire(e Retire) {
+	gone := func(p connector.Split) {
+		w.retired[e.Source+"/"+p.ID] = true
+		for row := range w.input.rows[p.ID] {
+			if !w.visible[record{source: e.Source, split: p.ID, row: row}] {
+				w.failf("%s/%s is removed before the output of row %d is visible", e.Source, p.ID, row)
+			}
+		}
+	}
+	w.later(time.Second, func() Event {
+		var done []string
+		for _, p := range e.Splits {
+			if !w.faulty(20) {
+				gone(p)
+				done = append(done, p.ID)
+			}
+		}
+		return Retired{Source: e.Source, IDs: done}
+	})
 }
 
 func (w *world) failf(format string, args ...any) {
@@ -392,6 +425,8 @@ func (w *world) carryOut(effect Effect) {
 		w.later(latency, func() Event { return w.commit(e) })
 	case Forget:
 		w.forget(e)
+	case Retire:
+		w.retire(e)
 	case SweepStaged:
 		w.sweepStaged(e)
 	case Sweep:
@@ -511,6 +546,9 @@ func (w *world) command(e SendCommand) {
 		w.checkHold(e.Source, h.MaxTime)
 	}
 	if a, ok := e.Command.(message.Assign); ok {
+		if w.retired[e.Source+"/"+a.Split.ID] {
+			w.failf("%s/%s is read, and was removed before", e.Source, a.Split.ID)
+		}
 		w.started[e.Source][a.Split.ID] = true
 	}
 	if w.execution == nil || w.execution.restart != e.Restart {

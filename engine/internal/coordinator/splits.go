@@ -20,6 +20,7 @@ type split struct {
 	position []byte
 	maxTime  int64 // highest event time known to be emitted; snapshot.NoTime: none was
 	before   int64 // of an assigned split: the bound of its chain when it was assigned
+	since    int64 // of an assigned split: the first checkpoint whose trigger comes after it
 }
 
 // begun tells whether something of the split was read before.
@@ -59,6 +60,8 @@ type source struct {
 	highest int64
 	// told holds, for each subtask, the event time that it was told to follow last.
 	told map[int]int64
+
+	retirement retirement
 }
 
 // chainOf names the chain that a split belongs to: all splits are one with OrderPath; those without a name are alone.
@@ -100,6 +103,7 @@ func (s *source) restore(state *snapshot.OperatorState) error {
 		finished:    map[int]bool{},
 		highest:     snapshot.NoTime,
 		told:        map[int]int64{},
+		retirement:  retirement{underWay: s.retirement.underWay, chains: map[string]*chainRead{}},
 	}
 	if state == nil {
 		return nil
@@ -127,6 +131,7 @@ func (s *source) restore(state *snapshot.OperatorState) error {
 			s.freshFrom = p.seq + 1
 		}
 	}
+	s.restoreRetirement(&e)
 	return nil
 }
 
@@ -269,6 +274,7 @@ func (c *Coordinator) discovered(e Discovered) {
 func (s *source) found(p connector.Split) {
 	s.queue = append(s.queue, split{Split: p, seq: s.nextSeq, maxTime: snapshot.NoTime})
 	s.nextSeq++
+	s.opened(p)
 }
 
 // held are the splits that wait or are being read.
@@ -314,6 +320,7 @@ func (c *Coordinator) sourceReported(r message.Report) {
 		c.withSplit(r.Subtask, r.Split, func(s *source, p split) {
 			s.emitted(p.Split, r.MaxTime)
 			delete(s.assigned, p.ID)
+			s.closed(p, r.PassedOver)
 			s.wanted(r.Index)
 		})
 	case message.Ended:
@@ -361,6 +368,7 @@ func (c *Coordinator) settle(s *source) {
 		p := s.queue[0]
 		s.queue = s.queue[1:]
 		p.before = s.boundOf(s.chainOf(p.Split))
+		p.since = c.chain.nextID
 		s.assigned[p.ID] = p
 		delete(s.told, s.waits[0])
 		c.send(s, s.waits[0], message.Assign{Split: p.Split, Position: p.position, MaxTime: p.maxTime})

@@ -85,8 +85,9 @@ type (
 	// SplitDone says that all rows of a split are emitted, and asks for another. The split is in no later snapshot.
 	SplitDone struct {
 		Subtask
-		Split   string
-		MaxTime int64
+		Split      string
+		MaxTime    int64
+		PassedOver bool // its rest could not be read
 	}
 	// SplitWanted asks for a first split.
 	SplitWanted struct{ Subtask }

@@ -146,7 +146,7 @@ func (s *source) take(p connector.Progress) error {
 	}
 	sp.position = append(sp.position[:0], p.Position...)
 	if p.Done {
-		return s.finish(sp)
+		return s.finish(sp, p.PassedOver)
 	}
 	s.batches++
 	if s.batches%progressEvery == 0 {
@@ -197,13 +197,13 @@ func (o *eventOutput) Emit(b *batch.Batch) error {
 }
 
 // finish ends a split whose last rows are emitted.
-func (s *source) finish(sp *split) error {
+func (s *source) finish(sp *split, passedOver bool) error {
 	s.splits.finish(sp)
 	if err := s.advance(); err != nil {
 		return err
 	}
 	s.wanted = true // the report asks for another one
-	s.task.report(message.SplitDone{Subtask: s.task.id, Split: sp.ID, MaxTime: sp.maxTime})
+	s.task.report(message.SplitDone{Subtask: s.task.id, Split: sp.ID, MaxTime: sp.maxTime, PassedOver: passedOver})
 	return nil
 }
 
