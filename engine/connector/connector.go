@@ -38,6 +38,31 @@ type PasserOver interface {
 	PassedOver() int64
 }
 
+// Assigner is a Source whose splits are not pulled.
+type Assigner interface {
+	Assignment() Assignment
+}
+
+// Assignment says which subtask reads a split.
+type Assignment uint8
+
+const (
+	// Pull: a subtask that has no split gets the next one. It is for splits that end, and what a Source has that is no
+	// Assigner.
+	Pull Assignment = iota
+	// Spread: every split is given out as soon as it is found, to the subtask that has the fewest. It is for splits that
+	// never end: a subtask that waited until it had none would leave the others unread (P15).
+	Spread
+)
+
+// AssignmentOf returns how the splits of a source are assigned.
+func AssignmentOf(s Source) Assignment {
+	if a, ok := s.(Assigner); ok {
+		return a.Assignment()
+	}
+	return Pull
+}
+
 // SplitOrder is the order in which the splits of a source start.
 type SplitOrder uint8
 
@@ -109,6 +134,13 @@ type Reader interface {
 type Placer interface {
 	// Place names the place of a row of the last Next: a file, a line, a byte.
 	Place(row int) string
+}
+
+// Quieter is a reader of splits that never end. It knows when one of them has nothing more to give for now, whether or not
+// the reader is busy with others: by that, and by the time since its last row, a split is idle (P15).
+type Quieter interface {
+	// Quiet says whether all that there is of a split by now was handed out.
+	Quiet(split string) bool
 }
 
 // Progress tells what a call of Next did.

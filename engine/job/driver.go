@@ -99,7 +99,9 @@ func (d *driver) coordinatorConfig() coordinator.Config {
 		})
 		if n.Source != nil {
 			_, retires := d.sources[n.UID].(connector.Retirer)
-			c.Sources = append(c.Sources, coordinator.Source{UID: n.UID, Bounded: n.Source.Bounded(), Order: n.Source.Order(), Retires: retires})
+			c.Sources = append(c.Sources, coordinator.Source{
+				UID: n.UID, Bounded: n.Source.Bounded(), Order: n.Source.Order(), Assignment: connector.AssignmentOf(n.Source.Source), Retires: retires,
+			})
 		}
 	}
 	for _, t := range task.Plan(d.graph, d.cfg.Parallelism) {

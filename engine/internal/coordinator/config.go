@@ -62,10 +62,11 @@ type Config struct {
 
 // Source is a source of the job.
 type Source struct {
-	UID     string
-	Bounded bool
-	Order   connector.SplitOrder
-	Retires bool // its enumerator is a connector.Retirer
+	UID        string
+	Bounded    bool
+	Order      connector.SplitOrder
+	Assignment connector.Assignment
+	Retires    bool // its enumerator is a connector.Retirer
 }
 
 // Operator is what snapshots record of an operator.

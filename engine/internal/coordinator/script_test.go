@@ -94,7 +94,7 @@ func (s *script) start(input string, first int64) string {
 // newScriptJob reads the lines
 //
 //	parallelism <n>
-//	source <uid> bounded|monitored none|path [retires]   a source; it heads a task
+//	source <uid> bounded|monitored none|path [spread|retires]   a source; it heads a task
 //	task <uid>                                  an operator that heads a task
 //	sink <uid>                                  a sink, chained to what is before it
 //	timeout|interval|pause|request|finish <time>
@@ -123,6 +123,9 @@ func newScriptJob(t *testing.T, input string) Config {
 			source := Source{UID: w[1], Bounded: w[2] == "bounded", Retires: len(w) > 4 && w[4] == "retires"}
 			if w[3] == "path" {
 				source.Order = connector.OrderPath
+			}
+			if len(w) > 4 && w[4] == "spread" {
+				source.Assignment = connector.Spread
 			}
 			cfg.Sources = append(cfg.Sources, source)
 			cfg.Tasks = append(cfg.Tasks, w[1])
@@ -312,6 +315,8 @@ func (s *script) reports(w []string) []message.Report {
 	case "progress":
 		s.read(s.subtask(w[1]), w[2], s.number(w[3]))
 		all = append(all, message.SplitProgress{Subtask: s.subtask(w[1]), Split: w[2], MaxTime: s.number(w[3])})
+	case "idle", "active":
+		all = append(all, message.SplitIdle{Subtask: s.subtask(w[1]), Split: w[2], Idle: w[0] == "idle"})
 	case "done":
 		task := s.subtask(w[1])
 		s.readers[task] = slices.DeleteFunc(s.readers[task], func(p snapshot.SplitState) bool { return p.ID == w[2] })

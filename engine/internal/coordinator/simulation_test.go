@@ -144,6 +144,8 @@ func newWorld(t *testing.T, seed uint64) *world {
 			Bounded: w.random.IntN(4) > 0,
 			Order:   connector.SplitOrder(w.random.IntN(2)),
 			Retires: w.random.IntN(2) == 0,
+
+			Assignment: connector.Assignment(w.random.IntN(2)),
 		}
 		w.input.sources = append(w.input.sources, s)
 		for j := range w.random.IntN(12) {

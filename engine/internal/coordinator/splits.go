@@ -19,8 +19,12 @@ type split struct {
 	seq      uint64 // place in the order of discovery, in which splits start
 	position []byte
 	maxTime  int64 // highest event time known to be emitted; snapshot.NoTime: none was
-	before   int64 // of an assigned split: the bound of its chain when it was assigned
-	since    int64 // of an assigned split: the first checkpoint whose trigger comes after it
+
+	// Of an assigned split.
+	subtask int
+	before  int64 // the bound of its chain when it was assigned
+	since   int64 // the first checkpoint whose trigger comes after it
+	idle    bool
 }
 
 // begun tells whether something of the split was read before.
@@ -316,6 +320,11 @@ func (c *Coordinator) sourceReported(r message.Report) {
 			p.maxTime = max(p.maxTime, r.MaxTime)
 			s.assigned[p.ID] = p
 		})
+	case message.SplitIdle:
+		c.withSplit(r.Subtask, r.Split, func(s *source, p split) {
+			p.idle = r.Idle
+			s.assigned[p.ID] = p
+		})
 	case message.SplitDone:
 		c.withSplit(r.Subtask, r.Split, func(s *source, p split) {
 			s.emitted(p.Split, r.MaxTime)
@@ -364,15 +373,12 @@ func (c *Coordinator) settle(s *source) {
 	if p := c.execution.phase; p != deploying && p != running {
 		return
 	}
-	for len(s.waits) > 0 && len(s.queue) > 0 {
-		p := s.queue[0]
-		s.queue = s.queue[1:]
-		p.before = s.boundOf(s.chainOf(p.Split))
-		p.since = c.chain.nextID
-		s.assigned[p.ID] = p
-		delete(s.told, s.waits[0])
-		c.send(s, s.waits[0], message.Assign{Split: p.Split, Position: p.position, MaxTime: p.maxTime})
-		s.waits = s.waits[1:]
+	for len(s.queue) > 0 {
+		to, ok := s.reader()
+		if !ok {
+			break
+		}
+		c.assign(s, to)
 	}
 	if maxTime, ok := s.holdNow(); ok {
 		hold := message.Hold{MaxTime: maxTime, Watched: len(s.waits) > 0 && len(s.assigned) > 0 && !s.done}
@@ -386,6 +392,32 @@ func (c *Coordinator) settle(s *source) {
 		s.noMore = true
 		c.sendAll(s, message.NoMoreSplits{})
 	}
+}
+
+// reader is the subtask that gets the next split, if one gets it now.
+func (s *source) reader() (subtask int, ok bool) {
+	if s.cfg.Assignment == connector.Pull {
+		if len(s.waits) == 0 {
+			return 0, false
+		}
+		return s.waits[0], true
+	}
+	has := make([]int, s.parallelism)
+	for _, p := range s.assigned {
+		has[p.subtask]++
+	}
+	return slices.Index(has, slices.Min(has)), true
+}
+
+// assign gives the first split of the queue to a subtask.
+func (c *Coordinator) assign(s *source, to int) {
+	p := s.queue[0]
+	s.queue = s.queue[1:]
+	p.subtask, p.before, p.since, p.idle = to, s.boundOf(s.chainOf(p.Split)), c.chain.nextID, false
+	s.assigned[p.ID] = p
+	s.waits = slices.DeleteFunc(s.waits, func(subtask int) bool { return subtask == to })
+	delete(s.told, to)
+	c.send(s, to, message.Assign{Split: p.Split, Position: p.position, MaxTime: p.maxTime})
 }
 
 // lead tells the subtasks without a split how far the source has got, so that they hold nothing back: which windows have fired
@@ -404,21 +436,27 @@ func (c *Coordinator) lead(s *source) {
 }
 
 // reached is the event time that the source has got to: the least over the splits that are being read, one that has emitted
-// nothing counting as its predecessor left it. When none is left it is the highest of all that was read. Splits that wait bound
-// it by a Hold.
+// nothing counting as its predecessor left it, one that is idle not counting unless all are. When none is left it is the
+// highest of all that was read. Splits that wait bound it by a Hold.
 func (s *source) reached() int64 {
 	if len(s.assigned) == 0 {
 		return s.highest
 	}
-	lowest := int64(math.MaxInt64)
+	lowest, active := int64(math.MaxInt64), int64(math.MaxInt64)
 	for _, p := range s.assigned {
-		if p.maxTime == snapshot.NoTime {
-			lowest = min(lowest, p.before)
-		} else {
-			lowest = min(lowest, p.maxTime)
+		at := p.maxTime
+		if at == snapshot.NoTime {
+			at = p.before
+		}
+		lowest = min(lowest, at)
+		if !p.idle {
+			active = min(active, at)
 		}
 	}
-	return lowest
+	if active == math.MaxInt64 {
+		return lowest
+	}
+	return active
 }
 
 // holdNow is the bound that the splits that have not started put on the watermark (P4); false: it is not known before the

@@ -82,6 +82,13 @@ type (
 		Split   string
 		MaxTime int64
 	}
+	// SplitIdle says that a split has given nothing for the source's idle timeout and holds the watermark no more, or that it
+	// does again.
+	SplitIdle struct {
+		Subtask
+		Split string
+		Idle  bool
+	}
 	// SplitDone says that all rows of a split are emitted, and asks for another. The split is in no later snapshot.
 	SplitDone struct {
 		Subtask
@@ -129,6 +136,7 @@ type Stats struct {
 
 func (Running) report()       {}
 func (SplitProgress) report() {}
+func (SplitIdle) report()     {}
 func (SplitDone) report()     {}
 func (SplitWanted) report()   {}
 func (Ended) report()         {}

@@ -3,43 +3,101 @@ package task
 import (
 	"math"
 	"time"
+
+	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/internal/message"
 )
 
-// quiet finds out when a source subtask counts as idle: it has no split, none waits to be assigned, and that has been so
-// for the source's timeout.
-type quiet struct {
-	timeout time.Duration // 0: never
-	since   time.Time     // zero: it is not quiet
-	idle    bool
+// A split that is idle holds the watermark of its subtask back no more, and a subtask that is idle not that of those behind
+// it (P15). Both have to do with time, which decides nothing else about results:
+//
+//   - A split is idle if, for the source's timeout, no row of it has come, and its reader says that there is none. Splits
+//     whose reader cannot say that are never idle: they end.
+//   - A subtask is idle if all of its splits are, and no split waits to be assigned. Without a split, that has to be so for
+//     the timeout.
+type idleness struct {
+	timeout time.Duration     // 0: nothing is ever idle
+	quieter connector.Quieter // nil: no split is
+	since   time.Time         // the subtask has no split since then; zero: it has one, or was not asked yet
+	idle    bool              // the subtask is
 }
 
-// quietFor returns how long the subtask may still be quiet before it is idle; 0: it is not about to be.
-func (s *source) quietFor() time.Duration {
-	q := &s.quiet
-	if q.timeout == 0 || q.idle || s.paused || s.ended || len(s.splits.active) > 0 || s.splits.hold != math.MaxInt64 {
+// idleIn returns how long it may take until something is idle; 0: nothing is about to be.
+func (s *source) idleIn() time.Duration {
+	q := &s.idleness
+	if q.timeout == 0 || q.idle || s.paused || s.ended {
 		return 0
 	}
 	now := s.task.exec.spec.Clock.Now()
-	if q.since.IsZero() {
-		q.since = now
+	next := time.Duration(math.MaxInt64)
+	for _, sp := range s.splits.active {
+		if !sp.idle && q.quieter != nil {
+			next = min(next, q.timeout-now.Sub(sp.since))
+		}
 	}
-	return max(q.timeout-now.Sub(q.since), 1)
+	if len(s.splits.active) == 0 && s.splits.hold == math.MaxInt64 {
+		if q.since.IsZero() {
+			q.since = now
+		}
+		next = q.timeout - now.Sub(q.since)
+	}
+	if next == math.MaxInt64 {
+		return 0
+	}
+	return max(next, 1)
 }
 
-// becomeIdle says so if it is time.
+// becomeIdle finds out what is idle by now, and says so.
 func (s *source) becomeIdle() error {
-	q := &s.quiet
-	if q.since.IsZero() || q.idle || s.task.exec.spec.Clock.Now().Sub(q.since) < q.timeout {
+	q := &s.idleness
+	if q.timeout == 0 || q.idle || s.paused || s.ended {
 		return nil
+	}
+	now := s.task.exec.spec.Clock.Now()
+	all := true
+	for _, sp := range s.splits.active {
+		if !sp.idle && q.quieter != nil && now.Sub(sp.since) >= q.timeout {
+			if q.quieter.Quiet(sp.ID) {
+				s.setIdle(sp, true)
+			} else {
+				sp.since = now // there are rows, which wait for the reader
+			}
+		}
+		all = all && sp.idle
+	}
+	if len(s.splits.active) == 0 {
+		all = !q.since.IsZero() && now.Sub(q.since) >= q.timeout
+	}
+	if !all || s.splits.hold != math.MaxInt64 {
+		return nil
+	}
+	if err := s.advance(); err != nil {
+		return err
 	}
 	q.idle = true
 	return s.root.Idle(true)
 }
 
-// wake ends idleness and quiet.
+func (s *source) setIdle(sp *split, idle bool) {
+	sp.idle = idle
+	s.task.report(message.SplitIdle{Subtask: s.task.id, Split: sp.ID, Idle: idle})
+}
+
+// woken notes that rows of a split have come.
+func (s *source) woken(sp *split) error {
+	if s.idleness.timeout > 0 && s.idleness.quieter != nil {
+		sp.since = s.task.exec.spec.Clock.Now()
+		if sp.idle {
+			s.setIdle(sp, false)
+		}
+	}
+	return s.wake()
+}
+
+// wake ends the idleness of the subtask.
 func (s *source) wake() error {
-	idle := s.quiet.idle
-	s.quiet.since, s.quiet.idle = time.Time{}, false
+	idle := s.idleness.idle
+	s.idleness.since, s.idleness.idle = time.Time{}, false
 	if !idle {
 		return nil
 	}

@@ -36,13 +36,13 @@ type source struct {
 	reading *split // whose rows are in the stage
 	batches int
 
-	trigger int64 // last
-	wanted  bool  // a first split was asked for
-	paused  bool
-	last    bool // no more splits
-	ended   bool
-	warned  bool // of event time in the future
-	quiet   quiet
+	trigger  int64 // last
+	wanted   bool  // a first split was asked for
+	paused   bool
+	last     bool // no more splits
+	ended    bool
+	warned   bool // of event time in the future
+	idleness idleness
 }
 
 func newSource(t *subtask, n *graph.Node, p *pace) *source {
@@ -50,7 +50,7 @@ func newSource(t *subtask, n *graph.Node, p *pace) *source {
 	delay := int64(0)
 	if s.event != nil {
 		delay = s.event.DelayMS
-		s.quiet.timeout = s.event.Idle
+		s.idleness.timeout = s.event.Idle
 	}
 	s.splits = newSplits(delay)
 	return s
@@ -70,6 +70,7 @@ func (s *source) open() (err error) {
 	s.reader, err = src.Reader(s.task.ctx, connector.ReaderContext{
 		Subtask: s.task.index, Parallelism: s.task.exec.spec.Parallelism,
 	})
+	s.idleness.quieter, _ = s.reader.(connector.Quieter)
 	return err
 }
 
@@ -120,7 +121,7 @@ func (s *source) rest(ready <-chan struct{}) (pause, error) {
 	if err := s.advance(); err != nil {
 		return pause{}, err
 	}
-	return pause{needed: true, ready: ready, limit: s.quietFor(), due: s.becomeIdle}, nil
+	return pause{needed: true, ready: ready, limit: s.idleIn(), due: s.becomeIdle}, nil
 }
 
 // take emits what was read, and remembers how far that is.
@@ -135,7 +136,7 @@ func (s *source) take(p connector.Progress) error {
 		return fmt.Errorf("the reader returned %d rows of split %q, which it does not have", rows, p.Split)
 	}
 	if rows > 0 {
-		if err := s.wake(); err != nil {
+		if err := s.woken(sp); err != nil {
 			return err
 		}
 		if err := s.emit(sp); err != nil {
@@ -151,6 +152,9 @@ func (s *source) take(p connector.Progress) error {
 	s.batches++
 	if s.batches%progressEvery == 0 {
 		s.progress()
+		if err := s.becomeIdle(); err != nil { // a reader that is always busy never rests
+			return err
+		}
 	}
 	if s.batches%watermarkEvery == 0 {
 		return s.advance()
@@ -280,7 +284,7 @@ func (s *source) assign(a message.Assign) error {
 	if err := s.splits.assign(a); err != nil {
 		return err
 	}
-	if err := s.wake(); err != nil {
+	if err := s.woken(s.splits.find(a.Split.ID)); err != nil {
 		return err
 	}
 	return s.reader.Add(a.Split, a.Position)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector"
@@ -18,8 +19,8 @@ const none = math.MinInt64
 // splits are those that a source subtask reads, and its event time by the rules of P4:
 //
 //   - The watermark of a split is the highest event time read from it minus the delay.
-//   - That of the subtask is the minimum over its unfinished splits. Without a split it holds nothing back: it follows the
-//     source, as far as the coordinator tells; when the last split is finished it stays where it is.
+//   - That of the subtask is the minimum over its unfinished splits that are not idle (P15). Without a split it holds nothing
+//     back: it follows the source, as far as the coordinator tells; when the last split is finished it stays where it is.
 //   - It does not exceed what the hold allows, and it never goes back.
 type splits struct {
 	delayMS int64
@@ -33,9 +34,11 @@ type splits struct {
 
 type split struct {
 	connector.Split
-	position []byte // after the last batch that was emitted
-	maxTime  int64  // highest event time emitted
-	told     int64  // maxTime that the coordinator knows of
+	position []byte    // after the last batch that was emitted
+	maxTime  int64     // highest event time emitted
+	told     int64     // maxTime that the coordinator knows of
+	since    time.Time // when its last rows came, or it was assigned
+	idle     bool
 }
 
 func newSplits(delayMS int64) *splits {
@@ -67,16 +70,23 @@ func (s *splits) finish(done *split) {
 	s.active = slices.DeleteFunc(s.active, func(sp *split) bool { return sp == done })
 }
 
-// lowest is the minimum over the unfinished splits.
+// lowest is the minimum over the unfinished splits that are not idle; if all are idle, over all.
 func (s *splits) lowest() int64 {
 	if len(s.active) == 0 {
 		return max(s.resting, s.behind(s.follow))
 	}
-	lowest := int64(math.MaxInt64)
+	lowest, active := int64(math.MaxInt64), int64(math.MaxInt64)
 	for _, sp := range s.active {
-		lowest = min(lowest, s.behind(sp.maxTime))
+		at := s.behind(sp.maxTime)
+		lowest = min(lowest, at)
+		if !sp.idle {
+			active = min(active, at)
+		}
 	}
-	return lowest
+	if active == math.MaxInt64 {
+		return lowest
+	}
+	return active
 }
 
 // behind is the watermark that an event time stands for.

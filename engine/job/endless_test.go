@@ -1,0 +1,63 @@
+package job_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/weirstream/weir/engine/enginetest"
+	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/stream"
+)
+
+// copied is a job that copies the rows of partitions that never end.
+func copied(t *testing.T, in *enginetest.Partitions[int], out *enginetest.Ledger[int]) *job.Graph {
+	t.Helper()
+	j := stream.New()
+	stream.To(stream.From[int](j, "in", in), "out", out)
+	g, err := j.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// TestAllSplitsThatNeverEndAreRead has more of them than subtasks, and one that is found while the job runs; the job is
+// interrupted, and goes on with another parallelism.
+func TestAllSplitsThatNeverEndAreRead(t *testing.T) {
+	in, out := enginetest.NewPartitions[int](4), enginetest.NewLedger[int]()
+	w := &world{dir: t.TempDir()}
+	var want []int
+	for round, parallelism := range []int{2, 3, 1, 8} {
+		if round == 1 {
+			in.Add()
+		}
+		for partition := range 4 + min(round, 1) {
+			for i := range 300 {
+				row := round*100000 + partition*1000 + i
+				want = append(want, row)
+				in.Append(partition, row)
+			}
+		}
+		r := w.start(t, w.config(parallelism), copied(t, in, out))
+		tick := time.NewTicker(time.Millisecond)
+		for len(out.Rows()) < len(want) {
+			select {
+			case <-tick.C:
+			case <-r.done:
+				t.Fatalf("the job ended as %v, %v", r.result.Outcome, r.err)
+			}
+		}
+		tick.Stop()
+		close(r.interrupt)
+		if result, err := r.wait(t); err != nil || result.Outcome != job.Interrupted {
+			t.Fatalf("the job ended as %v, %v", result.Outcome, err)
+		}
+		got := out.Rows()
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Fatalf("at parallelism %d, %d rows were copied; want %d, each once", parallelism, len(got), len(want))
+		}
+	}
+}
