@@ -22,6 +22,9 @@ type idleness struct {
 	idle    bool              // the subtask is
 }
 
+// splitsWait says whether splits wait to be assigned, which hold the watermark back.
+func (s *source) splitsWait() bool { return s.splits.hold != math.MaxInt64 }
+
 // idleIn returns how long it may take until something is idle; 0: nothing is about to be.
 func (s *source) idleIn() time.Duration {
 	q := &s.idleness
@@ -35,7 +38,7 @@ func (s *source) idleIn() time.Duration {
 			next = min(next, q.timeout-now.Sub(sp.since))
 		}
 	}
-	if len(s.splits.active) == 0 && s.splits.hold == math.MaxInt64 {
+	if len(s.splits.active) == 0 && !s.splitsWait() {
 		if q.since.IsZero() {
 			q.since = now
 		}
@@ -68,7 +71,7 @@ func (s *source) becomeIdle() error {
 	if len(s.splits.active) == 0 {
 		all = !q.since.IsZero() && now.Sub(q.since) >= q.timeout
 	}
-	if !all || s.splits.hold != math.MaxInt64 {
+	if !all || s.splitsWait() {
 		return nil
 	}
 	if err := s.advance(); err != nil {

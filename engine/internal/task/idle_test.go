@@ -53,7 +53,7 @@ func newTopic(t *testing.T, src func(*enginetest.Partitions[row]) connector.Sour
 func (o *topic) at(partition int, ms int64, pass time.Duration, watermark int64) {
 	o.t.Helper()
 	o.in.Append(partition, row{Key: "k", Time: ms})
-	time.Sleep(pass) // of the test's own clock
+	<-time.After(pass) // of the test's own clock
 	synctest.Wait()
 	if got := watermarks(o.driver, "count")[0]; got != watermark {
 		o.t.Errorf("after a row at %d of partition %d the watermark is %d, want %d", ms, partition, got, watermark)
