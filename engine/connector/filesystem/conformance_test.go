@@ -103,10 +103,13 @@ func TestSourceConformance(t *testing.T) {
 			format codec.Format
 			split  int64
 			order  connector.SplitOrder
+			// portion is how many splits are handed out at once.
+			portion int
 		}{
-			{"json in one split for each file", jsonl.Format{}, 0, connector.OrderNone},
-			{"json in many splits", jsonl.Format{}, 1000, connector.OrderPath},
-			{"csv in splits shorter than a record", csv.New(), 17, connector.OrderNone},
+			{"json in one split for each file", jsonl.Format{}, 0, connector.OrderNone, portionSplits},
+			{"json in one split for each file, handed out one by one", jsonl.Format{}, 0, connector.OrderNone, 1},
+			{"json in many splits", jsonl.Format{}, 1000, connector.OrderPath, portionSplits},
+			{"csv in splits shorter than a record", csv.New(), 17, connector.OrderNone, 2},
 		} {
 			t.Run(store+"/"+c.name, func(t *testing.T) {
 				place := newPlace(t)
@@ -129,6 +132,7 @@ func TestSourceConformance(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
+						s.portion = c.portion
 						return s
 					},
 					Row: testRow, Want: want,

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"time"
 
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
@@ -17,21 +19,23 @@ type enumerator struct {
 	bucket storage.Bucket
 	said   bool // what is said once
 	isAway bool // the folder was not there when it was last looked at
+
+	// rest is what a bounded source has listed and not handed out, for the call that continues restSeen. It only saves
+	// listings: any other call lists again.
+	rest     []storage.Object
+	restSeen []byte
 }
 
-// boundedSeen is the Seen of a bounded source that was listed: it is never listed again, so that files which were read
-// may be removed. It does not say which files there were.
-var boundedSeen = []byte{boundedFormat}
-
-// wasBounded tells that a source has been listed as a bounded one.
-func wasBounded(seen []byte) bool { return bytes.Equal(seen, boundedSeen) }
+// portionSplits is how many splits of a bounded source are handed out at once. All that wait are written with each
+// checkpoint, so a folder of many small files would make every one of them large. A portion ends with a whole file.
+const portionSplits = 1000
 
 // Discover lists the path and returns the splits of files that are new since seen.
 func (e *enumerator) Discover(ctx context.Context, seenBefore []byte) (connector.Discovery, error) {
-	switch {
-	case wasBounded(seenBefore) && e.source.Bounded():
-		return connector.Discovery{Seen: seenBefore, Done: true}, nil
-	case wasBounded(seenBefore):
+	if e.source.Bounded() {
+		return e.discoverOnce(ctx, seenBefore)
+	}
+	if wasBounded(seenBefore) {
 		return connector.Discovery{}, fault.Permanentf(e.source.location.name,
 			"remove the option '"+optionMonitor+"', or give the source another uid to read all files again",
 			"the snapshot is of a source that read what was there once, and does not say which files that were")
@@ -40,20 +44,12 @@ func (e *enumerator) Discover(ctx context.Context, seenBefore []byte) (connector
 	if err != nil {
 		return connector.Discovery{}, err
 	}
-	list, err := e.source.location.list(ctx, e.bucket, !e.source.Bounded() || len(known.files) > 0)
+	list, err := e.source.location.list(ctx, e.bucket, true)
 	if err != nil {
 		return e.away(known, seenBefore, err)
 	}
 	e.sayOnce(len(list.files) + len(list.foreign) + len(known.files))
 	e.isAway = false
-	if e.source.Bounded() {
-		if len(list.foreign) > 0 {
-			return connector.Discovery{}, list.foreign[0].fault(&e.source.location)
-		}
-		found, changed := known.merge(list.files)
-		e.sayChanged(changed)
-		return connector.Discovery{Splits: e.splits(found), Seen: boundedSeen, Done: true}, nil
-	}
 	passedOver := known.passOver(list.foreign)
 	found, changed := known.merge(list.files)
 	for _, f := range passedOver {
@@ -64,11 +60,68 @@ func (e *enumerator) Discover(ctx context.Context, seenBefore []byte) (connector
 	return connector.Discovery{Splits: e.splits(found), Seen: known.encode(), Next: e.source.config.Monitor}, nil
 }
 
+// discoverOnce returns the next portion of a bounded source's files, in path order, and says Done with the last.
+func (e *enumerator) discoverOnce(ctx context.Context, seenBefore []byte) (connector.Discovery, error) {
+	if bytes.Equal(seenBefore, boundedSeen) {
+		return connector.Discovery{Seen: seenBefore, Done: true}, nil
+	}
+	before, err := decodeHandedOut(seenBefore)
+	if err != nil {
+		return connector.Discovery{}, err
+	}
+	rest := e.rest
+	if e.restSeen == nil || !bytes.Equal(seenBefore, e.restSeen) {
+		if rest, err = e.listRest(ctx, before); err != nil {
+			return connector.Discovery{}, err
+		}
+	}
+	var splits []connector.Split
+	files := 0
+	for files < len(rest) && len(splits) < e.source.portion {
+		splits = append(splits, e.splits(rest[files:files+1])...)
+		files++
+	}
+	if files == len(rest) {
+		e.rest, e.restSeen = nil, nil
+		return connector.Discovery{Splits: splits, Seen: boundedSeen, Done: true}, nil
+	}
+	now := handedOut{last: rest[files-1].Key, left: int64(len(rest) - files), earlier: before.earlier}
+	e.rest, e.restSeen = rest[files:], now.encode()
+	return connector.Discovery{Splits: splits, Seen: slices.Clone(e.restSeen), Next: time.Millisecond}, nil
+}
+
+// listRest lists what a bounded source has not handed out, in path order. Files whose portion a checkpoint covers may have been
+// removed since; one of the rest may not, because nothing has read it.
+func (e *enumerator) listRest(ctx context.Context, before handedOut) ([]storage.Object, error) {
+	known, err := decodeSeen(before.earlier)
+	if err != nil {
+		return nil, err
+	}
+	list, err := e.source.location.list(ctx, e.bucket, before.last != "" || len(known.files) > 0)
+	if err != nil {
+		return nil, err
+	}
+	e.sayOnce(len(list.files) + len(list.foreign) + len(known.files))
+	if len(list.foreign) > 0 {
+		return nil, list.foreign[0].fault(&e.source.location)
+	}
+	found, changed := known.merge(list.files)
+	e.sayChanged(changed)
+	for len(found) > 0 && found[0].Key <= before.last {
+		found = found[1:]
+	}
+	if gone := before.left - int64(len(found)); gone > 0 {
+		return nil, fault.Permanentf(e.source.location.name, "put the files back; a file may be removed only when a complete checkpoint has its end behind it",
+			"%d of %d files that were to be read after %s are gone", gone, before.left, e.source.location.at(before.last))
+	}
+	return found, nil
+}
+
 // away is a listing that failed. A monitored folder that was there before may be away for a while, because
 // it is being replaced or mounted; what it held is known, and it is looked at again. Any other failure ends the job.
 func (e *enumerator) away(known *seen, seenBefore []byte, err error) (connector.Discovery, error) {
 	var missing *missingPath
-	if e.source.Bounded() || len(known.files) == 0 && !e.said || !errors.As(err, &missing) {
+	if len(known.files) == 0 && !e.said || !errors.As(err, &missing) {
 		return connector.Discovery{}, err
 	}
 	if !e.isAway {

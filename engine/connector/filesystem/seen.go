@@ -27,8 +27,53 @@ type seenFile struct {
 
 const seenFormat = 1
 
-// boundedFormat is the format byte, and all, of what a source that is read once has seen.
-const boundedFormat = 2
+const (
+	// boundedFormat is the format byte, and all, of what a source has seen that is read once and has handed out all its files.
+	boundedFormat = 2
+	// handedOutFormat is that of a source that is read once and has handed out a part of them.
+	handedOutFormat = 3
+)
+
+// boundedSeen is the Seen of a bounded source that has handed out all: it is never listed again, so that files which were
+// read may be removed. It does not say which files there were.
+var boundedSeen = []byte{boundedFormat}
+
+// wasBounded tells that a source has been listed as a bounded one.
+func wasBounded(seen []byte) bool {
+	return len(seen) > 0 && (seen[0] == boundedFormat || seen[0] == handedOutFormat)
+}
+
+// handedOut is how far a bounded source has handed out its files. As it does so in path order, one name says which.
+//
+// Encoded: format byte, length of last, last, left, and earlier to the end.
+type handedOut struct {
+	last    string // the last file that was handed out; empty: none was
+	left    int64  // how many were listed behind it
+	earlier []byte // the encoded seen of the time when the source was monitored; empty: it never was
+}
+
+func (h handedOut) encode() []byte {
+	out := []byte{handedOutFormat}
+	out = binary.AppendUvarint(out, uint64(len(h.last)))
+	out = append(out, h.last...)
+	out = binary.AppendUvarint(out, uint64(h.left))
+	return append(out, h.earlier...)
+}
+
+// decodeHandedOut reads what a bounded source has seen that has not handed out all. The seen of a monitored one is that
+// of a source that has handed out nothing since.
+func decodeHandedOut(b []byte) (handedOut, error) {
+	if len(b) == 0 || b[0] != handedOutFormat {
+		return handedOut{earlier: b}, nil
+	}
+	in := input{rest: b[1:]}
+	h := handedOut{last: in.text(), left: in.number()}
+	h.earlier = in.rest
+	if in.bad || h.last == "" {
+		return h, fault.Permanentf("the place in the list of files in the snapshot", "restore from another snapshot", "it is malformed")
+	}
+	return h, nil
+}
 
 // fingerprint stands for a version of a file.
 func fingerprint(o storage.Object) uint64 {

@@ -46,6 +46,7 @@ type SourceConfig struct {
 type Source struct {
 	config   SourceConfig
 	location location
+	portion  int // splits that a bounded source hands out at once
 	// Files that were passed over: by the enumerator, restarts included, and by readers in this process.
 	refused, passedOver atomic.Int64
 }
@@ -68,7 +69,7 @@ func NewSource(c SourceConfig) (*Source, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Source{config: c, location: l}
+	s := &Source{config: c, location: l, portion: portionSplits}
 	return s, s.checkMove()
 }
 
