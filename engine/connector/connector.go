@@ -92,6 +92,9 @@ type Discovery struct {
 	Seen []byte
 	// Done says that no further split will ever be found.
 	Done bool
+	// More says of an unbounded source that it knows of splits which it has not returned yet: until it has, they bound
+	// event time like those that wait (P4).
+	More bool
 	// Next is the time to wait before the next call, unless Done.
 	Next time.Duration
 }

@@ -20,15 +20,20 @@ type enumerator struct {
 	said   bool // what is said once
 	isAway bool // the folder was not there when it was last looked at
 
-	// rest is what a bounded source has listed and not handed out, for the call that continues restSeen. It only saves
-	// listings: any other call lists again.
+	// rest is what was listed and not handed out, for the call that continues restSeen, and known what a monitored source
+	// has seen by then. They only save work: any other call lists again.
 	rest     []storage.Object
 	restSeen []byte
+	known    *seen
 }
 
-// portionSplits is how many splits of a bounded source are handed out at once. All that wait are written with each
-// checkpoint, so a folder of many small files would make every one of them large. A portion ends with a whole file.
-const portionSplits = 1000
+// portionSplits is how many splits are handed out at once. All that wait are written with each checkpoint, so a folder of many
+// small files would make every one of them large. A portion ends with a whole file. That of a monitored source is larger where
+// it knows many files: they are written with each checkpoint as well, and gone through for each portion.
+const (
+	portionSplits = 1000
+	portionShare  = 16
+)
 
 // Discover lists the path and returns the splits of files that are new since seen.
 func (e *enumerator) Discover(ctx context.Context, seenBefore []byte) (connector.Discovery, error) {
@@ -40,24 +45,69 @@ func (e *enumerator) Discover(ctx context.Context, seenBefore []byte) (connector
 			"remove the option '"+optionMonitor+"', or give the source another uid to read all files again",
 			"the snapshot is of a source that read what was there once, and does not say which files that were")
 	}
-	known, err := decodeSeen(seenBefore)
-	if err != nil {
-		return connector.Discovery{}, err
+	if !e.continues(seenBefore) {
+		known, err := decodeSeen(seenBefore)
+		if err != nil {
+			return connector.Discovery{}, err
+		}
+		list, err := e.source.location.list(ctx, e.bucket, true)
+		if err != nil {
+			return e.away(known, seenBefore, err)
+		}
+		e.known, e.rest = known, e.news(known, list)
 	}
-	list, err := e.source.location.list(ctx, e.bucket, true)
-	if err != nil {
-		return e.away(known, seenBefore, err)
+	var found []storage.Object
+	found, e.rest = e.portion(e.rest, max(e.source.portion, len(e.known.files)/portionShare))
+	e.known.add(found)
+	e.known.more = len(e.rest) > 0
+	d := connector.Discovery{Splits: e.splits(found), Seen: e.known.encode(), More: e.known.more, Next: e.source.config.Monitor}
+	if d.More {
+		d.Next = portionPause
 	}
+	e.continued(d.Seen, d.More)
+	return d, nil
+}
+
+// news returns the files of a listing of a monitored folder that are not known yet, and says what it passes over.
+func (e *enumerator) news(known *seen, list listing) []storage.Object {
 	e.sayOnce(len(list.files) + len(list.foreign) + len(known.files))
 	e.isAway = false
-	passedOver := known.passOver(list.foreign)
-	found, changed := known.merge(list.files)
-	for _, f := range passedOver {
+	for _, f := range known.passOver(list.foreign) {
 		e.log().Warn("file passed over: "+f.why, "file", e.source.location.at(f.Key), "remedy", f.remedy)
 	}
+	found, changed := known.compare(list.files)
 	e.sayChanged(changed)
 	e.source.refused.Store(known.refused)
-	return connector.Discovery{Splits: e.splits(found), Seen: known.encode(), Next: e.source.config.Monitor}, nil
+	return found
+}
+
+// portionPause is the wait before the next portion is asked for. The coordinator asks for none while enough splits wait.
+const portionPause = time.Millisecond
+
+// continues tells that a call goes on where the last one has ended, with a rest to hand out.
+func (e *enumerator) continues(seenBefore []byte) bool {
+	return e.restSeen != nil && bytes.Equal(seenBefore, e.restSeen)
+}
+
+// continued notes for the next call what this one has seen, if more is to be handed out.
+func (e *enumerator) continued(seen []byte, more bool) {
+	if !more {
+		e.rest, e.restSeen, e.known = nil, nil, nil
+		return
+	}
+	e.restSeen = slices.Clone(seen)
+}
+
+// portion cuts off the files that have so many splits, and at least one file.
+func (e *enumerator) portion(files []storage.Object, splits int) (portion, rest []storage.Object) {
+	n := 0
+	for n < len(files) && splits > 0 {
+		if size := files[n].Size; size > 0 {
+			splits -= int((size-1)/e.source.config.SplitBytes) + 1
+		}
+		n++
+	}
+	return files[:n], files[n:]
 }
 
 // discoverOnce returns the next portion of a bounded source's files, in path order, and says Done with the last.
@@ -69,25 +119,20 @@ func (e *enumerator) discoverOnce(ctx context.Context, seenBefore []byte) (conne
 	if err != nil {
 		return connector.Discovery{}, err
 	}
-	rest := e.rest
-	if e.restSeen == nil || !bytes.Equal(seenBefore, e.restSeen) {
-		if rest, err = e.listRest(ctx, before); err != nil {
+	if !e.continues(seenBefore) {
+		if e.rest, err = e.listRest(ctx, before); err != nil {
 			return connector.Discovery{}, err
 		}
 	}
-	var splits []connector.Split
-	files := 0
-	for files < len(rest) && len(splits) < e.source.portion {
-		splits = append(splits, e.splits(rest[files:files+1])...)
-		files++
+	var found []storage.Object
+	found, e.rest = e.portion(e.rest, e.source.portion)
+	d := connector.Discovery{Splits: e.splits(found), Seen: boundedSeen, Done: true}
+	if len(e.rest) > 0 {
+		now := handedOut{last: found[len(found)-1].Key, left: int64(len(e.rest)), earlier: before.earlier}
+		d.Seen, d.Done, d.Next = now.encode(), false, portionPause
 	}
-	if files == len(rest) {
-		e.rest, e.restSeen = nil, nil
-		return connector.Discovery{Splits: splits, Seen: boundedSeen, Done: true}, nil
-	}
-	now := handedOut{last: rest[files-1].Key, left: int64(len(rest) - files), earlier: before.earlier}
-	e.rest, e.restSeen = rest[files:], now.encode()
-	return connector.Discovery{Splits: splits, Seen: slices.Clone(e.restSeen), Next: time.Millisecond}, nil
+	e.continued(d.Seen, !d.Done)
+	return d, nil
 }
 
 // listRest lists what a bounded source has not handed out, in path order. Files whose portion a checkpoint covers may have been
@@ -105,7 +150,7 @@ func (e *enumerator) listRest(ctx context.Context, before handedOut) ([]storage.
 	if len(list.foreign) > 0 {
 		return nil, list.foreign[0].fault(&e.source.location)
 	}
-	found, changed := known.merge(list.files)
+	found, changed := known.compare(list.files)
 	e.sayChanged(changed)
 	for len(found) > 0 && found[0].Key <= before.last {
 		found = found[1:]
@@ -128,7 +173,7 @@ func (e *enumerator) away(known *seen, seenBefore []byte, err error) (connector.
 		e.isAway = true
 		e.log().Warn("the monitored folder is away; looking again until it is back", "path", e.source.location.name, "every", e.source.config.Monitor)
 	}
-	return connector.Discovery{Seen: seenBefore, Next: e.source.config.Monitor}, nil
+	return connector.Discovery{Seen: seenBefore, More: known.more, Next: e.source.config.Monitor}, nil
 }
 
 // sayOnce says what else nobody would notice: that nothing has matched so far, and links that are not followed.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/weirstream/weir/engine/codec/jsonl"
 	"github.com/weirstream/weir/engine/connector"
@@ -48,14 +49,16 @@ func TestABoundedSourceHandsOutItsFilesInPortions(t *testing.T) {
 // What an execution found that no checkpoint covers is found again by the next, and what one covers may be removed.
 func TestPortionsOfAnySizeAndRestartsFindTheSameSplits(t *testing.T) {
 	for seed := range uint64(150) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { findInPortions(t, rand.New(rand.NewPCG(seed, 0))) })
+		for _, monitor := range []time.Duration{0, time.Second} {
+			t.Run(fmt.Sprint(seed, monitor), func(t *testing.T) { findInPortions(t, rand.New(rand.NewPCG(seed, 0)), monitor) })
+		}
 	}
 }
 
-func findInPortions(t *testing.T, random *rand.Rand) {
+func findInPortions(t *testing.T, random *rand.Rand, monitor time.Duration) {
 	const files = 12
 	dir, s := portions(t, files, 1+random.IntN(files+1))
-	s.config.SplitBytes = 5 + random.Int64N(100)
+	s.config.SplitBytes, s.config.Monitor = 5+random.Int64N(100), monitor
 	all, err := discover(t, newSource(t, SourceConfig{Path: dir, SplitBytes: s.config.SplitBytes}), nil)
 	if err != nil || !all.Done {
 		t.Fatalf("done %v, %v", all.Done, err)
@@ -68,7 +71,7 @@ func findInPortions(t *testing.T, random *rand.Rand) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, seen, done = append(found, d.Splits...), d.Seen, d.Done
+		found, seen, done = append(found, d.Splits...), d.Seen, d.Done || monitor > 0 && !d.More
 		switch random.IntN(5) {
 		case 0: // a checkpoint, and some of what it covers is removed
 			covered, coveredSeen = slices.Clone(found), seen
@@ -148,5 +151,54 @@ func TestAMonitoredSourceThatIsReadOnceFromNowOnHandsOutPortionsOfWhatIsNew(t *t
 	}
 	if got := chains(found); !slices.Equal(got, []string{"000-new.json", "002-new.json"}) {
 		t.Errorf("found %q", got)
+	}
+}
+
+// Event time waits for what is still to be handed out, also when the folder is away after a restart.
+func TestWhatAMonitoredSourceHasNotHandedOutIsSaidToBeThere(t *testing.T) {
+	dir, s := portions(t, 3, 2)
+	s.config.Monitor = time.Minute
+	first, err := discover(t, s, nil)
+	if err != nil || !first.More || first.Next >= time.Minute || len(first.Splits) != 2 {
+		t.Fatalf("%d splits, more %v, next %v, %v", len(first.Splits), first.More, first.Next, err)
+	}
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	away, err := discover(t, s, first.Seen)
+	if err != nil || !away.More || len(away.Splits) > 0 {
+		t.Fatalf("%d splits, more %v, %v", len(away.Splits), away.More, err)
+	}
+	if err := os.Rename(dir+".away", dir); err != nil {
+		t.Fatal(err)
+	}
+	last, err := discover(t, s, away.Seen)
+	if got := chains(last.Splits); err != nil || last.More || last.Next != time.Minute || !slices.Equal(got, []string{"002.json"}) {
+		t.Fatalf("found %q, more %v, next %v, %v", got, last.More, last.Next, err)
+	}
+}
+
+// What is written with each checkpoint is a share of what is written anyway, and the work for all portions stays linear.
+func TestPortionsOfAMonitoredSourceGrowWithWhatItKnows(t *testing.T) {
+	dir, s := portions(t, 0, 1)
+	s.config.Monitor = time.Second
+	for i := range 200 {
+		put(t, dir, fmt.Sprintf("%03d.json", i), testLines(jsonl.Format{}, i, 1))
+	}
+	e := enumeratorOf(t, s)
+	var seen []byte
+	found, calls := 0, 0
+	for more := true; more; calls++ {
+		d, err := e.Discover(t.Context(), seen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(d.Splits) > max(1, found/portionShare) {
+			t.Errorf("%d splits behind %d", len(d.Splits), found)
+		}
+		found, seen, more = found+len(d.Splits), d.Seen, d.More
+	}
+	if found != 200 || calls > 70 {
+		t.Errorf("%d files in %d portions", found, calls)
 	}
 }

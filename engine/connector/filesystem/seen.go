@@ -3,13 +3,12 @@ package filesystem
 import (
 	"encoding/binary"
 	"hash/fnv"
-	"slices"
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/storage"
 )
 
-// seen is what an enumerator knows: every file that it ever found.
+// seen is what an enumerator knows: every file that it ever handed out.
 //
 // Encoded: format byte, number of files that were passed over, number of files, and for each, in path order, how many bytes its key
 // shares with the one before, the rest of the key, and the fingerprints of the version that was found first and of the
@@ -17,6 +16,7 @@ import (
 type seen struct {
 	files   []seenFile // in path order
 	refused int64      // changed and unreadable files that were met
+	more    bool       // others were found, and wait to be handed out
 }
 
 type seenFile struct {
@@ -25,9 +25,11 @@ type seenFile struct {
 	first, last uint64
 }
 
-const seenFormat = 1
-
 const (
+	// seenFormat is the format byte of a monitored source that has handed out all that it has found, and seenMoreFormat, with
+	// the same behind it, of one that has not.
+	seenFormat     = 1
+	seenMoreFormat = 4
 	// boundedFormat is the format byte, and all, of what a source has seen that is read once and has handed out all its files.
 	boundedFormat = 2
 	// handedOutFormat is that of a source that is read once and has handed out a part of them.
@@ -85,6 +87,9 @@ func fingerprint(o storage.Object) uint64 {
 
 func (s *seen) encode() []byte {
 	out := []byte{seenFormat}
+	if s.more {
+		out[0] = seenMoreFormat
+	}
 	out = binary.AppendUvarint(out, uint64(s.refused))
 	out = binary.AppendUvarint(out, uint64(len(s.files)))
 	before := ""
@@ -111,6 +116,7 @@ func decodeSeen(b []byte) (*seen, error) {
 	}
 	in := input{rest: b}
 	format := in.byte()
+	s.more = format == seenMoreFormat
 	s.refused = in.number()
 	n := in.number()
 	before := ""
@@ -128,7 +134,7 @@ func decodeSeen(b []byte) (*seen, error) {
 		s.files = append(s.files, f)
 		before = f.key
 	}
-	if in.bad || len(in.rest) > 0 || format != seenFormat {
+	if in.bad || len(in.rest) > 0 || format != seenFormat && format != seenMoreFormat {
 		return nil, fault.Permanentf("the list of known files in the snapshot", "restore from another snapshot", "it is malformed")
 	}
 	return s, nil
@@ -136,44 +142,54 @@ func decodeSeen(b []byte) (*seen, error) {
 
 // passOver adds files that cannot be read, in path order, and returns those that are new. Each is counted once.
 func (s *seen) passOver(foreign []foreignFile) (fresh []foreignFile) {
-	var objects []storage.Object
+	objects := make([]storage.Object, len(foreign))
+	for i, f := range foreign {
+		objects[i] = f.Object
+	}
+	found, _ := s.compare(objects)
 	for _, f := range foreign {
-		objects = append(objects, f.Object)
+		if len(fresh) < len(found) && f.Key == found[len(fresh)].Key {
+			fresh = append(fresh, f)
+		}
 	}
-	found, _ := s.merge(objects)
-	for _, o := range found {
-		s.refused++
-		i := slices.IndexFunc(foreign, func(f foreignFile) bool { return f.Key == o.Key })
-		fresh = append(fresh, foreign[i])
-	}
+	s.add(found)
+	s.refused += int64(len(fresh))
 	return fresh
 }
 
-// merge adds the files of a listing, in path order, and returns those that are new and those that have changed.
-func (s *seen) merge(listed []storage.Object) (found, changed []storage.Object) {
-	merged := make([]seenFile, 0, len(s.files)+len(listed))
+// compare returns the files of a listing, in path order, that are not known, and those that have changed, each version once.
+func (s *seen) compare(listed []storage.Object) (found, changed []storage.Object) {
 	known := s.files
 	for _, o := range listed {
+		for len(known) > 0 && known[0].key < o.Key {
+			known = known[1:]
+		}
+		if len(known) == 0 || known[0].key != o.Key {
+			found = append(found, o)
+			continue
+		}
+		f := &known[0]
+		print := fingerprint(o)
+		if print != f.first && print != f.last {
+			changed = append(changed, o)
+			s.refused++
+		}
+		f.last = print
+	}
+	return found, changed
+}
+
+// add makes files known that were not, in path order.
+func (s *seen) add(files []storage.Object) {
+	merged := make([]seenFile, 0, len(s.files)+len(files))
+	known := s.files
+	for _, o := range files {
 		for len(known) > 0 && known[0].key < o.Key {
 			merged = append(merged, known[0])
 			known = known[1:]
 		}
 		print := fingerprint(o)
-		if len(known) == 0 || known[0].key != o.Key {
-			merged = append(merged, seenFile{key: o.Key, first: print, last: print})
-			found = append(found, o)
-			continue
-		}
-		f := known[0]
-		known = known[1:]
-		if print != f.first && print != f.last { // once for each version
-			changed = append(changed, o)
-			s.refused++
-		}
-		f.last = print
-		merged = append(merged, f)
+		merged = append(merged, seenFile{key: o.Key, first: print, last: print})
 	}
-	merged = append(merged, known...)
-	s.files = merged
-	return found, changed
+	s.files = append(merged, known...)
 }

@@ -46,7 +46,7 @@ type SourceConfig struct {
 type Source struct {
 	config   SourceConfig
 	location location
-	portion  int // splits that a bounded source hands out at once
+	portion  int // splits that are handed out at once
 	// Files that were passed over: by the enumerator, restarts included, and by readers in this process.
 	refused, passedOver atomic.Int64
 }

@@ -392,7 +392,7 @@ func (s *script) event(w []string) Event {
 	return s.request(w)
 }
 
-// discovery reads "discovered <source> [<split>[:<chain>] ...] [seen=x] [done] [next=5s]".
+// discovery reads "discovered <source> [<split>[:<chain>] ...] [seen=x] [done] [more] [next=5s]".
 func (s *script) discovery(w []string) Event {
 	var d connector.Discovery
 	for _, word := range w[2:] {
@@ -402,6 +402,8 @@ func (s *script) discovery(w []string) Event {
 			d.Next = duration(s.t, next)
 		} else if word == "done" {
 			d.Done = true
+		} else if word == "more" {
+			d.More = true
 		} else {
 			id, chain, _ := strings.Cut(word, ":")
 			d.Splits = append(d.Splits, connector.Split{ID: id, Chain: chain, Spec: []byte("spec of " + id)})

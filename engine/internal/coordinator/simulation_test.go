@@ -91,11 +91,12 @@ type world struct {
 	removed   map[string]bool // staged objects
 	stagedBy  map[string]int  // process
 
-	highest int64 // id ever triggered
-	open    int64 // checkpoint that is neither aborted nor confirmed; 0: none
-	started map[string]map[string]bool
-	retired map[string]bool // splits that were removed, by source/id
-	asked   map[string]bool // requests without an answer
+	highest  int64 // id ever triggered
+	open     int64 // checkpoint that is neither aborted nor confirmed; 0: none
+	started  map[string]map[string]bool
+	portions bool            // unbounded sources know all their splits, and return them little by little
+	retired  map[string]bool // splits that were removed, by source/id
+	asked    map[string]bool // requests without an answer
 }
 
 // happening is something that happens at a time.
@@ -137,6 +138,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		retired:   map[string]bool{},
 	}
 	w.calm = time.Duration(20+w.random.IntN(40)) * time.Second
+	w.portions = w.random.IntN(2) == 0
 	w.input = modelInput{splits: map[string][]connector.Split{}, rows: map[string]int{}}
 	for i := range 1 + w.random.IntN(2) {
 		s := Source{
@@ -598,7 +600,7 @@ func (w *world) checkHold(source string, hold int64) {
 	}
 	s := w.c.source(source)
 	for i, p := range w.input.splits[source] {
-		if !w.started[source][p.ID] && (s.cfg.Bounded || i < rowOf(s.seen)) {
+		if !w.started[source][p.ID] && (s.cfg.Bounded || w.portions || i < rowOf(s.seen)) {
 			w.failf("the hold of %s is lifted, but %s has not started", source, p.ID)
 		}
 	}
@@ -612,7 +614,8 @@ func (w *world) discover(e Discover) Event {
 	known := rowOf(e.Seen)
 	n := min(known+w.random.IntN(4), len(all))
 	d := connector.Discovery{Splits: all[known:n], Seen: []byte(strconv.Itoa(n)), Next: w.within(time.Second)}
-	d.Done = n == len(all) && w.c.source(e.Source).cfg.Bounded
+	bounded := w.c.source(e.Source).cfg.Bounded
+	d.Done, d.More = bounded && n == len(all), !bounded && w.portions && n < len(all)
 	return Discovered{Source: e.Source, Discovery: d}
 }
 

@@ -48,6 +48,7 @@ type source struct {
 	freshFrom uint64
 
 	done       bool // nothing more will be discovered
+	more       bool // more is there already, and comes with the next discoveries
 	discovered bool // a discovery has finished in this execution, or none is needed
 	underWay   bool // a Discover is not answered
 	stale      bool // its answer continues what an earlier execution had seen
@@ -260,7 +261,7 @@ func (c *Coordinator) discovered(e Discovered) {
 	}
 	s.discovery = retry{}
 	s.discovered = true
-	s.seen, s.done = e.Discovery.Seen, e.Discovery.Done
+	s.seen, s.done, s.more = e.Discovery.Seen, e.Discovery.Done, e.Discovery.More
 	s.discoverAt = c.now + e.Discovery.Next
 	held := s.held()
 	for _, p := range e.Discovery.Splits {
@@ -488,7 +489,7 @@ func (s *source) holdNow() (hold int64, ok bool) {
 			break // those after it hold at what it holds at, or above
 		}
 	}
-	if s.cfg.Bounded && !s.done { // there is more that is not known yet
+	if s.cfg.Bounded && !s.done || s.more { // there is more that is not known yet
 		if s.cfg.Order == connector.OrderNone {
 			return snapshot.NoTime, true
 		}
