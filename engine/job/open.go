@@ -25,7 +25,7 @@ type place struct {
 func openPlace(ctx context.Context, cfg Config, random io.Reader) (*place, error) {
 	b, err := storage.Open(ctx, cfg.Storage)
 	if err != nil {
-		return nil, fmt.Errorf("open checkpoint.storage: %w", err)
+		return nil, fmt.Errorf("checkpoint.storage: %w", err)
 	}
 	p := &place{storage: b, folder: b.Sub(cfg.Job)}
 	if p.lock, err = storage.Lock(p.folder); err != nil {

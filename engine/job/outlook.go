@@ -21,7 +21,7 @@ type outlook struct {
 func openOutlook(ctx context.Context, cfg Config) (*outlook, error) {
 	b, err := storage.Open(ctx, cfg.Storage)
 	if err != nil {
-		return nil, fmt.Errorf("open checkpoint.storage: %w", classified(err))
+		return nil, fmt.Errorf("checkpoint.storage: %w", classified(err))
 	}
 	return &outlook{storage: b, chain: snapshot.NewChain(b.Sub(cfg.Job), cfg.Job, nil)}, nil
 }

@@ -35,7 +35,7 @@ func (d *driver) probeTarget(e coordinator.ProbeTarget) {
 func (d *driver) probe(ctx context.Context, e coordinator.ProbeTarget) (found coordinator.Event, err error) {
 	b, err := d.openTarget(ctx, e.Target)
 	if err != nil {
-		return nil, fmt.Errorf("open savepoint target %s: %w", e.Target, err)
+		return nil, fmt.Errorf("savepoint target: %w", err)
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	s, err := snapshot.FindSavepoint(ctx, b, d.cfg.Job, e.ID)
@@ -69,7 +69,7 @@ func (d *driver) exportTo(ctx context.Context, e coordinator.Export) (done coord
 	}
 	b, err := d.openTarget(ctx, e.Target)
 	if err != nil {
-		return done, fmt.Errorf("open savepoint target %s: %w", e.Target, err)
+		return done, fmt.Errorf("savepoint target: %w", err)
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	size := e.Metadata.StateSize()

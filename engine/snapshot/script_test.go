@@ -217,6 +217,7 @@ var unstable = []struct {
 	{regexp.MustCompile(`(-\d+)-[0-9a-f]{16}`), "$1-RANDOM"},
 	{regexp.MustCompile(`[0-9a-f]{8}, not [0-9a-f]{8}`), "X, not Y"},
 	{regexp.MustCompile(`after \d+ tries`), "after N tries"},
+	{regexp.MustCompile(` \(check [^)]*\)`), ""},
 }
 
 // readable removes from an output what differs between runs and places.

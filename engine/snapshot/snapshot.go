@@ -94,7 +94,7 @@ func notASnapshot(ctx context.Context, b storage.Bucket, folder string, cause er
 		return fmt.Errorf("%s is the folder of a job, not a snapshot: name one of its checkpoints, such as %s",
 			place, place.Sub(checkpointFolder(newest)))
 	}
-	return fmt.Errorf("%s is not a snapshot: it has no %s: %w", place, metadataName, cause)
+	return fmt.Errorf("%s is not a snapshot: it has no %s: %w", place, metadataName, storage.ErrNotFound)
 }
 
 // Path returns the URL of the snapshot's folder, without credentials.

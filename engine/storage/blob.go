@@ -31,10 +31,11 @@ func (b *bucket) String() string { return redact(b.url) }
 
 func (b *bucket) key(key string) string { return joinKey(b.prefix, key) }
 
-// object returns the printable URL of a key.
+// object returns the URL of a key as errors show it.
 func (b *bucket) object(key string) string {
 	u := *b.url
 	u.Path = path.Join("/", u.Path, key)
+	u.RawQuery = ""
 	return redact(&u)
 }
 

@@ -24,26 +24,62 @@ var (
 	ErrTransient = errors.New("temporary failure")
 )
 
-// Error says which operation on which object failed. errors.Is finds its class and its cause.
+// Error says which operation on which object failed. errors.Is finds its class and its cause. Whoever wraps it adds what the
+// operation was for, and names neither it nor the object again.
 type Error struct {
 	Op     string // "create", "read", ...
-	Object string // URL without credentials
+	Object string // URL without credentials and parameters
 	Class  error  // one of the Err values of this package
 	Cause  error  // nil where the class says all
+	Tries  int    // how often it was tried, if more than once
 }
 
+// Error reads "operation object: why (what to do)", in one line.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s %s: %v", e.Op, e.Object, e.Class)
-	if e.Cause != nil {
-		text += ": " + e.Cause.Error()
+	text := fmt.Sprintf("%s %s: %s", e.Op, e.Object, e.why())
+	if e.Tries > 1 {
+		text += fmt.Sprintf(" (after %d tries)", e.Tries)
 	}
-	switch {
-	case errors.Is(e.Class, ErrPermission):
-		text += " (check the credentials in the environment, and what they may do there)"
-	case errors.Is(e.Class, ErrFull):
-		text += " (free space there, or name another place)"
+	if remedy := e.remedy(); remedy != "" {
+		text += " (" + remedy + ")"
 	}
 	return text
+}
+
+// why is the class and the cause, each once.
+func (e *Error) why() string {
+	class := e.Class.Error()
+	if e.Cause == nil {
+		return class
+	}
+	cause, says := causeText(e.Cause, e.Object)
+	if says || strings.HasPrefix(cause, class) {
+		return cause
+	}
+	return class + ": " + cause
+}
+
+func (e *Error) remedy() string {
+	switch {
+	case errors.Is(e.Class, ErrPermission) && strings.HasPrefix(e.Object, "file://"):
+		return "check owner, mode and attributes there, and whether the file system is read-only"
+	case errors.Is(e.Class, ErrPermission):
+		return "check the credentials in the environment, and what they may do there"
+	case errors.Is(e.Class, ErrFull):
+		return "free space there, or name another place"
+	}
+	return ""
+}
+
+// withTries says how often the operation was tried.
+func withTries(err error, tries int) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	tried := *e
+	tried.Tries = tries
+	return &tried
 }
 
 // Unwrap returns class and cause.

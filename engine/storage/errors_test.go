@@ -84,7 +84,7 @@ func TestPermanentErrorsNameTheRemedy(t *testing.T) {
 		t.Fatal(err)
 	}
 	bucket := b.(*bucket)
-	for cause, want := range map[error]string{httpError(403): "check the credentials", ErrFull: "free space"} {
+	for cause, want := range map[error]string{httpError(403): "check owner, mode", ErrFull: "free space"} {
 		err := bucket.fail(t.Context(), "write", "key", cause)
 		if !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), b.String()+"/key") {
 			t.Errorf("error %q does not name the object and say %q", err, want)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -47,19 +49,18 @@ func Lock(b Bucket) (io.Closer, error) {
 func LockFolder(path string) (io.Closer, error) {
 	// The objects of the job are durable only if the folder is that they are in.
 	if err := filedriver.MakeFolders(path); err != nil {
-		return nil, fmt.Errorf("take the folder %s: %w", path, err)
+		return nil, cannotLock(path, err)
 	}
-	name := filepath.Join(path, filedriver.OwnPrefix+"lock")
-	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)
+	file, err := os.OpenFile(filepath.Join(path, filedriver.OwnPrefix+"lock"), os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
-		return nil, fmt.Errorf("take the folder %s: %w", path, err)
+		return nil, cannotLock(path, err)
 	}
 	switch err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		locked := &LockedError{Folder: path, PID: lockHolder(file)}
 		return nil, errors.Join(locked, file.Close())
 	case err != nil:
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), file.Close())
+		return nil, errors.Join(cannotLock(path, &fs.PathError{Op: "lock", Path: file.Name(), Err: err}), file.Close())
 	}
 	// The number is for messages only: the lock is the kernel's.
 	err = file.Truncate(0)
@@ -70,13 +71,20 @@ func LockFolder(path string) (io.Closer, error) {
 		err = removeLeft(path)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), file.Close())
+		return nil, errors.Join(cannotLock(path, err), file.Close())
 	}
 	return file, nil
 }
 
+// cannotLock is the error of a folder that cannot be taken, for another reason than that somebody has it.
+func cannotLock(path string, err error) error {
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path)}
+	return &Error{Op: "lock", Object: u.String(), Class: classOfCode(filedriver.ErrorCode(err), err), Cause: err}
+}
+
 // removeLeft removes what a process leaves in a folder if it is killed while it probes, or between the last object of a
-// folder below and that folder. Whoever holds the lock is the only one who writes there.
+// folder below and that folder. Whoever holds the lock is the only one who writes there. What may not be removed is left: if
+// the folder cannot be written, that is for the first write to say.
 func removeLeft(path string) error {
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -86,12 +94,17 @@ func removeLeft(path string) error {
 		if !e.IsDir() && !strings.HasPrefix(e.Name(), ProbePrefix) {
 			continue
 		}
-		err := os.Remove(filepath.Join(path, e.Name()))
-		if err != nil && !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EEXIST) && !errors.Is(err, os.ErrNotExist) {
+		if err := os.Remove(filepath.Join(path, e.Name())); err != nil && !staysBehind(err) {
 			return err
 		}
 	}
 	return nil
+}
+
+// staysBehind tells that what could not be removed is in use, gone, or not ours to remove.
+func staysBehind(err error) bool {
+	return errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) || errors.Is(err, fs.ErrNotExist) ||
+		errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS)
 }
 
 // lockHolder reads the process id that the holder wrote, or returns 0.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weirstream/weir/engine/storage"
 	"github.com/weirstream/weir/engine/storage/storagetest"
@@ -40,7 +41,7 @@ func TestWrongCredentialsArePermanentAndNamed(t *testing.T) {
 	server := storagetest.StartS3(t)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "wrong")
 	err := storage.Probe(t.Context(), openAt(t, server.URL))
-	if !errors.Is(err, storage.ErrPermission) || !strings.Contains(err.Error(), "s3://weir/") {
+	if !errors.Is(err, storage.ErrPermission) || !strings.Contains(err.Error(), "s3://weir:") {
 		t.Errorf("got %v, want ErrPermission that names the bucket", err)
 	}
 	if strings.Contains(err.Error(), "wrong") {
@@ -97,5 +98,46 @@ func TestALostPermissionIsNotAnEmptyFolder(t *testing.T) {
 		if err := os.Chmod(folder, 0o755); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestAProbeThatFailsSaysSoInOneShortLine is what a user sees of a place that is wrong: what was done, where and why, once.
+func TestAProbeThatFailsSaysSoInOneShortLine(t *testing.T) {
+	server := storagetest.StartS3(t)
+	file := t.TempDir() + "/file"
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	once := storage.Retry{Total: time.Millisecond, First: time.Millisecond, Most: time.Millisecond}
+	for _, test := range []struct {
+		name, place, key string
+		want             string
+	}{
+		{"another key", server.URL, "nobody", "probe s3://weir/job: permission denied: "},
+		{"an unknown bucket", server.BucketURL("nowhere"), "", "probe s3://nowhere/job: not found: NoSuchBucket: "},
+		{"nobody listens", "s3://weir?region=us-east-1&use_path_style=true&endpoint=http://127.0.0.1:1", "",
+			"probe s3://weir/job: temporary failure: dial tcp 127.0.0.1:1: connect: connection refused"},
+		{"a file is in the way", file, "", "probe file://" + file + "/job: not a directory: stat "},
+		{"a URL of a file", "file://" + file, "", "probe file://" + file + "/job: not a directory: stat "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.key != "" {
+				t.Setenv("AWS_ACCESS_KEY_ID", test.key)
+			}
+			raw, err := storage.OpenWithoutRetry(t.Context(), test.place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer raw.Close()
+			said := storage.Probe(t.Context(), storage.WithRetry(raw, once).Sub("job")).Error()
+			if !strings.HasPrefix(said, test.want) || len(said) > 300 || strings.ContainsAny(said, "\n?") {
+				t.Errorf("got %q, want a short line that begins with %q", said, test.want)
+			}
+			for _, part := range []string{"://", "/job", "probe", "permission denied", "NoSuchBucket", "127.0.0.1:1"} {
+				if strings.Count(said, part) > 1 {
+					t.Errorf("%q says %q more than once", said, part)
+				}
+			}
+		})
 	}
 }

@@ -42,7 +42,7 @@ func (r *retrying) repeat(ctx context.Context, try func() error) error {
 		}
 		wait := pause/2 + rand.N(pause/2+1)
 		if time.Now().Add(wait).After(deadline) {
-			return fmt.Errorf("%w (after %d tries)", err, tries)
+			return withTries(err, tries)
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -91,10 +91,17 @@ func asExists(err error) error {
 
 // transient makes a try's outcome one to be repeated, unless looking it up failed for good.
 func transient(err, readErr error) error {
-	if errors.Is(readErr, ErrNotFound) || IsTransient(readErr) {
-		return fmt.Errorf("%w: %v, then %v", ErrTransient, err, readErr)
+	var e *Error
+	switch {
+	case !errors.Is(readErr, ErrNotFound) && !IsTransient(readErr):
+		return readErr
+	case !errors.As(err, &e):
+		return fmt.Errorf("%w: %w", ErrTransient, err)
+	case IsTransient(err):
+		return err
 	}
-	return readErr
+	// Its class must not be found: whether it exists is not known.
+	return &Error{Op: e.Op, Object: e.Object, Class: ErrTransient, Cause: fmt.Errorf("%v, but it cannot be read", e.Class)}
 }
 
 func (r *retrying) Read(ctx context.Context, key string) (body []byte, err error) {

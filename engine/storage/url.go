@@ -107,7 +107,7 @@ func JoinURL(name, key string) (string, error) {
 		return "", err
 	}
 	u.Path = path.Join("/", u.Path, key)
-	return u.String(), nil
+	return urlText(u), nil
 }
 
 // SplitURL parts a place into its parent folder and the last part of its path.
@@ -138,7 +138,7 @@ func InheritQuery(name, configured string) (string, error) {
 	if u.RawQuery == "" && u.Scheme == c.Scheme && u.Host == c.Host {
 		u.RawQuery = c.RawQuery
 	}
-	return u.String(), nil
+	return urlText(u), nil
 }
 
 // secretKey matches the names of query parameters that hold credentials (P11).
@@ -155,7 +155,15 @@ func redact(u *url.URL) string {
 		}
 	}
 	clean.RawQuery = query.Encode()
-	return clean.String()
+	return urlText(&clean)
+}
+
+// urlText is a URL as it is written: package url leaves the slashes away where nothing follows them.
+func urlText(u *url.URL) string {
+	if u.Host == "" && u.Path == "" && u.Opaque == "" && u.Scheme != "" {
+		return u.Scheme + "://" + strings.TrimPrefix(u.String(), u.Scheme+":")
+	}
+	return u.String()
 }
 
 // redactText does what it can for a text that may not be a URL.

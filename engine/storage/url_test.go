@@ -45,6 +45,7 @@ func TestAWrongPlaceIsRefusedWithTheRemedy(t *testing.T) {
 		"file://out/x":         "three slashes",
 		"file://":              "file:///folder",
 		"s3:///prefix":         "s3://bucket/prefix",
+		"s3://":                `"s3://" names no bucket`,
 		"ftp://host/x":         "use file, mem, s3, gs or azblob",
 		"s3://user:pw@b:x/%zz": "not a URL",
 

@@ -2,7 +2,6 @@ package filesystem
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -98,7 +97,7 @@ func (l *location) checkLocal() (folder bool, err error) {
 	case errors.Is(err, os.ErrPermission):
 		return false, fault.Permanentf(name, "allow this user to read it", "permission denied")
 	case err != nil:
-		return false, fmt.Errorf("look at %s: %w", name, err)
+		return false, err // it names the file
 	case !info.IsDir() && !info.Mode().IsRegular():
 		return false, fault.Permanentf(name, "write into a file first, and name that in the option 'path'", "it is a device or a pipe")
 	}

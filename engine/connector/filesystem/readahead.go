@@ -225,7 +225,7 @@ func (s *splitReader) fill() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read %s at byte %d: %w", s.place(), s.base+int64(s.n), err)
+		return fmt.Errorf("at byte %d: %w", s.base+int64(s.n), err)
 	}
 	return nil
 }

@@ -72,7 +72,10 @@ func isAbsent(err error) bool {
 }
 
 // ErrorCode implements driver.Bucket.
-func (b *Bucket) ErrorCode(err error) gcerrors.ErrorCode {
+func (b *Bucket) ErrorCode(err error) gcerrors.ErrorCode { return ErrorCode(err) }
+
+// ErrorCode returns the class of an error of this package or of package os.
+func ErrorCode(err error) gcerrors.ErrorCode {
 	switch {
 	case isAbsent(err):
 		return gcerrors.NotFound

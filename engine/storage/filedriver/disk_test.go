@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"gocloud.dev/blob"
@@ -16,10 +17,12 @@ import (
 
 // recorder is a disk that notes its calls, and fails where it is told to.
 type recorder struct {
-	root  string // of the paths that it notes
-	fail  string // the call that fails, as it is noted; empty: none
-	mu    sync.Mutex
-	calls []string
+	root string // of the paths that it notes
+	fail string // the call that fails, as it is noted; empty: none
+	// refuse matches the calls that are not permitted; nil: none.
+	refuse *regexp.Regexp
+	mu     sync.Mutex
+	calls  []string
 }
 
 var errDisk = errors.New("the disk is broken")
@@ -67,8 +70,11 @@ func (r *recorder) note(call string, do func() error) error {
 	r.calls = append(r.calls, call)
 	fails := call == r.fail
 	r.mu.Unlock()
-	if fails {
+	switch {
+	case fails:
 		return errDisk
+	case r.refuse != nil && r.refuse.MatchString(call):
+		return syscall.EPERM
 	}
 	return do()
 }
@@ -256,5 +262,29 @@ func TestFoldersAreDurableBeforeTheyAreUsed(t *testing.T) {
 	}
 	if err := MakeFolders(filepath.Join(file, "below")); err == nil {
 		t.Error("a file is in the way, and no error")
+	}
+}
+
+// TestAnImmutableFolderIsNotOneWithoutLinks: the system says the same of both.
+func TestAnImmutableFolderIsNotOneWithoutLinks(t *testing.T) {
+	for _, c := range []struct {
+		name, refused string // calls that end with EPERM
+		want          gcerrors.ErrorCode
+	}{
+		{"a file system without links", `^link`, gcerrors.Unimplemented},
+		{"an immutable folder", `^(link|mkdir job/chk-1/)`, gcerrors.PermissionDenied},
+		{"an immutable parent", `^mkdir job/chk-1$`, gcerrors.PermissionDenied},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			top := t.TempDir()
+			if err := os.MkdirAll(filepath.Join(top, "job", tempFolder), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			r, b, _ := record(t, top, "job")
+			r.refuse = regexp.MustCompile(c.refused)
+			if err := put(t, b, "chk-1/_metadata", "one", ifAbsent); gcerrors.Code(err) != c.want {
+				t.Errorf("got %v (%v), want %v", err, gcerrors.Code(err), c.want)
+			}
+		})
 	}
 }

@@ -94,7 +94,8 @@ func (w *writer) publish() error {
 func (b *Bucket) name(from, to string, place func(from, to string) error) error {
 	dir := filepath.Dir(to)
 	for try := 1; ; try++ {
-		err := b.disk.makeFolders(dir)
+		made := b.disk.makeFolders(dir)
+		err := made
 		if err == nil {
 			err = place(from, to)
 		}
@@ -108,6 +109,8 @@ func (b *Bucket) name(from, to string, place func(from, to string) error) error 
 				return err
 			}
 			return fmt.Errorf("%w: %s", ErrExists, to)
+		case errors.Is(err, syscall.EPERM) && (made != nil || !b.takesNames(dir)):
+			return err // an immutable folder
 		case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.EMLINK):
 			return fmt.Errorf("%w (%s)", errWithoutLinks, err)
 		case errors.Is(err, fs.ErrNotExist) && try < namingTries:
@@ -118,6 +121,12 @@ func (b *Bucket) name(from, to string, place func(from, to string) error) error 
 		}
 		return err
 	}
+}
+
+// takesNames tells whether a folder can be written to, after it has refused a link: with the same error as one that knows none.
+func (b *Bucket) takesNames(dir string) bool {
+	name := filepath.Join(dir, OwnPrefix+rand.Text())
+	return b.disk.mkdir(name) == nil && os.Remove(name) == nil
 }
 
 // Link gives the object from a second name. It never replaces: an existing object is a FailedPrecondition error. When it
