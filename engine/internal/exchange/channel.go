@@ -2,22 +2,33 @@ package exchange
 
 import "github.com/weirstream/weir/engine/batch"
 
-// ring is a queue of at most maxElements.
+// ring is a queue. It grows with what it has to hold, because most channels of a large job never hold much.
 type ring struct {
-	slots [maxElements]Element
+	slots []Element // a power of two of them
 	head  int
 	n     int
 }
 
 func (r *ring) push(e Element) {
-	r.slots[(r.head+r.n)%maxElements] = e
+	if r.n == len(r.slots) {
+		r.grow()
+	}
+	r.slots[(r.head+r.n)&(len(r.slots)-1)] = e
 	r.n++
+}
+
+func (r *ring) grow() {
+	slots := make([]Element, max(4, 2*r.n))
+	for i := range r.n {
+		slots[i] = r.slots[(r.head+i)&(len(r.slots)-1)]
+	}
+	r.slots, r.head = slots, 0
 }
 
 func (r *ring) pop() Element {
 	e := r.slots[r.head]
 	r.slots[r.head] = Element{}
-	r.head = (r.head + 1) % maxElements
+	r.head = (r.head + 1) & (len(r.slots) - 1)
 	r.n--
 	return e
 }
@@ -27,7 +38,7 @@ func (r *ring) last() *Element {
 	if r.n == 0 {
 		return nil
 	}
-	return &r.slots[(r.head+r.n-1)%maxElements]
+	return &r.slots[(r.head+r.n-1)&(len(r.slots)-1)]
 }
 
 // send puts an element at the end of the queue; it waits for room.
@@ -56,6 +67,7 @@ func (c *channel) send(e Element) error {
 		c.batches++
 		c.bytes += e.size
 	}
+	c.lookLocked()
 	if !c.blocked {
 		g.wakeLocked()
 	}
@@ -72,6 +84,7 @@ func (c *channel) roomLocked(k Kind) bool {
 // popLocked takes the first element of the queue, which is not empty.
 func (c *channel) popLocked() Element {
 	e := c.queue.pop()
+	c.lookLocked()
 	if e.Kind == Batch {
 		c.batches--
 		c.bytes -= e.size

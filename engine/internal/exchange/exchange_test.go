@@ -28,7 +28,7 @@ func TestAKeyedOutputHandsEachRowToTheOwnerOfItsKeyGroupInOrder(t *testing.T) {
 	const consumers, groups = 3, 16
 	r := rand.New(rand.NewPCG(1, 1))
 	gates := []*Gate{newGate(1), newGate(1), newGate(1)}
-	out := NewKeyed(gates, 0, groups)
+	out := NewKeyed(gates, 0, OwnersOf(len(gates), groups))
 	want := make([][]item, consumers)
 	for n := range 500 {
 		b := items(item{0, n}, item{1, n})

@@ -11,13 +11,17 @@ import (
 
 // Gate merges the channels of a consumer subtask. Senders use its channels, the goroutine of the consumer calls Poll and
 // Recycle, and waits for Ready; Abort and Cancel may be called by anyone.
+//
+// An element costs no look at every channel: a job of parallelism p has p times p of them, and each producer tells all of
+// its consumers how far event time is.
 type Gate struct {
-	channels []*channel
+	channels []channel
 	mu       struct {
 		sync.Mutex
 		waiting   bool // the consumer has found nothing, and waits for ready
 		cancelled bool
 		alignment *checkpoint.Alignment
+		readable  indexes   // the channels that hold something and are not blocked
 		next      int       // channel to look at first, for fairness
 		out       []Element // to be returned before anything else is read; lies in out0
 		out0      [2]Element
@@ -26,11 +30,10 @@ type Gate struct {
 	now   func() time.Time // monotonic; read when an alignment begins and ends
 
 	// Only the consumer uses these.
-	watermark int64
-	idle      bool
-	ended     int
-	began     time.Time // of the pending alignment
-	took      time.Duration
+	merged
+	ended int
+	began time.Time // of the pending alignment
+	took  time.Duration
 }
 
 // channel is the queue from one producer subtask. Its fields are guarded by the gate's lock, but for the last group.
@@ -49,20 +52,21 @@ type channel struct {
 	waiting bool
 
 	// Only the consumer uses these.
-	watermark int64
-	idle      bool
-	ended     bool
+	progress
+	ended bool
 }
 
 // NewGate makes a gate with one channel for each entry of inputs, which says what input of the consumer's operator the
 // channel belongs to.
 func NewGate(inputs []int, now func() time.Time) *Gate {
-	g := &Gate{watermark: math.MinInt64, now: now, ready: make(chan struct{}, 1)}
-	g.mu.alignment = checkpoint.New(len(inputs))
+	n := len(inputs)
+	g := &Gate{channels: make([]channel, n), now: now, ready: make(chan struct{}, 1), merged: mergedOf(n)}
+	g.mu.alignment = checkpoint.New(n)
+	g.mu.readable = indexesBelow(n)
 	for i, input := range inputs {
-		c := &channel{gate: g, index: i, input: input, watermark: math.MinInt64}
+		c := &g.channels[i]
+		c.gate, c.index, c.input, c.progress = g, i, input, progress{watermark: math.MinInt64}
 		c.space.L = &g.mu
-		g.channels = append(g.channels, c)
 	}
 	return g
 }
@@ -122,23 +126,18 @@ func (g *Gate) wakeLocked() {
 	}
 }
 
+// readableLocked returns the next channel in turn that can be read, or nil.
 func (g *Gate) readableLocked() *channel {
-	n := len(g.channels)
-	for i := range n {
-		at := g.mu.next + i
-		if at >= n {
-			at -= n
-		}
-		if c := g.channels[at]; !c.blocked && c.queue.n > 0 {
-			g.mu.next = at + 1
-			if g.mu.next == n {
-				g.mu.next = 0
-			}
-			return c
-		}
+	at := g.mu.readable.from(g.mu.next)
+	if at < 0 {
+		return nil
 	}
-	return nil
+	g.mu.next = (at + 1) % len(g.channels)
+	return &g.channels[at]
 }
+
+// lookLocked notes whether the channel can be read, after a change of its queue or of blocked.
+func (c *channel) lookLocked() { c.gate.mu.readable.set(c.index, !c.blocked && c.queue.n > 0) }
 
 // stepLocked steps the alignment and does what it says.
 func (g *Gate) stepLocked(e checkpoint.Event) {
@@ -150,9 +149,11 @@ func (g *Gate) stepLocked(e checkpoint.Event) {
 		switch a.Kind {
 		case checkpoint.Block:
 			g.channels[a.Channel].blocked = true
+			g.channels[a.Channel].lookLocked()
 		case checkpoint.Unblock:
-			for _, c := range g.channels {
-				c.blocked = false
+			for i := range g.channels {
+				g.channels[i].blocked = false
+				g.channels[i].lookLocked()
 			}
 		case checkpoint.Aligned:
 			if before != a.ID { // one channel
@@ -187,8 +188,8 @@ func (g *Gate) Cancel() {
 	defer g.mu.Unlock()
 	g.mu.cancelled = true
 	g.wakeLocked()
-	for _, c := range g.channels {
-		c.space.Broadcast()
+	for i := range g.channels {
+		g.channels[i].space.Broadcast()
 	}
 }
 
@@ -207,11 +208,9 @@ func (g *Gate) merge(e Element) (Element, bool) {
 	case Batch:
 		return e, true
 	case Watermark:
-		c.watermark = max(c.watermark, e.Value)
-		return g.settle()
+		return g.moved(c, progress{max(c.watermark, e.Value), c.idle})
 	case Idle, Active:
-		c.idle = e.Kind == Idle
-		return g.settle()
+		return g.moved(c, progress{c.watermark, e.Kind == Idle})
 	case EndOfInput:
 		if !c.ended {
 			c.ended = true
@@ -223,41 +222,46 @@ func (g *Gate) merge(e Element) (Element, bool) {
 	return e, true // made by the gate
 }
 
-// advance returns the minimum over the channels that are not idle, if it is a new one. A channel at the end of event
-// time holds nothing back, but does not speak for idle ones either: only when all are there it is the end of all.
-func (g *Gate) advance() (Element, bool) {
-	lowest, active, over := int64(math.MaxInt64), false, true
-	for _, c := range g.channels {
-		if c.watermark == math.MaxInt64 {
-			continue
-		}
-		over = false
-		if !c.idle {
-			lowest, active = min(lowest, c.watermark), true
-		}
-	}
-	if !active && !over || lowest <= g.watermark {
-		return Element{}, false
-	}
-	g.watermark = lowest
-	return Element{Kind: Watermark, Value: lowest}, true
+// moved takes over how far a channel is now, and returns what that says of all.
+func (g *Gate) moved(c *channel, to progress) (Element, bool) {
+	g.count(c.progress, -1)
+	c.progress = to
+	g.count(c.progress, 1)
+	return g.settle()
 }
 
 // settle follows a change of a channel: all may be idle now, or none, or the rest may be further on. A gate that
 // becomes active again says so first; that the watermark is further on is told with the next one.
 func (g *Gate) settle() (Element, bool) {
-	idle, some := true, false
-	for _, c := range g.channels {
-		idle = idle && (c.idle || c.watermark == math.MaxInt64)
-		some = some || c.idle
+	if idle := g.active == 0 && g.idles > 0; idle != g.idle {
+		g.idle = idle
+		if idle {
+			return Element{Kind: Idle}, true
+		}
+		return Element{Kind: Active}, true
 	}
-	idle = idle && some
-	if idle == g.idle {
-		return g.advance()
+	return g.advance()
+}
+
+// advance returns the minimum over the channels that are not idle, if it is a new one. A channel at the end of event
+// time holds nothing back, but does not speak for idle ones either: only when all are there it is the end of all.
+func (g *Gate) advance() (Element, bool) {
+	lowest := int64(math.MaxInt64)
+	switch {
+	case g.holding > 0, g.watermark == math.MaxInt64, g.active == 0 && g.over < len(g.channels):
+		return Element{}, false
+	case g.active > 0:
+		for i := range g.channels {
+			if c := &g.channels[i]; c.active() {
+				lowest = min(lowest, c.watermark)
+			}
+		}
 	}
-	g.idle = idle
-	if idle {
-		return Element{Kind: Idle}, true
+	g.watermark = lowest
+	for i := range g.channels {
+		if g.channels[i].holds(lowest) {
+			g.holding++
+		}
 	}
-	return Element{Kind: Active}, true
+	return Element{Kind: Watermark, Value: lowest}, true
 }

@@ -13,27 +13,36 @@ type Output struct {
 	channels []*channel
 	open     []*batch.Batch // by channel; nil: none
 	// owner is the channel of each key group; nil: all rows go to the one channel.
-	owner []uint16
+	owner Owners
 	sel   [][]int32 // by channel; rows of the batch at hand
 	all   []int32   // 0, 1, 2, ...
 }
 
 // NewForward makes the output of a forward edge: to channel at of one gate.
 func NewForward(to *Gate, at int) *Output {
-	return &Output{channels: []*channel{to.channels[at]}, open: make([]*batch.Batch, 1)}
+	return &Output{channels: []*channel{&to.channels[at]}, open: make([]*batch.Batch, 1)}
 }
 
 // NewKeyed makes the output of a keyed edge: to channel at of the gate of each consumer subtask. A row goes to the
 // subtask that owns the key group of its hash.
-func NewKeyed(to []*Gate, at int, maxParallelism int) *Output {
-	o := &Output{open: make([]*batch.Batch, len(to)), sel: make([][]int32, len(to)), owner: make([]uint16, maxParallelism)}
+func NewKeyed(to []*Gate, at int, owners Owners) *Output {
+	o := &Output{open: make([]*batch.Batch, len(to)), sel: make([][]int32, len(to)), owner: owners}
 	for _, g := range to {
-		o.channels = append(o.channels, g.channels[at])
-	}
-	for group := range o.owner {
-		o.owner[group] = uint16(state.Owner(group, len(to), maxParallelism))
+		o.channels = append(o.channels, &g.channels[at])
 	}
 	return o
+}
+
+// Owners is the consumer subtask of each key group. Nobody changes it, so that all producers of an edge share one.
+type Owners []uint16
+
+// OwnersOf says whose the key groups are.
+func OwnersOf(parallelism, maxParallelism int) Owners {
+	owners := make(Owners, maxParallelism)
+	for group := range owners {
+		owners[group] = uint16(state.Owner(group, parallelism, maxParallelism))
+	}
+	return owners
 }
 
 // Emit copies the rows of a batch into the channels' batches.

@@ -91,11 +91,12 @@ func (b *builder) connect(to int) {
 		return
 	}
 	at := 0
+	owners := exchange.OwnersOf(len(b.gates[to]), b.exec.spec.MaxParallelism)
 	for _, edge := range n.Inputs {
 		for i, from := range b.stages[edge.From] {
 			var o *exchange.Output
 			if edge.Kind == graph.Keyed {
-				o = exchange.NewKeyed(b.gates[to], at+i, b.exec.spec.MaxParallelism)
+				o = exchange.NewKeyed(b.gates[to], at+i, owners)
 			} else {
 				o = exchange.NewForward(b.gates[to][i], at)
 			}
