@@ -77,7 +77,21 @@ func (e *enumerator) news(known *seen, list listing) []storage.Object {
 	}
 	found, changed := known.compare(list.files)
 	e.sayChanged(changed)
+	found = e.passOverOld(known, found)
+	if age := e.source.config.ForgetAfter; age > 0 {
+		known.forget(age, found)
+	}
 	e.source.refused.Store(known.refused)
+	return found
+}
+
+// passOverOld returns the files that are younger than all that were forgotten, and says which are not.
+func (e *enumerator) passOverOld(known *seen, files []storage.Object) []storage.Object {
+	found, old := known.passOverOld(files)
+	for _, o := range old {
+		e.log().Warn("file passed over: it is no younger than files that were forgotten after '"+optionForget+"', so it may have been read before",
+			"file", e.source.location.at(o.Key), "modified", o.ModTime.UTC(), "remedy", "if it was not, copy it to a new name so that it has a new time")
+	}
 	return found
 }
 
@@ -152,6 +166,7 @@ func (e *enumerator) listRest(ctx context.Context, before handedOut) ([]storage.
 	}
 	found, changed := known.compare(list.files)
 	e.sayChanged(changed)
+	found = e.passOverOld(known, found)
 	for len(found) > 0 && found[0].Key <= before.last {
 		found = found[1:]
 	}

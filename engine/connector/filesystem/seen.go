@@ -3,6 +3,8 @@ package filesystem
 import (
 	"encoding/binary"
 	"hash/fnv"
+	"slices"
+	"time"
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/storage"
@@ -10,26 +12,34 @@ import (
 
 // seen is what an enumerator knows: every file that it ever handed out.
 //
-// Encoded: format byte, number of files that were passed over, number of files, and for each, in path order, how many bytes its key
-// shares with the one before, the rest of the key, and the fingerprints of the version that was found first and of the
-// one last refused (equal: none was).
+// Encoded: format byte, number of files that were passed over, the horizon if it is dated, number of files, and for each, in path
+// order, how many bytes its key shares with the one before, the rest of the key, the fingerprints of the version that was found
+// first and of the one last refused (equal: none was), and if it is dated, when it was modified.
 type seen struct {
 	files   []seenFile // in path order
 	refused int64      // changed and unreadable files that were met
 	more    bool       // others were found, and wait to be handed out
+	// dated says that it is noted when files were modified, so that they can be forgotten. horizon is the latest such time of
+	// those that were: an unknown file that is no younger may be one of them, and is never read. 0: none was.
+	dated   bool
+	horizon int64
 }
 
 type seenFile struct {
 	key string
 	// first is the fingerprint of the version that is read, last that of the version last met.
 	first, last uint64
+	modified    int64 // the latest time of any version, in µs since 1970; 0: it is not known
+	listed      bool  // it is in the listing that was compared
 }
 
 const (
 	// seenFormat is the format byte of a monitored source that has handed out all that it has found, and seenMoreFormat, with
-	// the same behind it, of one that has not.
-	seenFormat     = 1
-	seenMoreFormat = 4
+	// the same behind it, of one that has not; datedFormat and datedMoreFormat are those of one that forgets.
+	seenFormat      = 1
+	seenMoreFormat  = 4
+	datedFormat     = 5
+	datedMoreFormat = 6
 	// boundedFormat is the format byte, and all, of what a source has seen that is read once and has handed out all its files.
 	boundedFormat = 2
 	// handedOutFormat is that of a source that is read once and has handed out a part of them.
@@ -85,12 +95,29 @@ func fingerprint(o storage.Object) uint64 {
 	return h.Sum64()
 }
 
-func (s *seen) encode() []byte {
-	out := []byte{seenFormat}
-	if s.more {
-		out[0] = seenMoreFormat
+// seenFormats are the format bytes, by dated and more.
+var seenFormats = map[byte]seen{
+	seenFormat: {}, seenMoreFormat: {more: true}, datedFormat: {dated: true}, datedMoreFormat: {dated: true, more: true},
+}
+
+func (s *seen) format() byte {
+	switch {
+	case s.dated && s.more:
+		return datedMoreFormat
+	case s.dated:
+		return datedFormat
+	case s.more:
+		return seenMoreFormat
 	}
+	return seenFormat
+}
+
+func (s *seen) encode() []byte {
+	out := []byte{s.format()}
 	out = binary.AppendUvarint(out, uint64(s.refused))
+	if s.dated {
+		out = binary.LittleEndian.AppendUint64(out, uint64(s.horizon))
+	}
 	out = binary.AppendUvarint(out, uint64(len(s.files)))
 	before := ""
 	for _, f := range s.files {
@@ -103,6 +130,9 @@ func (s *seen) encode() []byte {
 		out = append(out, f.key[shared:]...)
 		out = binary.LittleEndian.AppendUint64(out, f.first)
 		out = binary.LittleEndian.AppendUint64(out, f.last)
+		if s.dated {
+			out = binary.LittleEndian.AppendUint64(out, uint64(f.modified))
+		}
 		before = f.key
 	}
 	return out
@@ -110,14 +140,15 @@ func (s *seen) encode() []byte {
 
 // decodeSeen reads what encode wrote; nothing is the very start.
 func decodeSeen(b []byte) (*seen, error) {
-	s := &seen{}
 	if len(b) == 0 {
-		return s, nil
+		return &seen{}, nil
 	}
 	in := input{rest: b}
-	format := in.byte()
-	s.more = format == seenMoreFormat
+	s, isSeen := seenFormats[in.byte()]
 	s.refused = in.number()
+	if s.dated {
+		s.horizon = in.fixed()
+	}
 	n := in.number()
 	before := ""
 	for ; n > 0 && !in.bad; n-- {
@@ -127,17 +158,18 @@ func decodeSeen(b []byte) (*seen, error) {
 			break
 		}
 		f := seenFile{key: before[:shared] + in.text()}
-		if prints := in.bytes(16); !in.bad {
-			f.first, f.last = binary.LittleEndian.Uint64(prints), binary.LittleEndian.Uint64(prints[8:])
+		f.first, f.last = uint64(in.fixed()), uint64(in.fixed())
+		if s.dated {
+			f.modified = in.fixed()
 		}
 		in.bad = in.bad || len(s.files) > 0 && f.key <= before
 		s.files = append(s.files, f)
 		before = f.key
 	}
-	if in.bad || len(in.rest) > 0 || format != seenFormat && format != seenMoreFormat {
+	if in.bad || len(in.rest) > 0 || !isSeen {
 		return nil, fault.Permanentf("the list of known files in the snapshot", "restore from another snapshot", "it is malformed")
 	}
-	return s, nil
+	return &s, nil
 }
 
 // passOver adds files that cannot be read, in path order, and returns those that are new. Each is counted once.
@@ -169,6 +201,7 @@ func (s *seen) compare(listed []storage.Object) (found, changed []storage.Object
 			continue
 		}
 		f := &known[0]
+		f.listed, f.modified = true, max(f.modified, o.ModTime.UnixMicro())
 		print := fingerprint(o)
 		if print != f.first && print != f.last {
 			changed = append(changed, o)
@@ -189,7 +222,47 @@ func (s *seen) add(files []storage.Object) {
 			known = known[1:]
 		}
 		print := fingerprint(o)
-		merged = append(merged, seenFile{key: o.Key, first: print, last: print})
+		merged = append(merged, seenFile{key: o.Key, first: print, last: print, modified: o.ModTime.UnixMicro(), listed: true})
 	}
-	s.files = append(merged, known...)
+	merged = append(merged, known...)
+	s.files = merged
+}
+
+// forget drops files that are not in the listing that was compared, and that are older by age than the newest that is known. Not
+// to be listed is not enough: a folder may be away in part. One that comes back as it was is behind the horizon. The files that
+// were found and are not known yet stay before it, also if they are handed out after a restart only.
+func (s *seen) forget(age time.Duration, found []storage.Object) {
+	s.dated = true
+	newest := int64(0)
+	for i := range s.files {
+		newest = max(newest, s.files[i].modified)
+	}
+	before := newest - age.Microseconds()
+	for _, o := range found {
+		before = min(before, o.ModTime.UnixMicro())
+	}
+	s.files = slices.DeleteFunc(s.files, func(f seenFile) bool {
+		if f.listed || f.modified == 0 || f.modified >= before {
+			return false
+		}
+		s.horizon = max(s.horizon, f.modified)
+		return true
+	})
+}
+
+// passOverOld takes from files that are not known those that may be forgotten ones, counts them and makes them known.
+func (s *seen) passOverOld(files []storage.Object) (found, old []storage.Object) {
+	if s.horizon == 0 {
+		return files, nil
+	}
+	for _, o := range files {
+		if o.ModTime.UnixMicro() <= s.horizon {
+			old = append(old, o)
+		} else {
+			found = append(found, o)
+		}
+	}
+	s.add(old)
+	s.refused += int64(len(old))
+	return found, old
 }

@@ -38,6 +38,9 @@ type SourceConfig struct {
 	// MoveFiles: in the same store, and outside of what the source reads.
 	AfterRead AfterRead
 	MoveTo    string
+	// ForgetAfter drops files of a monitored folder from the list of those that were found, when they are gone from it and by so
+	// much older than the newest; 0: none ever is.
+	ForgetAfter time.Duration
 	// Log is told of files that are refused; nil: nobody is.
 	Log *slog.Logger
 }
@@ -60,8 +63,8 @@ func NewSource(c SourceConfig) (*Source, error) {
 	if c.SplitBytes == 0 {
 		c.SplitBytes = DefaultSplitBytes
 	}
-	if c.SplitBytes < 0 || c.Monitor < 0 || c.RowsPerSecond < 0 {
-		return nil, fmt.Errorf("path %q: split size, monitor interval and rate cannot be negative", c.Path)
+	if c.SplitBytes < 0 || c.Monitor < 0 || c.RowsPerSecond < 0 || c.ForgetAfter < 0 {
+		return nil, fmt.Errorf("path %q: split size, monitor interval, rate and age cannot be negative", c.Path)
 	}
 	if c.Format != nil && !c.Format.Framing().Splittable() {
 		c.SplitBytes = math.MaxInt64

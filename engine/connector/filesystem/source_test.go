@@ -724,7 +724,11 @@ func TestAByteOrderMarkIsSkipped(t *testing.T) {
 }
 
 func FuzzSeenIsReadBackOrRefused(f *testing.F) {
-	s := seen{refused: 3, files: []seenFile{{"a/b", 1, 1}, {"a/bc", 2, 3}, {"z", 4, 4}}}
+	s := seen{refused: 3, files: []seenFile{
+		{key: "a/b", first: 1, last: 1}, {key: "a/bc", first: 2, last: 3}, {key: "z", first: 4, last: 4},
+	}}
+	dated := seen{dated: true, more: true, horizon: 5, files: []seenFile{{key: "a", first: 1, last: 1, modified: 7}}}
+	f.Add(dated.encode())
 	f.Add(s.encode())
 	f.Add(boundedSeen)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -743,15 +747,21 @@ func FuzzSeenIsReadBackOrRefused(f *testing.F) {
 }
 
 func TestSeenRefusesWhatIsCutOff(t *testing.T) {
-	s := seen{refused: 3, files: []seenFile{{"a/b", 1, 1}, {"a/bc", 2, 3}, {"z", 4, 4}}}
-	whole := s.encode()
-	got, err := decodeSeen(whole)
-	if diff := cmp.Diff(&s, got, cmp.AllowUnexported(seen{}, seenFile{})); diff != "" || err != nil {
-		t.Fatalf("%s %v", diff, err)
-	}
-	for n := 1; n < len(whole); n++ {
-		if _, err := decodeSeen(whole[:n]); err == nil {
-			t.Errorf("%d of %d bytes are accepted", n, len(whole))
+	for _, s := range []seen{
+		{refused: 3, files: []seenFile{
+			{key: "a/b", first: 1, last: 1}, {key: "a/bc", first: 2, last: 3}, {key: "z", first: 4, last: 4},
+		}},
+		{dated: true, more: true, horizon: 5, files: []seenFile{{key: "a", first: 1, last: 1, modified: 7}}},
+	} {
+		whole := s.encode()
+		got, err := decodeSeen(whole)
+		if diff := cmp.Diff(&s, got, cmp.AllowUnexported(seen{}, seenFile{})); diff != "" || err != nil {
+			t.Fatalf("%s %v", diff, err)
+		}
+		for n := 1; n < len(whole); n++ {
+			if _, err := decodeSeen(whole[:n]); err == nil {
+				t.Errorf("%d of %d bytes are accepted", n, len(whole))
+			}
 		}
 	}
 }

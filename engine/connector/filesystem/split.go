@@ -106,4 +106,13 @@ func (in *input) bytes(n int64) []byte {
 	return b
 }
 
+// fixed reads eight bytes.
+func (in *input) fixed() int64 {
+	b := in.bytes(8)
+	if in.bad {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint64(b))
+}
+
 func (in *input) text() string { return string(in.bytes(in.number())) }

@@ -9,8 +9,8 @@ import (
 	"github.com/weirstream/weir/engine/connector/table"
 )
 
-// The options of the connector. Those of Flink have its names and defaults; split-order, split-size and rows-per-second
-// are Weir's own.
+// The options of the connector. Those of Flink have its names and defaults; of those of a source, all but monitor-interval are
+// Weir's own.
 const (
 	optionPath     = "path"
 	optionMonitor  = "source.monitor-interval"
@@ -19,6 +19,7 @@ const (
 	optionRate     = "source.rows-per-second"
 	optionAfter    = "source.after-read"
 	optionMoveTo   = "source.move-to"
+	optionForget   = "source.forget-after"
 	optionFileSize = "sink.rolling-policy.file-size"
 
 	pathRemedy     = "name a file, a folder or a glob, as a local path or a URL such as s3://bucket/folder"
@@ -57,6 +58,9 @@ func TableSource(t table.Spec, f codec.Format, log *slog.Logger) (connector.Sour
 		return nil, o.Errorf(optionRate, "write a number of rows, or 0 for no limit", "it cannot be negative")
 	}
 	if err := afterRead(o, &c); err != nil {
+		return nil, err
+	}
+	if err := forgetAfter(o, &c); err != nil {
 		return nil, err
 	}
 	s, err := NewSource(c)
@@ -100,10 +104,25 @@ func afterRead(o *table.Options, c *SourceConfig) error {
 	return nil
 }
 
+// forgetAfter reads when files are forgotten.
+func forgetAfter(o *table.Options, c *SourceConfig) (err error) {
+	c.ForgetAfter, err = o.Duration(optionForget, 0)
+	if _, set := o.Get(optionForget); err != nil || !set {
+		return err
+	}
+	if c.Monitor == 0 {
+		return o.Errorf(optionForget, "set '"+optionMonitor+"', or remove it", "it has no effect on a source that reads once")
+	}
+	if c.ForgetAfter <= 0 {
+		return o.Errorf(optionForget, "write a span such as '7 d', or remove it to forget nothing", "it must be longer than nothing")
+	}
+	return nil
+}
+
 // TableSink makes the sink of a table.
 func TableSink(t table.Spec, f codec.Format) (connector.Sink, error) {
 	o := t.Options
-	o.Allow(optionMonitor, optionOrder, optionSplit, optionRate, optionAfter, optionMoveTo)
+	o.Allow(optionMonitor, optionOrder, optionSplit, optionRate, optionAfter, optionMoveTo, optionForget)
 	c := SinkConfig{Format: f, Schema: t.Schema}
 	var err error
 	if c.Path, err = o.Required(optionPath, sinkPathRemedy); err != nil {

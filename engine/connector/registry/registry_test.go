@@ -30,6 +30,7 @@ func TestEveryConnectorIsMadeFromItsOptions(t *testing.T) {
 	}{
 		{"filesystem", map[string]string{
 			"path": dir, "format": "json", "source.monitor-interval": "10 s", "source.split-order": "none", "source.split-size": "1 mb",
+			"source.after-read": "move", "source.move-to": dir + "-done", "source.forget-after": "7 d",
 			"source.rows-per-second": "10", "sink.rolling-policy.file-size": "1 mb", "json.ignore-parse-errors": "true",
 			"json.fail-on-missing-field": "false", "json.encode.ignore-null-fields": "true", "json.timestamp-format.standard": "ISO-8601",
 		}, true, true},
@@ -116,6 +117,12 @@ func TestMistakesAreErrorsWithPlaceAndRemedy(t *testing.T) {
 		{"a split of no size", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.split-size": "0"}, "'source.split-size'"},
 		{"an order that does not exist", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.split-order": "time"}, "'source.split-order'"},
 		{"an interval of nothing", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.monitor-interval": "0"}, "'source.monitor-interval'"},
+		{"nothing to do with what was read", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.after-read": "burn"}, "'source.after-read'"},
+		{"a move to nowhere", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.after-read": "move"}, "'source.move-to'"},
+		{"a move into what is read", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.after-read": "move", "source.move-to": "in/done"}, "'source.move-to'"},
+		{"a place for what stays", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.move-to": "done"}, "'source.move-to'"},
+		{"an age of nothing", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.monitor-interval": "1 s", "source.forget-after": "0 s"}, "'source.forget-after'"},
+		{"an age where nothing is looked for", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.forget-after": "7 d"}, "'source.forget-after'"},
 		{"a negative rate", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.rows-per-second": "-1"}, "'source.rows-per-second'"},
 		{"a file of no size", "filesystem", sink, map[string]string{"format": "json", "path": "in", "sink.rolling-policy.file-size": "0"}, "'sink.rolling-policy.file-size'"},
 		{"options that contradict each other", "filesystem", source, map[string]string{"format": "json", "path": "in", "json.ignore-parse-errors": "true", "json.fail-on-missing-field": "true"}, "contradicts"},
