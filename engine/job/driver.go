@@ -94,9 +94,13 @@ func (d *driver) coordinatorConfig() coordinator.Config {
 	}
 	for i := range d.graph.Nodes {
 		n := &d.graph.Nodes[i]
-		c.Operators = append(c.Operators, coordinator.Operator{
+		o := coordinator.Operator{
 			UID: n.UID, Name: n.Name, Fingerprint: n.Fingerprint, Advisory: n.Advisory, Schemas: nodeSchemas(n), Sink: n.Sink != nil,
-		})
+		}
+		if n.Source != nil {
+			o.Connector = n.Source.Connector
+		}
+		c.Operators = append(c.Operators, o)
 		if n.Source != nil {
 			_, retires := d.sources[n.UID].(connector.Retirer)
 			c.Sources = append(c.Sources, coordinator.Source{

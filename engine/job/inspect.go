@@ -2,7 +2,6 @@ package job
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/weirstream/weir/engine/connector/registry"
 	"github.com/weirstream/weir/engine/internal/coordinator"
@@ -27,18 +26,13 @@ func Inspect(s *snapshot.Snapshot) (snapshot.Summary, error) {
 	return sum, nil
 }
 
-// sourcePositions reads those of one source. Which connector it is, its fingerprint says.
+// sourcePositions reads those of one source.
 func sourcePositions(o *snapshot.OperatorState) ([]snapshot.PositionSummary, error) {
-	first, _, _ := strings.Cut(o.Fingerprint, "\n")
-	name, found := strings.CutPrefix(first, "connector ")
-	if !found {
-		return nil, nil // a source of a Go program
-	}
 	seen, open, err := coordinator.OpenSplits(o)
 	if err != nil {
 		return nil, err
 	}
-	positions, err := registry.Positions(name, seen, open)
+	positions, err := registry.Positions(o.Connector, seen, open)
 	if err != nil {
 		return nil, err
 	}

@@ -72,6 +72,7 @@ func encodeOperator(o *OperatorState) []byte {
 		w.bytesAlways(8, encodeSubtask(&o.Subtasks[i]))
 	}
 	w.text(9, o.Advisory)
+	w.text(10, o.Connector)
 	return w
 }
 
@@ -159,7 +160,21 @@ func Decode(file []byte) (*Metadata, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range m.Operators {
+		m.Operators[i].nameConnector()
+	}
 	return m, m.check()
+}
+
+// nameConnector names the connector of a source that format 1 has recorded: there the fingerprint alone says it.
+func (o *OperatorState) nameConnector() {
+	if o.Connector != "" || len(o.Enumerator) == 0 {
+		return
+	}
+	first, _, _ := strings.Cut(o.Fingerprint, "\n")
+	if name, named := strings.CutPrefix(first, "connector "); named {
+		o.Connector = name
+	}
 }
 
 func decodeMetadata(m *Metadata, n protowire.Number, v value) error {
@@ -235,6 +250,8 @@ func decodeOperator(o *OperatorState, n protowire.Number, v value) error {
 		return appendMessage(v, &o.Subtasks, decodeSubtask)
 	case 9:
 		return v.toText(&o.Advisory)
+	case 10:
+		return v.toText(&o.Connector)
 	}
 	return unknownField("Operator", n, v)
 }

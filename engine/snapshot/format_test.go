@@ -31,7 +31,7 @@ func example(files ...snapshot.GroupFile) *snapshot.Metadata {
 		Engine: "v0.1.0", Revision: "7c4f9", Parallelism: 2, MaxParallelism: 1024,
 		Operators: []snapshot.OperatorState{
 			{
-				UID: "source/flights", Name: "flights", Fingerprint: "filesystem path=/data", Parallelism: 2, MaxParallelism: 1024,
+				UID: "source/flights", Name: "flights", Fingerprint: "filesystem path=/data", Connector: "filesystem", Parallelism: 2, MaxParallelism: 1024,
 				Enumerator: []byte("seen"),
 				Subtasks: []snapshot.SubtaskState{
 					{Index: 0, Splits: []snapshot.SplitState{
@@ -181,7 +181,7 @@ func of(version int, m *snapshot.Metadata) *snapshot.Metadata {
 	m.Format = version
 	if version < 2 {
 		for i := range m.Operators {
-			m.Operators[i].Advisory = ""
+			m.Operators[i].Advisory, m.Operators[i].Connector = "", ""
 		}
 	}
 	return m
@@ -455,6 +455,29 @@ func TestInspectSaysWhatIsInASnapshot(t *testing.T) {
 		}
 		if diff := cmp.Diff(string(want), string(got)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestTheConnectorOfASourceIsKnown: snapshots from before it was recorded say it in the fingerprint alone.
+func TestTheConnectorOfASourceIsKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		state snapshot.OperatorState
+		want  string
+	}{
+		"recorded":                      {snapshot.OperatorState{Connector: "kafka", Fingerprint: "connector kafka\ntopic t", Enumerator: []byte{1}}, "kafka"},
+		"said by the fingerprint":       {snapshot.OperatorState{Fingerprint: "connector filesystem\npath in", Enumerator: []byte{1}}, "filesystem"},
+		"said by nothing else":          {snapshot.OperatorState{Fingerprint: "connector datagen", Enumerator: []byte{1}}, "datagen"},
+		"the source of a Go program":    {snapshot.OperatorState{Enumerator: []byte{1}}, ""},
+		"an operator that is no source": {snapshot.OperatorState{Fingerprint: "connector x"}, ""},
+	} {
+		c.state.UID = "u"
+		m, err := snapshot.Decode(snapshot.Encode(&snapshot.Metadata{Job: "j", ID: 1, Parallelism: 1, MaxParallelism: 8, Operators: []snapshot.OperatorState{c.state}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Operators[0].Connector; got != c.want {
+			t.Errorf("%s: the connector is %q, want %q", name, got, c.want)
 		}
 	}
 }

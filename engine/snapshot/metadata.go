@@ -72,6 +72,7 @@ type OperatorState struct {
 	UID, Name      string
 	Fingerprint    string // readable: what the state means (P9)
 	Advisory       string // readable: which rows are in the state (P9); empty before format 2
+	Connector      string // of a source: whose positions these are; empty: that of a Go program
 	Parallelism    int
 	MaxParallelism int
 	Schemas        []StateSchema

@@ -67,6 +67,8 @@ func (c *testConnectors) Source(name string, t table.Spec) (connector.Source, er
 	return testSource{schema: t.Schema}, nil
 }
 
+func (c *testConnectors) Identity(string) []string { return []string{"path"} }
+
 func (c *testConnectors) Sink(_ string, t table.Spec) (connector.Sink, error) {
 	t.Options.Allow("path")
 	return &testSink{schema: t.Schema}, nil

@@ -38,7 +38,7 @@ func (c Compiler) lower(p *physical.Plan) (*graph.Graph, error) {
 func (c Compiler) fill(node *graph.Node, op physical.Op) (err error) {
 	switch op := op.(type) {
 	case *physical.Source:
-		node.Fingerprint = sourceFingerprint(op.Table)
+		node.Fingerprint = c.sourceFingerprint(op.Table)
 		node.Source, err = c.source(op.Table)
 	case *physical.Sink:
 		node.Sink, err = c.sink(op.Table)
@@ -83,7 +83,7 @@ func (c Compiler) source(t *catalog.Table) (*graph.Source, error) {
 	if err := spec.Options.Check(); err != nil {
 		return nil, err
 	}
-	source := &graph.Source{Source: s}
+	source := &graph.Source{Source: s, Connector: name}
 	if t.RowTime >= 0 {
 		source.Event = &graph.EventTime{Stage: c.stage(t, onNull == "skip"), DelayMS: t.DelayMS, Idle: idle.Round(time.Millisecond)}
 	}
@@ -98,14 +98,15 @@ func (c Compiler) stage(t *catalog.Table, skipNull bool) operator.Factory {
 }
 
 // sourceFingerprint says where a table's rows come from: positions in one place mean nothing in another (P9).
-func sourceFingerprint(t *catalog.Table) string {
-	s := ""
-	for _, key := range [...]string{optionConnector, "path", "topic"} {
+func (c Compiler) sourceFingerprint(t *catalog.Table) string {
+	name, _ := t.Option(optionConnector)
+	s := optionConnector + " " + name
+	for _, key := range c.Connectors.Identity(name) {
 		if v, ok := t.Option(key); ok {
-			s += key + " " + v + "\n"
+			s += "\n" + key + " " + v
 		}
 	}
-	return s[:len(s)-1]
+	return s
 }
 
 func (c Compiler) sink(t *catalog.Table) (connector.Sink, error) {

@@ -32,6 +32,8 @@ import (
 type Connectors interface {
 	Source(name string, t table.Spec) (connector.Source, error)
 	Sink(name string, t table.Spec) (connector.Sink, error)
+	// Identity returns the options that say where the rows of a table come from (P9).
+	Identity(name string) []string
 }
 
 // Error is what is wrong with a script. It is a permanent fault (P13).

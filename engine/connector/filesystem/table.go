@@ -9,10 +9,12 @@ import (
 	"github.com/weirstream/weir/engine/connector/table"
 )
 
-// The options of the connector. Those of Flink have its names and defaults; of those of a source, all but monitor-interval are
-// Weir's own.
+// OptionPath is the option that says where the files are.
+const OptionPath = "path"
+
+// The other options of the connector. Those of Flink have its names and defaults; of those of a source, all but
+// monitor-interval are Weir's own.
 const (
-	optionPath     = "path"
 	optionMonitor  = "source.monitor-interval"
 	optionOrder    = "source.split-order"
 	optionSplit    = "source.split-size"
@@ -33,7 +35,7 @@ func TableSource(t table.Spec, f codec.Format, log *slog.Logger) (connector.Sour
 	o.Allow(optionFileSize)
 	c := SourceConfig{Format: f, Schema: t.Schema, Log: log}
 	var err error
-	if c.Path, err = o.Required(optionPath, pathRemedy); err != nil {
+	if c.Path, err = o.Required(OptionPath, pathRemedy); err != nil {
 		return nil, err
 	}
 	if c.Monitor, err = o.Duration(optionMonitor, 0); err != nil {
@@ -69,7 +71,7 @@ func TableSource(t table.Spec, f codec.Format, log *slog.Logger) (connector.Sour
 		return nil, o.Errorf(optionMoveTo, moveRemedy, "%v", err)
 	}
 	if err != nil {
-		return nil, o.Errorf(optionPath, pathRemedy, "%v", err)
+		return nil, o.Errorf(OptionPath, pathRemedy, "%v", err)
 	}
 	return s, nil
 }
@@ -125,7 +127,7 @@ func TableSink(t table.Spec, f codec.Format) (connector.Sink, error) {
 	o.Allow(optionMonitor, optionOrder, optionSplit, optionRate, optionAfter, optionMoveTo, optionForget)
 	c := SinkConfig{Format: f, Schema: t.Schema}
 	var err error
-	if c.Path, err = o.Required(optionPath, sinkPathRemedy); err != nil {
+	if c.Path, err = o.Required(OptionPath, sinkPathRemedy); err != nil {
 		return nil, err
 	}
 	if c.FileBytes, err = o.MemorySize(optionFileSize, DefaultFileBytes); err != nil {
@@ -136,7 +138,7 @@ func TableSink(t table.Spec, f codec.Format) (connector.Sink, error) {
 	}
 	s, err := NewSink(c)
 	if err != nil {
-		return nil, o.Errorf(optionPath, sinkPathRemedy, "%v", err)
+		return nil, o.Errorf(OptionPath, sinkPathRemedy, "%v", err)
 	}
 	return s, nil
 }

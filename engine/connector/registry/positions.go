@@ -8,8 +8,14 @@ import (
 // Positions tells how far a source of a connector had read its files when a snapshot was taken; nothing for a connector
 // that reads no files.
 func Positions(name string, seen []byte, open []connector.OpenSplit) ([]connector.FilePosition, error) {
-	if name != "filesystem" {
+	read, ok := positions[name]
+	if !ok {
 		return nil, nil
 	}
-	return filesystem.Positions(seen, open)
+	return read(seen, open)
+}
+
+// positions reads the positions of the connectors that have files.
+var positions = map[string]func(seen []byte, open []connector.OpenSplit) ([]connector.FilePosition, error){
+	"filesystem": filesystem.Positions,
 }

@@ -43,6 +43,8 @@ type Registry struct {
 type factory struct {
 	source func(table.Spec) (connector.Source, error)
 	sink   func(table.Spec) (connector.Sink, error)
+	// identity are the options that say where rows come from.
+	identity []string
 }
 
 // New returns all connectors of Weir.
@@ -67,6 +69,7 @@ func New(env Environment) *Registry {
 				}
 				return filesystem.TableSink(t, f)
 			},
+			identity: []string{filesystem.OptionPath},
 		},
 		"datagen": {
 			source: func(t table.Spec) (connector.Source, error) { return datagen.TableSource(t, env.Now) },
@@ -98,6 +101,10 @@ func (r *Registry) Sink(name string, t table.Spec) (connector.Sink, error) {
 	}
 	return f.sink(t)
 }
+
+// Identity returns the options that say where the rows of a table with the connector come from: positions in one place mean
+// nothing in another (P9).
+func (r *Registry) Identity(name string) []string { return r.connectors[name].identity }
 
 const optionConnector, optionFormat = "connector", "format"
 

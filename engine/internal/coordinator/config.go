@@ -74,6 +74,7 @@ type Operator struct {
 	UID, Name   string
 	Fingerprint string
 	Advisory    string
+	Connector   string // of a source that has a name
 	Schemas     []snapshot.StateSchema
 	Sink        bool
 }

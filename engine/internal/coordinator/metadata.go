@@ -31,6 +31,7 @@ func (c *Coordinator) metadata(ck *checkpoint) *snapshot.Metadata {
 			Name:           o.Name,
 			Fingerprint:    o.Fingerprint,
 			Advisory:       o.Advisory,
+			Connector:      o.Connector,
 			Parallelism:    c.cfg.Parallelism,
 			MaxParallelism: c.cfg.MaxParallelism,
 			Schemas:        o.Schemas,

@@ -80,6 +80,8 @@ var ordinal = regexp.MustCompile(`\.\d+$`)
 // Source is a source with what turns its rows into events.
 type Source struct {
 	connector.Source
+	// Connector is its name, for who reads positions in snapshots; empty: a Go program has made the source.
+	Connector string
 	// Event assigns event time; nil: the source has none, and its watermark stays at its lowest until the input ends.
 	Event *EventTime
 }
