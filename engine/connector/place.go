@@ -9,6 +9,12 @@ type PlaceReader interface {
 	Reads(file string) bool
 }
 
+// PlaceMover is a Source that moves away what it has read. A job is refused that would read it once more, or clears the folder.
+type PlaceMover interface {
+	// MovesTo returns the URL of the folder that files are moved to; empty: they are not moved.
+	MovesTo() string
+}
+
 // VisibleSink is a Sink whose visible output tells which checkpoint made it visible. A job that would go on from an earlier
 // one is refused before it writes anything: all that came later would be written again (P2).
 type VisibleSink interface {

@@ -101,11 +101,24 @@ func writes(cfg Config, g *graph.Graph) []written {
 	places := []written{savepointIn(cfg.SavepointStorage, cfg.Job, "1", "the job's own savepoints (spec.savepoint.storage)")}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
+		if n.Source != nil {
+			places = append(places, movedBy(n)...)
+		}
 		if w, ok := n.Sink.(connector.PlaceWriter); ok {
 			places = append(places, written{files: []string{w.Writes(cfg.Job, n.UID)}, what: "the output of " + n.UID, output: true})
 		}
 	}
 	return places
+}
+
+// movedBy is where a source moves what it has read, if it does. Files keep their names, of which these are examples: another
+// source may select some names only.
+func movedBy(n *graph.Node) []written {
+	m, ok := n.Source.Source.(connector.PlaceMover)
+	if !ok || m.MovesTo() == "" {
+		return nil
+	}
+	return []written{{files: inFolder(m.MovesTo(), "moved", "moved.json", "moved.csv"), what: "what " + n.UID + " has read and moved"}}
 }
 
 // savepointIn is a savepoint in a place.

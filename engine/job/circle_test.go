@@ -71,6 +71,44 @@ func TestAJobThatWouldReadWhatItWritesIsRefused(t *testing.T) {
 	}
 }
 
+// movingSource moves what it has read into a folder.
+type movingSource struct {
+	folderSource
+	to string
+}
+
+func (s movingSource) MovesTo() string { return s.to }
+
+func TestFilesAreNotMovedIntoTheWay(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct{ name, to, want string }{
+		{"into the input", "file:///data/in/done", "in: it would read what in has read and moved"},
+		{"into the folder of the checkpoints", "file://" + w.dir + "/" + w.config(1).Job, "what in has read and moved would be written into"},
+		{"into staged output", "file:///data/out/_staging/x", "what in has read and moved would be written into"},
+		{"elsewhere", "file:///data/done", ""},
+		{"nowhere", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			j := stream.New()
+			in := stream.From[int](j, "in", movingSource{folderSource{w.input, "/data/in", true}, c.to})
+			byKey := stream.KeyBy(in, func(r *int) int { return *r })
+			stream.To(stream.Process(byKey, "pairs", func(*stream.Setup) stream.Functions[int, [2]int] {
+				return stream.Functions[int, [2]int]{Row: func(*stream.Context[[2]int], *int) error { return nil }}
+			}), "out", folderSink{w.output})
+			g, err := j.Graph()
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			_, err = job.Run(ctx, w.config(1), g, job.Options{Started: func(*job.Job) { cancel() }})
+			if c.want == "" && strings.Contains(fmt.Sprint(err), "would") || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
 // placed reads as one source does, and tells the places of another.
 type placed struct {
 	connector.Source

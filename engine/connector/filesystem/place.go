@@ -36,6 +36,18 @@ func (s *Source) Reads(file string) bool {
 	return s.location.pattern.selects(at)
 }
 
+// MovesTo names the folder for files that were read (connector.PlaceMover).
+func (s *Source) MovesTo() string {
+	if s.config.AfterRead != MoveFiles {
+		return ""
+	}
+	to, err := s.moveTo()
+	if err != nil {
+		return "" // NewSource has parsed it
+	}
+	return to.String()
+}
+
 // Writes names the first file of the sink's first checkpoint (connector.PlaceWriter).
 func (s *Sink) Writes(job, uid string) string {
 	file, err := storage.JoinURL(s.config.Path, fmt.Sprintf("part-%s-%s-1-0-0", job, snapshot.ShortUID(uid)))
