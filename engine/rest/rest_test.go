@@ -256,12 +256,35 @@ func TestAwaitAsksUntilTheEnd(t *testing.T) {
 	}
 }
 
+// hanging is a coordinator that takes requests and answers none.
+var hanging = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+})}
+
+func TestACallEndsThoughTheCoordinatorHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, err := NewClient("http://coordinator:1", "", hanging)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		for name, call := range map[string]func() error{
+			"a question":  func() error { _, err := client.Within(time.Second).Job(ctx); return err },
+			"a request":   func() error { _, err := client.Stop(ctx, StopRequest{ID: "a"}); return err },
+			"a long wait": func() error { _, err := client.Operation(ctx, "a", MaxWait); return err },
+		} {
+			if err := call(); err == nil || ctx.Err() != nil {
+				t.Errorf("%s ended with %v; all its caller's time: %v", name, err, ctx.Err())
+			}
+		}
+	})
+}
+
 func TestAwaitEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, err := NewClient("http://coordinator:1", "", &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
-			<-r.Context().Done() // a coordinator that hangs
-			return nil, r.Context().Err()
-		})})
+		client, err := NewClient("http://coordinator:1", "", hanging)
 		if err != nil {
 			t.Fatal(err)
 		}
