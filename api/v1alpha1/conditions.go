@@ -40,8 +40,9 @@ const (
 	ReasonDeleting        = "Deleting"
 
 	// Stalled=True, Ready=False.
-	ReasonInvalidSpec       = "InvalidSpec"     // the spec cannot be resolved
-	ReasonPreflightFailed   = "PreflightFailed" // the new revision does not plan, or its state does not fit; what runs, runs on
+	ReasonInvalidSpec       = "InvalidSpec"      // the spec cannot be resolved
+	ReasonRecordUnreadable  = "RecordUnreadable" // a ControllerRevision of the job cannot be read
+	ReasonPreflightFailed   = "PreflightFailed"  // the new revision does not plan, or its state does not fit; what runs, runs on
 	ReasonImagePullFailed   = "ImagePullFailed"
 	ReasonPodUnhealthy      = "PodUnhealthy" // the pod cannot be started, or crashes again and again
 	ReasonUnreachable       = "Unreachable"  // the coordinator does not answer

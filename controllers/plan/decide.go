@@ -32,6 +32,7 @@ var rules = []rule{
 	{"one missed answer of a healthy coordinator changes nothing", missesAnAnswer},
 
 	// rest.go
+	{"a record that cannot be read changes nothing that runs", unreadableRecord},
 	{"an invalid spec changes nothing that runs", invalidSpec},
 	{"a finished job never runs again", finished},
 	{"one stop at a time", stopUnderWay},

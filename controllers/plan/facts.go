@@ -32,6 +32,8 @@ type Facts struct {
 	// Orphans are the names of objects that a former StreamJob of this name left without an owner, as `kubectl delete
 	// --cascade=orphan` does: "Kind name".
 	Orphans []string
+	// Unreadable says which record of a revision cannot be read, and why; empty: all can.
+	Unreadable string
 	// Refused is an action that the API server does not let the operator do; nil: there is none.
 	Refused *Refusal
 	Discard Discard

@@ -12,10 +12,24 @@ func invalidSpec(v *view) (Decision, bool) {
 	if v.Target.Problem == "" {
 		return Decision{}, false
 	}
-	if d, ok := v.goBack(v.Target.Problem); ok {
+	return v.unresolved(v1alpha1.ReasonInvalidSpec, v.Target.Problem)
+}
+
+// unreadableRecord: what a revision's record says of defaults and image is not guessed.
+func unreadableRecord(v *view) (Decision, bool) {
+	if v.Unreadable == "" {
+		return Decision{}, false
+	}
+	return v.unresolved(v1alpha1.ReasonRecordUnreadable, v.Unreadable+
+		": if a later operator wrote it, run that one; else delete it, and what is needed of it is recorded anew")
+}
+
+// unresolved: nobody knows what the spec means.
+func (v *view) unresolved(reason, problem string) (Decision, bool) {
+	if d, ok := v.goBack(problem); ok {
 		return d, true
 	}
-	return v.stall(v1alpha1.ReasonInvalidSpec, v.Target.Problem+v.runsOn())
+	return v.stall(reason, problem+v.runsOn())
 }
 
 // finished: the chain's outcome is Completed or Drained (P3), or was when a coordinator could last be asked.

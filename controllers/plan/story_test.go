@@ -104,6 +104,8 @@ func (s *story) change(line string) error {
 		if name != "none" {
 			s.facts.Orphans = strings.Split(strings.ReplaceAll(name, "_", " "), ",")
 		}
+	case "unreadable":
+		s.facts.Unreadable = o["message"]
 	case "refused":
 		s.facts.Refused = nil
 		if name != "none" {

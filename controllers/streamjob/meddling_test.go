@@ -10,8 +10,12 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/controllertest"
@@ -105,6 +109,45 @@ func TestWhatIsEditedByHandIsPutBack(t *testing.T) {
 	s.again(revision, name, "there is a ControllerRevision", func() bool { return true })
 	s.ready(v1alpha1.ReasonRunning)
 	s.untouched(job.Status.Revision, uid)
+}
+
+// TestARecordThatCannotBeReadIsTold: neither the job that runs nor its end depends on it.
+func TestARecordThatCannotBeReadIsTold(t *testing.T) {
+	t.Parallel()
+	w := controllertest.NewWorld(t)
+	s, job := start(t, w, func(spec *v1alpha1.StreamJobSpec) { spec.Checkpoint.OnDelete = as(v1alpha1.Delete) })
+	uid := s.podUID(job.Status.Revision)
+	nonsense := func() *appsv1.ControllerRevision {
+		r := &appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: "flights-nonsense", Labels: resources.Labels(s.name)},
+			Data: runtime.RawExtension{Raw: []byte(`{"spec": "SELECT 1"}`)}, Revision: 7}
+		r.Labels[v1alpha1.LabelRevision] = "nonsense"
+		if err := controllerutil.SetControllerReference(job, r, w.Scheme); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Client.Create(w.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+
+	r := nonsense()
+	stalled := s.condition(v1alpha1.ConditionStalled, v1alpha1.ReasonRecordUnreadable)
+	if c := meta.FindStatusCondition(stalled.Status.Conditions, v1alpha1.ConditionStalled); !strings.Contains(c.Message, r.Name) || !strings.Contains(c.Message, "delete it") {
+		t.Errorf("it says %q", c.Message)
+	}
+	s.untouched(job.Status.Revision, uid)
+	if err := w.Client.Delete(w.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	s.ready(v1alpha1.ReasonRunning)
+	s.untouched(job.Status.Revision, uid)
+
+	nonsense()
+	s.condition(v1alpha1.ConditionStalled, v1alpha1.ReasonRecordUnreadable)
+	if err := w.Client.Delete(w.Context(), w.StreamJob(s.name)); err != nil {
+		t.Fatal(err)
+	}
+	s.gone()
 }
 
 func TestASecondPodIsTakenAwayAtOnce(t *testing.T) {

@@ -32,6 +32,7 @@ type scope struct {
 	tasks       []batchv1.Job
 	savepoints  []v1alpha1.Savepoint
 	recorded    []recordedRevision
+	unreadable  string // which of those cannot be read, and why; empty: all can
 	configs     []resolvedRevision
 	configNames map[string]types.UID // by revision
 	edited      map[string]string    // by revision: what somebody changed of its objects
@@ -81,6 +82,7 @@ func (r *Reconciler) observe(ctx context.Context, from source, name types.Namesp
 	for _, o := range s.orphans {
 		s.facts.Orphans = append(s.facts.Orphans, nameOf(o))
 	}
+	s.facts.Unreadable = s.unreadable
 	s.facts.Refused = s.memory.refusals.told(s.job.Generation)
 	return s, r.observeOwners(ctx, from, s)
 }
@@ -114,7 +116,8 @@ func (s *scope) read(ctx context.Context, from source) error {
 	for _, c := range owned(revisions.Items, s.job) {
 		recorded, err := resources.ReadRevision(&c)
 		if err != nil {
-			return err
+			s.unreadable = err.Error()
+			continue
 		}
 		s.recorded = append(s.recorded, recordedRevision{name: c.Labels[v1alpha1.LabelRevision], number: c.Revision, recorded: recorded, object: &c})
 	}
