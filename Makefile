@@ -26,7 +26,7 @@ IMAGE ?= localhost/weir:$(VERSION)
 FUZZTIME ?= 20000x
 COUNT    ?= 6
 SOAK     ?= 1h
-RACE     ?= ./engine/...
+RACE     ?= ./engine/... ./controllers/...
 
 ##@ Use
 
@@ -100,11 +100,12 @@ soak: .bin/versitygw ## Use jobs for SOAK (1h) as people do: edit, move, copy, d
 soak-cluster: .bin/versitygw .bin/helm ## Delete, edit, scale and double the objects of a job on a real cluster for SOAK (1h); it must come back each time.
 	@SOAK=$(SOAK) go run ./hack/testsum -count=1 -timeout=24h -run=TestWhatPeopleDoToAJobsObjectsLosesNoRow ./e2e/cluster
 
+# -short tells each story of the operator once: faults at its writes are make test's, and races are in the story as well.
 .PHONY: test-race
-test-race: .bin/versitygw kube ## Run the tests of RACE (./engine/...; the operator's are ./controllers/...) under the race detector, which needs a C compiler.
+test-race: .bin/versitygw kube ## Run the tests of engine and operator (RACE chooses) under the race detector, which needs a C compiler.
 	@cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || { \
 		echo "the race detector did not run: there is no C compiler ($$cc); apt-get install gcc" >&2; exit 1; }
-	@CGO_ENABLED=1 go run ./hack/testsum -race -shuffle=on -count=1 -timeout=30m $(RACE)
+	@CGO_ENABLED=1 go run ./hack/testsum -race -short -shuffle=on -count=1 -timeout=30m $(RACE)
 
 .PHONY: mutants
 mutants: .bin/versitygw .bin/helm kube ## Break the code in known ways, one at a time: does a test notice? FAULTS='name...' or '-range main..HEAD' chooses.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -42,11 +41,11 @@ const (
 // +kubebuilder:rbac:groups="",namespace=weir-system,roleName=weir-operator,resources=events,verbs=create;patch
 
 // newManager makes the manager: who leads, what is cached, where it is probed. It has no controllers yet.
-func newManager(c *rest.Config, scheme *runtime.Scheme, o Options, log logr.Logger) (manager.Manager, error) {
+func newManager(c *rest.Config, scheme *runtime.Scheme, o Options) (manager.Manager, error) {
 	grace, anyName := shutdownTimeout, true
 	mgr, err := manager.New(c, manager.Options{
 		Scheme: scheme,
-		Logger: log,
+		Logger: o.log(),
 		Cache:  cacheOptions(o.Namespaces),
 		Client: client.Options{Cache: &client.CacheOptions{
 			// The operator may not list these; a cache would try to.

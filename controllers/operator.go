@@ -43,21 +43,24 @@ type Options struct {
 	Logger                       *slog.Logger
 }
 
+// log is the logger as Kubernetes' libraries want it.
+func (o *Options) log() logr.Logger { return logr.FromSlogHandler(o.Logger.Handler()) }
+
 // Run is an operator until ctx is done: nil, or why it ended. The cluster is that of the pod, or of $KUBECONFIG.
 func Run(ctx context.Context, o Options) error {
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find a cluster: %w; run in a pod, or set KUBECONFIG", err)
 	}
+	ctrl.SetLogger(o.log())
+	klog.SetLogger(o.log())
 	return run(ctx, config, o)
 }
 
+// run is Run without what there is once in a process: the loggers of libraries, which may not be set while anything logs.
 func run(ctx context.Context, config *rest.Config, o Options) error {
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst, config.UserAgent = qps, burst, "weir-operator"
-	log := logr.FromSlogHandler(o.Logger.Handler())
-	ctrl.SetLogger(log)
-	klog.SetLogger(log)
 	scheme, err := NewScheme()
 	if err != nil {
 		return err
@@ -70,7 +73,7 @@ func run(ctx context.Context, config *rest.Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	mgr, err := newManager(config, scheme, o, log)
+	mgr, err := newManager(config, scheme, o)
 	if err != nil {
 		return fmt.Errorf("make the manager: %w", err)
 	}
