@@ -126,6 +126,13 @@ func (w *World) Violations() []string {
 	return all
 }
 
+// Log is what the operators have logged so far.
+func (w *World) Log() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mu.lines.String()
+}
+
 // Eventually asks until there is no error, and fails the test with the last one if that takes too long.
 func (w *World) Eventually(what string, ask func(ctx context.Context) error) {
 	w.t.Helper()

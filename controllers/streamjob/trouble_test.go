@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -235,6 +236,25 @@ func TestDeletionDoesNotHang(t *testing.T) {
 	})
 	s.clock.Forward(6 * time.Minute)
 	s.gone()
+}
+
+// TestANamespaceThatGoesLeavesTheFolderAndItsNameInTheLog: neither a Job nor an Event can be made in a namespace that is
+// being deleted.
+func TestANamespaceThatGoesLeavesTheFolderAndItsNameInTheLog(t *testing.T) {
+	t.Parallel()
+	w := controllertest.NewWorld(t)
+	s, _ := start(t, w, func(spec *v1alpha1.StreamJobSpec) { spec.Checkpoint.OnDelete = as(v1alpha1.Delete) })
+	if err := w.Client.Delete(w.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}}); err != nil {
+		t.Fatal(err)
+	}
+	s.gone()
+	folder := *w.StreamJob(s.name).Spec.Checkpoint.Storage + "/" + w.Namespace + ".flights"
+	named := slices.ContainsFunc(strings.Split(w.Log(), "\n"), func(line string) bool {
+		return strings.Contains(line, "its folder in storage stays") && strings.Contains(line, folder)
+	})
+	if s.bucket().Discarded() == 0 && !named {
+		t.Errorf("%s was not discarded, and the log does not name it", folder)
+	}
 }
 
 func TestAnActivationThatIsRefusedIsTriedAgain(t *testing.T) {
