@@ -24,7 +24,7 @@ import (
 func TestAHundredJobs(t *testing.T) {
 	jobs, looks := uint64(100), uint64(6) // at each of them, while nothing happens
 	if testing.Short() {
-		jobs, looks = 5, 3
+		jobs, looks = 5, 1
 	}
 	w := controllertest.NewWorld(t)
 	startOperator(w, streamjob.DefaultPace())

@@ -1,12 +1,14 @@
 package streamjob_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/controllertest"
@@ -41,9 +43,16 @@ func TestConditionsTellTheTruthAtAllTimes(t *testing.T) {
 	s.edit(func(spec *v1alpha1.StreamJobSpec) { spec.DesiredState = as(v1alpha1.Running) })
 	s.ready(v1alpha1.ReasonRunning)
 	s.bucket().Behave(func(b *controllertest.Behaviour) { b.CompleteJob = true })
-	s.ready(v1alpha1.ReasonCompleted)
+	last := s.ready(v1alpha1.ReasonCompleted)
 
-	versions := recording.Versions("flights")
+	var versions []client.Object
+	w.Eventually("the recording has come to the end", func(context.Context) error {
+		versions = recording.Versions("flights")
+		if !slices.ContainsFunc(versions, func(o client.Object) bool { return o.GetResourceVersion() == last.ResourceVersion }) {
+			return fmt.Errorf("%d versions, and not %s", len(versions), last.ResourceVersion)
+		}
+		return nil
+	})
 	seen := map[string]bool{}
 	var previous *v1alpha1.StreamJob
 	for i, o := range versions {

@@ -151,11 +151,17 @@ func (s *tale) comesBack() {
 				return fmt.Errorf("there are %s of kind %s, and are to be %d; %s", got[kind], kind, n, texts(job.Status.Conditions))
 			}
 		}
+		set := &appsv1.StatefulSet{}
+		if err := s.w.Client.Get(ctx, client.ObjectKey{Namespace: s.w.Namespace, Name: got["StatefulSet"][0]}, set); err != nil {
+			return err
+		}
 		ready := false
 		for _, c := range job.Status.Conditions {
 			ready = ready || c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionTrue && c.Reason == v1alpha1.ReasonRunning && c.ObservedGeneration == job.Generation
 		}
 		switch {
+		case !metav1.IsControlledBy(set, job) || set.DeletionTimestamp != nil: // the pod of a former one runs on, and is ready
+			return fmt.Errorf("StatefulSet %s is not the job's, or is about to go", set.Name)
 		case !ready:
 			return fmt.Errorf("it is not ready: %s", texts(job.Status.Conditions))
 		case len(job.Finalizers) != 1:

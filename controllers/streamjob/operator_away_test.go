@@ -103,6 +103,9 @@ func TestALaterOperatorRestartsNoJob(t *testing.T) {
 // TestWhatIsKeptIsBounded: however often a job is changed, ten ControllerRevisions and about as many stops stay, as objects
 // and in storage; and what somebody is to be restored from, however old it is.
 func TestWhatIsKeptIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes more upgrades than are kept, which is longer than all else takes")
+	}
 	t.Parallel()
 	w := controllertest.NewWorld(t)
 	s, _ := start(t, w, asIs)
