@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -304,4 +305,34 @@ func (v *victim) requireItCostLittle() {
 	v.t.Logf("%d deaths, %d checkpoints seen, %d input files removed on the way, at most %d records read again",
 		len(v.again), len(v.checkpoints), len(v.removed), slices.Max(v.again))
 	v.t.Logf("at %d of %d records %d of %d rows were visible", v.half.records, v.want.Records, v.half.rows, len(v.want.Rows))
+}
+
+// TestASignalInTheFirstMomentsLosesNothing sends SIGTERM to processes that have just been started. One that came to its command
+// takes a last checkpoint and says that all is well; one that did not has begun nothing.
+func TestASignalInTheFirstMomentsLosesNothing(t *testing.T) {
+	t.Parallel()
+	random, _ := seed(t)
+	files := input(t, flights.Options{Records: 6000, Files: 12})
+	want := expect(t, oracle.Query{Delay: 28 * time.Hour}, files)
+	job := harness.NewJob(t, weir)
+	job.SplitOrder, job.RowsPerSecond, job.Interval = "path", 1000, 100*time.Millisecond
+	job.Feed(files)
+	output := harness.Open(t, job.Output)
+	audit := output.Audit()
+	for range 25 {
+		before := job.Chain().Attempts()
+		run := job.Start(at(2))
+		harness.Pass(t, time.Duration(random.Int64N(int64(200*time.Millisecond))))
+		run.Terminate()
+		if !run.WasEndedBy(syscall.SIGTERM) {
+			run.Succeed(patience)
+		} else if now := job.Chain().Attempts(); now != before {
+			t.Errorf("ended by the signal, it had claimed attempt %d", now)
+		}
+		audit.Look()
+	}
+	job.RowsPerSecond = 0
+	job.Start(at(2)).Succeed(patience)
+	audit.Look()
+	requireExact(t, want.Rows, output)
 }

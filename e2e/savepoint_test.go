@@ -136,6 +136,41 @@ func TestAStopEndsTheJobWithASavepointThatGoesOn(t *testing.T) {
 	}
 }
 
+// TestASavepointIntoWhatTheJobReadsIsRefused asks for some in the folder that a source monitors: there they would be read.
+func TestASavepointIntoWhatTheJobReadsIsRefused(t *testing.T) {
+	t.Parallel()
+	files := input(t, flights.Options{Records: 3000, Files: 3})
+	for name, pattern := range map[string]string{"a folder": "in", "a glob": "i*/**"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			job := harness.NewJob(t, weir)
+			job.SplitOrder, job.Monitor, job.Interval = "path", 100*time.Millisecond, 200*time.Millisecond
+			job.Feed(files)
+			folder := job.Input
+			job.Input = job.Place(pattern)
+			link := job.Place("elsewhere")
+			if err := os.Symlink(folder, link); err != nil {
+				t.Fatal(err)
+			}
+			before := harness.Open(t, folder).Listing()
+			run := job.Start()
+			run.UntilCheckpoint(job.Chain(), 0)
+			for _, target := range []string{folder, "file://" + folder, link, filepath.Join(folder, "new")} {
+				for _, args := range [][]string{{"savepoint", job.Name, target}, {"stop", job.Name, "--savepoint-path", target}} {
+					if said := job.Weir(args...).Fail(patience); !strings.Contains(said, "it would read the savepoint") || !strings.Contains(said, "name a folder") {
+						t.Errorf("weir %s: %s", strings.Join(args, " "), said)
+					}
+				}
+			}
+			if changed := harness.Difference(before, harness.Open(t, folder).Listing()); len(changed) != 0 {
+				t.Errorf("what was refused has changed the input: %v", changed)
+			}
+			job.Weir("snapshot", "verify", savepoint(t, job, "stop", job.Name, "--savepoint-path", job.Savepoints)).Succeed(patience)
+			run.Succeed(patience)
+		})
+	}
+}
+
 // TestAChangedConditionKeepsTheState restores with another WHERE. State holds what the old text kept up to the stop, and what
 // the new text keeps after it (P9); with one subtask and files in order, the records up to the stop are the first ones.
 func TestAChangedConditionKeepsTheState(t *testing.T) {

@@ -407,6 +407,42 @@ func TestWhatTheCoordinatorRefusesFailsAtOnceWithTheRemedy(t *testing.T) {
 	}
 }
 
+// TestAPlaceThatTheJobReadsIsRefusedAndTheJobRunsOn: the coordinator knows where the job reads and writes, the operator tells.
+func TestAPlaceThatTheJobReadsIsRefusedAndTheJobRunsOn(t *testing.T) {
+	for _, mode := range []v1alpha1.SavepointMode{v1alpha1.Continue, v1alpha1.Stop} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			w := controllertest.NewWorld(t)
+			job := w.StreamJob("flights")
+			w.StartJob(job)
+			operator(t, w)
+			bucket := w.Bucket(w.Namespace + ".flights")
+			bucket.Behave(func(b *controllertest.Behaviour) {
+				b.Refuse = &rest.Error{Code: rest.BadRequest, Message: "target s3://bucket/in: source/t: it would read the savepoint",
+					Remedy: "name a folder that no source of the job reads, and that is not below its checkpoints"}
+			})
+			place := "s3://bucket/in"
+			s := newSavepoint(w, "now", mode, v1alpha1.Retain)
+			s.Spec.Storage = &place
+			create(t, w, s)
+			await(w, s, v1alpha1.SavepointFailed, v1alpha1.ReasonRefused)
+			for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionStalled} {
+				c := meta.FindStatusCondition(s.Status.Conditions, kind)
+				if c == nil || !strings.Contains(c.Message, place+": source/t: it would read the savepoint") || !strings.Contains(c.Message, "name a folder that no source") {
+					t.Errorf("%s does not say what is wrong and what to do: %+v", kind, c)
+				}
+			}
+			if s.Status.Path != "" {
+				t.Errorf("refused, it has the path %s", s.Status.Path)
+			}
+			bucket.Behave(func(b *controllertest.Behaviour) { b.Refuse = nil })
+			next := newSavepoint(w, "next", v1alpha1.Continue, v1alpha1.Retain)
+			create(t, w, next)
+			await(w, next, v1alpha1.SavepointCompleted, v1alpha1.ReasonCompleted)
+		})
+	}
+}
+
 func TestAFinalizerNeverHangs(t *testing.T) {
 	complete := func(t *testing.T, w *controllertest.World) *v1alpha1.Savepoint {
 		s := newSavepoint(w, "now", v1alpha1.Continue, v1alpha1.Delete)

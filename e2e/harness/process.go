@@ -139,9 +139,15 @@ func (p *Process) End() {
 // WasKilled waits until the process is over and says whether SIGKILL ended it, as a crash point does.
 func (p *Process) WasKilled() bool {
 	p.t.Helper()
+	return p.WasEndedBy(syscall.SIGKILL)
+}
+
+// WasEndedBy waits until the process is over and says whether a signal ended it, not the process itself.
+func (p *Process) WasEndedBy(s syscall.Signal) bool {
+	p.t.Helper()
 	p.wait(2 * time.Minute)
 	status, ok := p.command.ProcessState.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+	return ok && status.Signaled() && status.Signal() == s
 }
 
 // Freeze stops the process with SIGSTOP and waits until the kernel has stopped all of it.
@@ -161,6 +167,12 @@ func (p *Process) Thaw() {
 func (p *Process) Interrupt() {
 	p.t.Helper()
 	p.signal(syscall.SIGINT)
+}
+
+// Terminate sends SIGTERM, as a supervisor does.
+func (p *Process) Terminate() {
+	p.t.Helper()
+	p.signal(syscall.SIGTERM)
 }
 
 func (p *Process) wait(limit time.Duration) {

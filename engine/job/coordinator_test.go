@@ -506,6 +506,33 @@ func TestAPodThatIsKilledAtAnyStepLosesAndRepeatsNothing(t *testing.T) {
 	}
 }
 
+// TestAPodThatBeginsByItselfNeverSaysThatItWaits looks at the status all the time while pods of a job that runs start.
+func TestAPodThatBeginsByItselfNeverSaysThatItWaits(t *testing.T) {
+	w := newWorld(t)
+	w.input.Open(400)
+	p := w.pod(t, nil)
+	w.activated(p, "a1", 0, 2)
+	p.until("checkpoints were complete", checkpoints(2))
+	p.killed()
+	for range 30 {
+		heir := w.pod(t, nil)
+		for o := heir.Overview(); o.State != rest.Running; o = heir.Overview() {
+			if waits(o) {
+				t.Fatalf("about to begin by itself, the job is %+v", o)
+			}
+			select {
+			case <-heir.done:
+				t.Fatalf("the process ended (%v); the job is %+v", heir.err, o)
+			default:
+			}
+		}
+		heir.killed()
+	}
+	w.input.Open(all)
+	w.pod(t, nil).until("it completed", in(rest.Completed))
+	w.exact(t)
+}
+
 func TestAFencedCoordinatorTouchesNothingAndWaits(t *testing.T) {
 	w := newWorld(t)
 	w.input.Open(400)

@@ -90,6 +90,11 @@ func (c *Coordinator) await(ctx context.Context) (work, bool) {
 
 // look reads the head of the chain, and keeps it for the status.
 func (c *Coordinator) look(ctx context.Context) (snapshot.Head, error) {
+	return c.lookAnd(ctx, func(snapshot.Head) {})
+}
+
+// lookAnd is look, with what follows from the head for the status: nobody sees the one without the other.
+func (c *Coordinator) lookAnd(ctx context.Context, followLocked func(snapshot.Head)) (snapshot.Head, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	c.own.nextLook = time.Now().Add(c.refresh)
@@ -101,6 +106,7 @@ func (c *Coordinator) look(ctx context.Context) (snapshot.Head, error) {
 		return head, err
 	}
 	c.mu.chain, c.mu.unseen = &chain, failure{}
+	followLocked(head)
 	return head, nil
 }
 
@@ -113,23 +119,33 @@ func (c *Coordinator) lookNow(ctx context.Context) (head snapshot.Head, chain re
 	return c.own.outlook.look(ctx)
 }
 
-// itself looks at the chain, and decides whether to begin by itself.
+// itself looks at the chain, and decides whether to begin by itself. A process that does never says that it waits: whoever
+// activated it then would come too late.
 func (c *Coordinator) itself(ctx context.Context) (work, bool) {
-	head, err := c.look(ctx)
-	if err != nil || c.own.itself == nil {
+	verdict, why := coordinator.Standby, ""
+	_, err := c.lookAnd(ctx, func(head snapshot.Head) {
+		if c.own.itself == nil {
+			return
+		}
+		verdict, why = coordinator.Admit(chainOf(head), coordinator.Applicant{Owner: c.cfg.Owner, Revision: c.cfg.Revision})
+		if begins(verdict) {
+			c.mu.phase = beginning
+		}
+	})
+	switch {
+	case err != nil || c.own.itself == nil:
 		return work{}, false // the status says why, and the next look is due soon
-	}
-	applicant := coordinator.Applicant{Owner: c.cfg.Owner, Revision: c.cfg.Revision}
-	switch verdict, why := coordinator.Admit(chainOf(head), applicant); verdict {
-	case coordinator.Begin, coordinator.Finish:
+	case begins(verdict):
 		return work{cfg: *c.own.itself}, true
-	default:
-		c.log.Info("waiting to be activated", "reason", why)
-		c.own.itself = nil
-		c.show(rest.Standby, failure{})
-		return work{}, false
 	}
+	c.log.Info("waiting to be activated", "reason", why)
+	c.own.itself = nil
+	c.show(rest.Standby, failure{})
+	return work{}, false
 }
+
+// begins tells that an attempt may be made.
+func begins(v coordinator.Verdict) bool { return v == coordinator.Begin || v == coordinator.Finish }
 
 // show says what the process is doing, while no attempt runs.
 func (c *Coordinator) show(s rest.State, f failure) {
