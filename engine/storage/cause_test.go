@@ -40,7 +40,7 @@ func TestAnErrorSaysWhatWhereAndWhyOnce(t *testing.T) {
 			&url.Error{Op: "Put", URL: "http://h/b/k?x-id=PutObject", Err: refused})),
 			"create s3://b/k: temporary failure: dial tcp: connect: connection refused"},
 		{"s3://b/k", ErrNotFound, answer("NoSuchBucket", "The specified bucket does not exist."),
-			"create s3://b/k: not found: NoSuchBucket: The specified bucket does not exist"},
+			"create s3://b/k: not found: NoSuchBucket: The specified bucket does not exist (make the bucket, or correct its name)"},
 		{"s3://b/k", ErrTransient, answer("SlowDown", "SlowDown"), "create s3://b/k: temporary failure: SlowDown"},
 		{"s3://b/k", ErrTransient, answer("Busy", ""), "create s3://b/k: temporary failure: Busy"},
 		{"s3://b/k", ErrTransient, fmt.Errorf("%w, %w", httpError(503), &smithy.GenericAPIError{Code: "UnknownError"}),

@@ -60,13 +60,16 @@ func (e *Error) why() string {
 }
 
 func (e *Error) remedy() string {
+	local := strings.HasPrefix(e.Object, "file://")
 	switch {
-	case errors.Is(e.Class, ErrPermission) && strings.HasPrefix(e.Object, "file://"):
+	case errors.Is(e.Class, ErrPermission) && local:
 		return "check owner, mode and attributes there, and whether the file system is read-only"
 	case errors.Is(e.Class, ErrPermission):
 		return "check the credentials in the environment, and what they may do there"
 	case errors.Is(e.Class, ErrFull):
 		return "free space there, or name another place"
+	case errors.Is(e.Class, ErrNotFound) && e.Op != "publish" && e.Cause != nil && !local: // of what is written
+		return "make the bucket, or correct its name"
 	}
 	return ""
 }
