@@ -13,12 +13,16 @@ import (
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
 
 	"github.com/go-logr/logr"
 
@@ -34,7 +38,8 @@ const startTimeout = 2 * time.Minute
 // cluster is the control plane that the tests of a package share.
 type cluster struct {
 	env         *envtest.Environment
-	config      *rest.Config
+	config      *rest.Config // of an administrator
+	operator    *rest.Config // of a user with the rights of the operator, and no others
 	scheme      *runtime.Scheme
 	controllers *exec.Cmd
 	output      bytes.Buffer // of the controller manager, shown if it does not start
@@ -108,10 +113,75 @@ func startCluster() (*cluster, error) {
 	if c.config, err = c.env.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start etcd and kube-apiserver of %s: %w", assets, err), c.env.Stop())
 	}
+	if err := c.addOperator(filepath.Join(root, "config", "rbac", "role.yaml")); err != nil {
+		return nil, errors.Join(fmt.Errorf("add the operator's user: %w", err), c.stop())
+	}
 	if err := c.startControllers(assets); err != nil {
 		return nil, errors.Join(err, c.stop())
 	}
 	return c, nil
+}
+
+// operatorUser has the name of the service account that the chart makes.
+const operatorUser = "system:serviceaccount:weir-system:weir-operator"
+
+// addOperator makes the user that the operators of all worlds are, with the cluster role that is generated for them: what an
+// administrator may, an operator may not.
+func (c *cluster) addOperator(roles string) error {
+	user, err := c.env.AddUser(envtest.User{Name: operatorUser, Groups: []string{"system:serviceaccounts"}}, nil)
+	if err != nil {
+		return err
+	}
+	c.operator = user.Config()
+	admin, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	text, err := os.ReadFile(roles)
+	if err != nil {
+		return err
+	}
+	for document := range bytes.SplitSeq(text, []byte("\n---\n")) {
+		role := &rbacv1.ClusterRole{}
+		if err := yaml.Unmarshal(document, role); err != nil {
+			return fmt.Errorf("%s: %w", roles, err)
+		}
+		if role.Kind != "ClusterRole" {
+			continue // of the operator's own namespace, which no world has
+		}
+		binding := &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operatorUser}},
+		}
+		if err := errors.Join(admin.Create(ctx, role), admin.Create(ctx, binding)); err != nil {
+			return err
+		}
+	}
+	return c.awaitRights(ctx)
+}
+
+// awaitRights returns when the API server knows of the operator's rights, which it learns by watching.
+func (c *cluster) awaitRights(ctx context.Context) error {
+	operator, err := client.New(c.operator, client.Options{Scheme: c.scheme})
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := operator.List(ctx, &v1alpha1.StreamJobList{})
+		if !apierrors.IsForbidden(err) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // startControllers runs the part of the controller manager that jobs stand on. It is started after the CRDs are there: the

@@ -106,7 +106,7 @@ func (o *Operator) runOnce(ctx context.Context) error {
 // manager makes the manager of one operator.
 func (w *World) manager(life context.Context, kill context.CancelFunc) (manager.Manager, error) {
 	unique, elected, grace := true, false, 5*time.Second
-	return manager.New(w.Faults.count(w.Config), manager.Options{
+	return manager.New(w.Faults.count(w.operator), manager.Options{
 		Scheme: w.Scheme,
 		Logger: w.log,
 		Cache:  cache.Options{DefaultNamespaces: map[string]cache.Config{w.Namespace: {}}},

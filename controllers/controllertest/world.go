@@ -34,11 +34,13 @@ type World struct {
 	// Key is the operator's: every identity is derived from it.
 	Key    []byte
 	Scheme *runtime.Scheme
-	// Config is that of an administrator.
+	// Config is that of an administrator; operators have rights of their own.
 	Config *rest.Config
 	Node   *Node
 	// Faults break the operators of this world.
 	Faults *Faults
+
+	operator *rest.Config
 
 	t   *testing.T
 	ctx context.Context
@@ -64,7 +66,7 @@ func NewWorld(t *testing.T) *World {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &World{Client: c, Scheme: cluster.scheme, Config: cluster.config, t: t, Key: bytes.Repeat([]byte("key "), 8)}
+	w := &World{Client: c, Scheme: cluster.scheme, Config: cluster.config, operator: cluster.operator, t: t, Key: bytes.Repeat([]byte("key "), 8)}
 	w.mu.buckets = map[string]*Bucket{}
 	w.log = funcr.New(w.line, funcr.Options{Verbosity: 1, LogTimestamp: true, TimestampFormat: "05.000"})
 	w.Faults = newFaults()

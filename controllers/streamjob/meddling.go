@@ -13,6 +13,7 @@ import (
 )
 
 // +kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=update
+// +kubebuilder:rbac:groups="",resources=services,verbs=delete
 
 // putBack writes what somebody changed of a revision's objects as it was. The pod itself is left alone: what it runs it has
 // read before, or has refused to.
