@@ -251,11 +251,17 @@ func (r *runner) register() (remove func()) {
 
 func (r *runner) url() string { return "http://" + r.listener.Addr().String() }
 
+// remedyForChanged is what to do about input that a completed job does not read.
+const remedyForChanged = "to read it, give the job another name and an output of its own, or let the table watch its folder ('source.monitor-interval') from the start"
+
 // tell says how the run ended.
 func (r *runner) tell(result job.Result) {
 	if r.progress == nil {
 		attributes := []any{"outcome", result.Outcome, "lastCheckpoint", result.LastCheckpoint}
 		if result.Already {
+			if len(result.Changed) > 0 {
+				attributes = append(attributes, "changed", result.Changed, "remedy", remedyForChanged)
+			}
 			r.logger.Info("nothing to do: the job had ended before", attributes...)
 			return
 		}
@@ -271,6 +277,9 @@ func (r *runner) tell(result job.Result) {
 	outcome := strings.ToLower(string(result.Outcome))
 	if result.Already {
 		fmt.Fprintf(&b, "%s %s before; there is nothing to do", r.job.Config.Job, outcome)
+		if len(result.Changed) > 0 {
+			fmt.Fprintf(&b, ", though its input has changed since: %s; %s", strings.Join(result.Changed, "; "), remedyForChanged)
+		}
 	} else {
 		fmt.Fprintf(&b, "%s %s", r.job.Config.Job, outcome)
 		if r.running != nil {

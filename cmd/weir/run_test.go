@@ -152,3 +152,38 @@ func live(t *testing.T, p *process) []localjobs.Job {
 	}
 	return jobs
 }
+
+// TestACompletedJobSaysThatItsInputHasChanged: whoever puts a file beside those that were read, and starts the job again, may
+// expect it to be read.
+func TestACompletedJobSaysThatItsInputHasChanged(t *testing.T) {
+	p := newProcess(t)
+	write(t, "in/a.json", `{"k": 1}`+"\n")
+	write(t, "in/b.json", `{"k": 2}`+"\n")
+	write(t, "job.sql", `CREATE TABLE t (k INT) WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'json');
+CREATE TABLE o (k INT) WITH ('connector' = 'print');
+INSERT INTO o SELECT k FROM t;`)
+	if code := p.run("run", "job.sql"); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, p.stderr)
+	}
+	again := func(want string) {
+		t.Helper()
+		q := joinProcess(p.env)
+		code := q.run("run", "job.sql")
+		got := q.stderr.String()
+		if code != 0 || q.stdout.String() != "" || !strings.Contains(got, "nothing to do") {
+			t.Errorf("again: exit code %d, stdout %q, stderr %q", code, q.stdout, got)
+		}
+		if changed := strings.Contains(got, "which are not the same"); changed != (want != "") || !strings.Contains(got, want) {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	}
+	again("")
+	write(t, "in/c.json", `{"k": 3}`+"\n")
+	again("source/t had read 2 files, and now there are 3, which are not the same")
+	for _, name := range []string{"in/a.json", "in/b.json", "in/c.json"} {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again("") // what was read may be removed
+}

@@ -116,6 +116,19 @@ type Retirer interface {
 	Retire(ctx context.Context, splits []Split) (done []string, err error)
 }
 
+// Recounter is an Enumerator whose input can grow though it was read to its end: it says whether it has.
+type Recounter interface {
+	// Recount compares what is there with what had been found when Discover said Done. Unknown: seen does not say that.
+	Recount(ctx context.Context, seen []byte) (Recount, error)
+}
+
+// Recount is how many files, or of what a source has instead, were found, and how many are there now.
+type Recount struct {
+	Then, Now int64
+	// Changed says that those that are there now are others, or more.
+	Changed bool
+}
+
 // ReaderContext tells a reader where it runs.
 type ReaderContext struct {
 	Subtask, Parallelism int

@@ -71,7 +71,10 @@ func (a attempt) run(ctx context.Context) (result Result, err error) {
 		return interrupted(err)
 	}
 	opt.Started(&Job{d})
-	return d.result(d.run(ctx, a.requests))
+	changed := d.recount(beginning)
+	result, err = d.result(d.run(ctx, a.requests))
+	result.Changed = changed
+	return result, err
 }
 
 // untilInterrupt returns a context that ends with an interrupt, for what is done before the coordinator is there to take

@@ -111,4 +111,7 @@ type Result struct {
 	Checkpoints, CheckpointBytes int64
 	// Already says that the job had ended like this before, and nothing was run.
 	Already bool
+	// Changed says, of a job that had completed before, which sources have other input now than they had read then, in
+	// words: nobody reads it.
+	Changed []string
 }

@@ -126,7 +126,7 @@ func (e *enumerator) portion(files []storage.Object, splits int) (portion, rest 
 
 // discoverOnce returns the next portion of a bounded source's files, in path order, and says Done with the last.
 func (e *enumerator) discoverOnce(ctx context.Context, seenBefore []byte) (connector.Discovery, error) {
-	if bytes.Equal(seenBefore, boundedSeen) {
+	if isFinished(seenBefore) {
 		return connector.Discovery{Seen: seenBefore, Done: true}, nil
 	}
 	before, err := decodeHandedOut(seenBefore)
@@ -140,13 +140,30 @@ func (e *enumerator) discoverOnce(ctx context.Context, seenBefore []byte) (conne
 	}
 	var found []storage.Object
 	found, e.rest = e.portion(e.rest, e.source.portion)
-	d := connector.Discovery{Splits: e.splits(found), Seen: boundedSeen, Done: true}
+	counted := before.count
+	counted.add(found)
+	d := connector.Discovery{Splits: e.splits(found), Seen: finished(counted, len(before.earlier) == 0), Done: true}
 	if len(e.rest) > 0 {
-		now := handedOut{last: found[len(found)-1].Key, left: int64(len(e.rest)), earlier: before.earlier}
+		now := handedOut{last: found[len(found)-1].Key, left: int64(len(e.rest)), count: counted, earlier: before.earlier}
 		d.Seen, d.Done, d.Next = now.encode(), false, portionPause
 	}
 	e.continued(d.Seen, !d.Done)
 	return d, nil
+}
+
+// Recount lists the path again, for a bounded source that was read to its end.
+func (e *enumerator) Recount(ctx context.Context, seen []byte) (connector.Recount, error) {
+	then, known := decodeFinished(seen)
+	if !known {
+		return connector.Recount{}, nil
+	}
+	list, err := e.source.location.list(ctx, e.bucket, true)
+	if err != nil {
+		return connector.Recount{}, err
+	}
+	var now count
+	now.add(list.files)
+	return connector.Recount{Then: then.files, Now: now.files, Changed: now.files > 0 && now != then}, nil
 }
 
 // listRest lists what a bounded source has not handed out, in path order. Files whose portion a checkpoint covers may have been

@@ -35,7 +35,7 @@ func TestPositionsTellWhichFilesAreReadHowFar(t *testing.T) {
 		},
 		{
 			name: "a source that reads once does not name what it has read",
-			seen: boundedSeen,
+			seen: finished(count{files: 1}, true),
 			open: []connector.OpenSplit{{Split: split("b", 100, 50, 100), Position: position{offset: 60, lines: 1}.append(nil)}},
 			want: []connector.FilePosition{{File: "b", Start: 50, End: 100, Offset: 60, Lines: 1}},
 		},

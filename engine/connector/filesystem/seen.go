@@ -40,15 +40,60 @@ const (
 	seenMoreFormat  = 4
 	datedFormat     = 5
 	datedMoreFormat = 6
-	// boundedFormat is the format byte, and all, of what a source has seen that is read once and has handed out all its files.
+	// boundedFormat is the format byte of what a source has seen that is read once and has handed out all its files. Behind it
+	// is the count of these, if it is known.
 	boundedFormat = 2
 	// handedOutFormat is that of a source that is read once and has handed out a part of them.
 	handedOutFormat = 3
 )
 
-// boundedSeen is the Seen of a bounded source that has handed out all: it is never listed again, so that files which were
-// read may be removed. It does not say which files there were.
-var boundedSeen = []byte{boundedFormat}
+// count tells sets of files apart without naming them.
+type count struct {
+	files int64
+	// digest is the sum of the hashes of their names and sizes. When they were modified says nothing: folders are copied.
+	digest uint64
+}
+
+func (c *count) add(files []storage.Object) {
+	for _, o := range files {
+		h := fnv.New64a()
+		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(o.Size)))
+		h.Write([]byte(o.Key))
+		c.files++
+		c.digest += h.Sum64()
+	}
+}
+
+func (c count) append(out []byte) []byte {
+	return binary.LittleEndian.AppendUint64(binary.AppendUvarint(out, uint64(c.files)), c.digest)
+}
+
+// count reads what append has written.
+func (in *input) count() count { return count{files: in.number(), digest: uint64(in.fixed())} }
+
+// finished is the Seen of a bounded source that has handed out all: it is not listed again to be read, so files that were
+// read may be removed. known says that the count is that of all files; nobody has counted those of a source that was
+// monitored before.
+func finished(c count, known bool) []byte {
+	out := []byte{boundedFormat}
+	if known {
+		out = c.append(out)
+	}
+	return out
+}
+
+// isFinished tells that a bounded source has handed out all.
+func isFinished(seen []byte) bool { return len(seen) > 0 && seen[0] == boundedFormat }
+
+// decodeFinished returns the count of what a bounded source has handed out; false: it is not known.
+func decodeFinished(seen []byte) (c count, known bool) {
+	if !isFinished(seen) || len(seen) == 1 {
+		return c, false
+	}
+	in := input{rest: seen[1:]}
+	c = in.count()
+	return c, !in.bad && len(in.rest) == 0
+}
 
 // wasBounded tells that a source has been listed as a bounded one.
 func wasBounded(seen []byte) bool {
@@ -57,10 +102,11 @@ func wasBounded(seen []byte) bool {
 
 // handedOut is how far a bounded source has handed out its files. As it does so in path order, one name says which.
 //
-// Encoded: format byte, length of last, last, left, and earlier to the end.
+// Encoded: format byte, length of last, last, left, count, and earlier to the end.
 type handedOut struct {
 	last    string // the last file that was handed out; empty: none was
 	left    int64  // how many were listed behind it
+	count   count  // of those that were
 	earlier []byte // the encoded seen of the time when the source was monitored; empty: it never was
 }
 
@@ -69,6 +115,7 @@ func (h handedOut) encode() []byte {
 	out = binary.AppendUvarint(out, uint64(len(h.last)))
 	out = append(out, h.last...)
 	out = binary.AppendUvarint(out, uint64(h.left))
+	out = h.count.append(out)
 	return append(out, h.earlier...)
 }
 
@@ -79,7 +126,7 @@ func decodeHandedOut(b []byte) (handedOut, error) {
 		return handedOut{earlier: b}, nil
 	}
 	in := input{rest: b[1:]}
-	h := handedOut{last: in.text(), left: in.number()}
+	h := handedOut{last: in.text(), left: in.number(), count: in.count()}
 	h.earlier = in.rest
 	if in.bad || h.last == "" {
 		return h, fault.Permanentf("the place in the list of files in the snapshot", "restore from another snapshot", "it is malformed")

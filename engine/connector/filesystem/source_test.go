@@ -730,7 +730,7 @@ func FuzzSeenIsReadBackOrRefused(f *testing.F) {
 	dated := seen{dated: true, more: true, horizon: 5, files: []seenFile{{key: "a", first: 1, last: 1, modified: 7}}}
 	f.Add(dated.encode())
 	f.Add(s.encode())
-	f.Add(boundedSeen)
+	f.Add(finished(count{files: 2, digest: 5}, true))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := decodeSeen(b)
 		if err != nil || len(b) == 0 {
