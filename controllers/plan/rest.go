@@ -76,13 +76,18 @@ func stopUnderWay(v *view) (Decision, bool) {
 		if s.Message != "" {
 			message += ": " + s.Message
 		}
+		action := Action(Wait{})
+		if r := v.scaledAway(); asked && r != nil {
+			action = StartRevision{r.Name}
+			message += fmt.Sprintf("; the pod of revision %s, which was taken away, is started again for it", r.Name)
+		}
 		switch {
 		case s.Purpose == PurposeSuspend || s.Purpose == "" && s.Mode == v1alpha1.Stop:
-			return v.wait(v1alpha1.ReasonSuspending, message)
+			return v.progress(action, v1alpha1.ReasonSuspending, message)
 		case s.Purpose == "":
 			return v.wait(v1alpha1.ReasonFinishing, message)
 		default:
-			d, _ := v.step(v1alpha1.StepStopping, Wait{}, v1alpha1.ReasonStopping, message)
+			d, _ := v.step(v1alpha1.StepStopping, action, v1alpha1.ReasonStopping, message)
 			if d.Upgrade != nil {
 				d.Upgrade.Savepoint = s.Name
 			}
@@ -90,6 +95,17 @@ func stopUnderWay(v *view) (Decision, bool) {
 		}
 	}
 	return Decision{}, false
+}
+
+// scaledAway is the revision that ran last, if somebody has taken its pod away for good: the operator does that only once
+// the stop is final. A pod serves the stop of a job that has ended from its last checkpoint, or goes on and stops again.
+func (v *view) scaledAway() *Revision {
+	for i := range v.Revisions {
+		if r := &v.Revisions[i]; r.Name == v.Memory.Revision && r.Replicas == 0 && !r.Pod.Exists {
+			return r
+		}
+	}
+	return nil
 }
 
 // stoppedByUser: a Savepoint of mode Stop stops the job until its spec is newer; the status remembers it when the Savepoint

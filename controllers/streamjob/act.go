@@ -38,7 +38,7 @@ func (r *Reconciler) act(ctx context.Context, s *scope, action plan.Action) (don
 	case plan.RemovePreflight:
 		return "", r.removeTask(ctx, s, a.Name)
 	case plan.StartRevision:
-		return r.startRevision(ctx, s)
+		return r.startRevision(ctx, s, a.Revision)
 	case plan.RequestStop:
 		return r.requestStop(ctx, s, a)
 	case plan.Activate:
@@ -226,22 +226,35 @@ func (r *Reconciler) remove(ctx context.Context, o client.Object, uid types.UID)
 	return client.IgnoreNotFound(err)
 }
 
-// startRevision gives the target its pod.
-func (r *Reconciler) startRevision(ctx context.Context, s *scope) (string, error) {
-	j, err := r.targetObjects(s)
+// startRevision gives a revision its pod.
+func (r *Reconciler) startRevision(ctx context.Context, s *scope, revision string) (string, error) {
+	j, err := r.sharedObjects(ctx, s, revision)
 	if err != nil {
 		return "", err
 	}
-	if err := r.applyShared(ctx, s, j); err != nil {
-		return "", err
-	}
-	if err := r.ours(ctx, s.job, &appsv1.StatefulSet{}, "StatefulSet", resources.Name(s.job.Name, s.resolution.revision)); err != nil {
+	if err := r.ours(ctx, s.job, &appsv1.StatefulSet{}, "StatefulSet", resources.Name(s.job.Name, revision)); err != nil {
 		return "", err
 	}
 	if err := r.apply(ctx, j.StatefulSet(1)); err != nil {
 		return "", err
 	}
-	return "started a pod of revision " + s.resolution.revision, nil
+	return "started a pod of revision " + revision, nil
+}
+
+// sharedObjects makes what the pods of a revision need: of the target as its spec says, of an older one as it was recorded.
+func (r *Reconciler) sharedObjects(ctx context.Context, s *scope, revision string) (*resources.Job, error) {
+	if revision == s.resolution.revision {
+		j, err := r.targetObjects(s)
+		if err != nil {
+			return nil, err
+		}
+		return j, r.applyShared(ctx, s, j)
+	}
+	j, err := r.recordedObjects(s, revision)
+	if err != nil || s.config(revision) != nil {
+		return j, err
+	}
+	return j, r.apply(ctx, j.ConfigMap())
 }
 
 // requestStop creates the Savepoint that stops the attempt. Its name says which: there is one, however often it is asked for.

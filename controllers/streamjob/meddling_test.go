@@ -167,6 +167,31 @@ func TestASecondPodIsTakenAwayAtOnce(t *testing.T) {
 	s.settled([]string{job.Status.Revision}, 1)
 }
 
+// TestAPodThatIsTakenAwayWhileItIsStoppedComesBack: a suspended job's stop is under way when its StatefulSet is scaled to no
+// pods, or deleted. Without a pod nobody can end the stop, and the job would wait for that.
+func TestAPodThatIsTakenAwayWhileItIsStoppedComesBack(t *testing.T) {
+	t.Parallel()
+	for name, take := range map[string]func(*tale, string){
+		"scaled":  func(s *tale, set string) { s.patch(&appsv1.StatefulSet{}, set, `{"spec":{"replicas":0}}`) },
+		"deleted": func(s *tale, set string) { s.delete(&appsv1.StatefulSet{}, set) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := controllertest.NewWorld(t)
+			s, job := start(t, w, asIs)
+			s.bucket().Behave(func(b *controllertest.Behaviour) { b.HoldOperations = true })
+			s.edit(func(spec *v1alpha1.StreamJobSpec) { spec.DesiredState = as(v1alpha1.Suspended) })
+			stop := &v1alpha1.Savepoint{}
+			s.again(stop, "flights-1-g2", "the stop is in progress", func() bool { return stop.Status.Phase == v1alpha1.SavepointInProgress })
+			take(s, s.name+"-"+job.Status.Revision)
+			s.bucket().Behave(func(b *controllertest.Behaviour) { b.HoldOperations = false })
+			s.edit(func(spec *v1alpha1.StreamJobSpec) { spec.DesiredState = as(v1alpha1.Running) })
+			s.ready(v1alpha1.ReasonRunning)
+			s.settled([]string{job.Status.Revision}, 1)
+		})
+	}
+}
+
 // TestAPodDoesNotRunAManifestThatWasEdited: the operator is away, the ConfigMap is edited, and the pod is lost.
 func TestAPodDoesNotRunAManifestThatWasEdited(t *testing.T) {
 	t.Parallel()
