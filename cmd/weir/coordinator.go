@@ -79,7 +79,7 @@ func (a *app) coordinate(ctx context.Context, f coordinatorFlags) (err error) {
 		return fmt.Errorf("--identity: %w", err)
 	}
 	interrupt := make(chan struct{})
-	c, err := job.NewCoordinator(j.Config, graph, job.CoordinatorOptions{
+	c, err := job.NewHost(j.Config, graph, job.HostOptions{
 		Logger: log, Interrupt: interrupt, AtStep: atStep, EngineVersion: version,
 	})
 	if err != nil {
@@ -106,7 +106,7 @@ const identityPause = 5 * time.Second
 
 // serveAPI answers with the job's identity, and with the one that follows it when its Secret changes, as after the
 // operator's key was replaced: nobody has to start the pod again for that.
-func (a *app) serveAPI(ctx context.Context, log *slog.Logger, c *job.Coordinator, api net.Listener, dir string, id rest.ServerIdentity) error {
+func (a *app) serveAPI(ctx context.Context, log *slog.Logger, c *job.Host, api net.Listener, dir string, id rest.ServerIdentity) error {
 	for address := api.Addr().String(); ; {
 		serving, stop := context.WithCancel(ctx)
 		next := make(chan rest.ServerIdentity, 1)

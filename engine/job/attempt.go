@@ -8,7 +8,7 @@ import (
 	"github.com/weirstream/weir/engine/internal/coordinator"
 )
 
-// attempt is one activation of a job in this process, from the claim to its end. Run makes one, a Coordinator one after
+// attempt is one activation of a job in this process, from the claim to its end. Run makes one, a Host one after
 // the other.
 type attempt struct {
 	cfg   Config
@@ -26,7 +26,7 @@ func check(cfg Config, g *Graph) error {
 	if err := g.Check(); err != nil {
 		return &fault.Error{Class: fault.Permanent, Err: err}
 	}
-	return refuseCircles(cfg, g)
+	return refuseOverlaps(cfg, g)
 }
 
 // checkActivated is check for a job that is activated with settings: those of the manifest must do.

@@ -34,7 +34,7 @@ func TestARequestThatReachesAnAttemptAsItEndsIsServedFromItsLastCheckpoint(t *te
 	ready := make(chan struct{})
 	p = w.pod(t, nil, func(s job.Step) {
 		if <-ready; s == job.StepCommitted && p.Overview().State == rest.Stopping {
-			once.Do(func() { job.AskAtTheEnd(p.Coordinator, ask) })
+			once.Do(func() { job.AskAtTheEnd(p.Host, ask) })
 		}
 	})
 	close(ready)

@@ -23,7 +23,7 @@ func Discard(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	o, err := openOutlook(ctx, cfg)
+	o, err := openObserver(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func Discard(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 }
 
 // discardAll claims and deletes until nothing of the job is left.
-func (o *outlook) discardAll(ctx context.Context, cfg Config, log *slog.Logger) error {
+func (o *observer) discardAll(ctx context.Context, cfg Config, log *slog.Logger) error {
 	for range discardTries {
 		own, others, err := o.chain.Holds(ctx)
 		if err == nil && len(own) > 0 {
@@ -57,7 +57,7 @@ func (o *outlook) discardAll(ctx context.Context, cfg Config, log *slog.Logger) 
 }
 
 // discard claims and deletes once.
-func (o *outlook) discard(ctx context.Context, cfg Config) error {
+func (o *observer) discard(ctx context.Context, cfg Config) error {
 	claimed, highest, err := o.chain.Claimed(ctx)
 	var corrupt *snapshot.CorruptError
 	if errors.As(err, &corrupt) {

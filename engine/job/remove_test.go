@@ -12,7 +12,7 @@ import (
 )
 
 // zombie is a job's folder into which an earlier attempt still writes: late is called before each operation.
-func zombie(t *testing.T, late func(b storage.Bucket, op storagetest.Operation)) *outlook {
+func zombie(t *testing.T, late func(b storage.Bucket, op storagetest.Operation)) *observer {
 	t.Helper()
 	b, err := storage.Open(t.Context(), "mem://"+t.Name())
 	if err != nil {
@@ -31,7 +31,7 @@ func zombie(t *testing.T, late func(b storage.Bucket, op storagetest.Operation))
 		late(b, op)
 		return storagetest.NoFault
 	})
-	return &outlook{storage: b, chain: snapshot.NewChain(faulty, "counts", nil)}
+	return &observer{storage: b, chain: snapshot.NewChain(faulty, "counts", nil)}
 }
 
 func TestWhatAZombieWritesWhileItsJobIsDiscardedIsDiscardedToo(t *testing.T) {

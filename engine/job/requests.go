@@ -46,7 +46,7 @@ func targetOf(cfg Config, g *Graph, id, target string) (string, error) {
 		if target = cfg.SavepointStorage; target == "" {
 			return "", nil
 		}
-		return target, lasts("spec.savepoint.storage", target) // refuseCircles has looked at it
+		return target, lasts("spec.savepoint.storage", target) // refuseOverlaps has looked at it
 	}
 	if err := checkTarget(target); err != nil {
 		return target, err

@@ -169,7 +169,7 @@ func TestAPreflightTellsSettingsThatNoAttemptCanRunWith(t *testing.T) {
 		if _, err := job.Preflight(t.Context(), cfg, w.graph(t, "count")); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := job.NewCoordinator(cfg, w.graph(t, "count"), job.CoordinatorOptions{}); fault.ClassOf(err) != fault.Permanent {
+		if _, err := job.NewHost(cfg, w.graph(t, "count"), job.HostOptions{}); fault.ClassOf(err) != fault.Permanent {
 			t.Errorf("a coordinator with wrong %s: %v", name, err)
 		}
 	}

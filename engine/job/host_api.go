@@ -11,7 +11,7 @@ import (
 
 // Savepoint asks for a savepoint; an empty target is spec.savepoint.storage. Of a job that has ended it is made of the
 // last checkpoint (P3).
-func (c *Coordinator) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
+func (c *Host) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, err := savepointRequest(c.settingsLocked(), c.graph, id, target)
@@ -23,7 +23,7 @@ func (c *Coordinator) Savepoint(_ context.Context, id, target string) (rest.Oper
 
 // Stop asks for the end of the job, after a savepoint. A job that has been stopped so gives the savepoint of its last
 // checkpoint, however often it is asked (P3).
-func (c *Coordinator) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
+func (c *Host) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, err := stopRequest(c.settingsLocked(), c.graph, id, target, drain)
@@ -34,36 +34,36 @@ func (c *Coordinator) Stop(_ context.Context, id, target string, drain bool) (re
 }
 
 // Checkpoint asks for a checkpoint now.
-func (c *Coordinator) Checkpoint(_ context.Context, id string) (rest.Operation, error) {
+func (c *Host) Checkpoint(_ context.Context, id string) (rest.Operation, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.askRunningLocked(checkpointRequest(id))
 }
 
 // Cancel asks for the end of the attempt at once.
-func (c *Coordinator) Cancel(_ context.Context, id string) (rest.Operation, error) {
+func (c *Host) Cancel(_ context.Context, id string) (rest.Operation, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.askRunningLocked(cancelRequest(id))
 }
 
 // Operation returns what became of a request, when it is final or ctx is done.
-func (c *Coordinator) Operation(ctx context.Context, id string) (rest.Operation, error) {
+func (c *Host) Operation(ctx context.Context, id string) (rest.Operation, error) {
 	return c.operations.wait(ctx, id)
 }
 
 // settingsLocked is the configuration of the newest attempt.
-func (c *Coordinator) settingsLocked() Config {
+func (c *Host) settingsLocked() Config {
 	if c.mu.job != nil {
 		return c.mu.job.d.cfg
 	}
 	return c.cfg
 }
 
-func (c *Coordinator) runsLocked() bool { return c.mu.phase == running && !c.mu.job.over() }
+func (c *Host) runsLocked() bool { return c.mu.phase == running && !c.mu.job.over() }
 
 // askLocked gives a request to the attempt that runs, or lets it wait until there is something to say about it.
-func (c *Coordinator) askLocked(r request) (rest.Operation, error) {
+func (c *Host) askLocked(r request) (rest.Operation, error) {
 	if c.runsLocked() {
 		return c.mu.job.begin(r)
 	}
@@ -79,7 +79,7 @@ func (c *Coordinator) askLocked(r request) (rest.Operation, error) {
 }
 
 // askRunningLocked gives a request to the attempt that runs, or refuses it.
-func (c *Coordinator) askRunningLocked(r request) (rest.Operation, error) {
+func (c *Host) askRunningLocked(r request) (rest.Operation, error) {
 	op, known, err := c.operations.repeated(r)
 	switch {
 	case known || err != nil:
@@ -93,7 +93,7 @@ func (c *Coordinator) askRunningLocked(r request) (rest.Operation, error) {
 }
 
 // refusesLocked refuses what would never be carried out.
-func (c *Coordinator) refusesLocked(full bool) error {
+func (c *Host) refusesLocked(full bool) error {
 	switch {
 	case c.mu.phase == left:
 		return errLeaving
@@ -108,7 +108,7 @@ var errTooMany = &rest.Error{Code: rest.Unavailable, Message: "too many requests
 var errLeaving = &rest.Error{Code: rest.Unavailable, Message: "the coordinator is ending"}
 
 // signal wakes the goroutine of Run.
-func (c *Coordinator) signal() {
+func (c *Host) signal() {
 	select {
 	case c.wake <- struct{}{}:
 	default: // it is about to look already
@@ -118,7 +118,7 @@ func (c *Coordinator) signal() {
 // Activate asks for an attempt (P3). It is carried out once, however often it is sent: under one id, and under another,
 // because the newest attempt is then not the expected one. It is final when others would go on from the attempt, or nothing
 // was begun.
-func (c *Coordinator) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operation, error) {
+func (c *Host) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operation, error) {
 	if q.Revision != c.cfg.Revision {
 		return rest.Operation{}, &rest.Error{Code: rest.Conflict,
 			Message: fmt.Sprintf("the activation is of revision %s, and this is %s", q.Revision, c.cfg.Revision)}
@@ -127,7 +127,7 @@ func (c *Coordinator) Activate(_ context.Context, q rest.ActivateRequest) (rest.
 	if err != nil {
 		return rest.Operation{}, err
 	}
-	if err := refuseCircles(cfg, c.graph); err != nil { // the settings may name another place for savepoints
+	if err := refuseOverlaps(cfg, c.graph); err != nil { // the settings may name another place for savepoints
 		return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: "settings: " + err.Error()}
 	}
 	a := &activation{cfg: cfg, asked: coordinator.Activation{ExpectedAttempt: q.ExpectedAttempt, AllowEmpty: q.AllowEmpty}}
@@ -164,7 +164,7 @@ func activateRequest(q rest.ActivateRequest) (request, error) {
 }
 
 // alreadyRunsLocked answers an activation while an attempt runs: it is the one that was asked for, or in its way.
-func (c *Coordinator) alreadyRunsLocked(a *activation) (rest.Operation, error) {
+func (c *Host) alreadyRunsLocked(a *activation) (rest.Operation, error) {
 	if err := c.mu.job.inTheWayOf(a); err != nil {
 		return rest.Operation{}, err
 	}

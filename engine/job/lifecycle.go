@@ -12,8 +12,8 @@ import (
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
-// course is where a Coordinator is in its life.
-type course struct {
+// lifecycle is where a Host is in its life.
+type lifecycle struct {
 	// itself is what the process would begin by itself; nil: it waits to be activated.
 	itself *Config
 	// failures of that in a row, and how often the last came, to tell an error that will not pass (P13).
@@ -22,7 +22,7 @@ type course struct {
 	last     string
 	// nextLook is when the chain is looked at, and with it whether to begin by itself.
 	nextLook time.Time
-	outlook  *outlook // nil: not opened yet
+	observer *observer // nil: not opened yet
 }
 
 // work is an attempt that is to be made.
@@ -38,7 +38,7 @@ func (w work) byItself() bool { return w.activation == nil && len(w.requests) ==
 
 // Run returns after Interrupt, when ctx is done (an attempt is then ended at once, without a last checkpoint), or with an
 // error if something of an attempt cannot be ended, so that the process must. That a job fails does not end it.
-func (c *Coordinator) Run(ctx context.Context) (err error) {
+func (c *Host) Run(ctx context.Context) (err error) {
 	idle, _, cancel := untilInterrupt(ctx, c.opt.Interrupt)
 	defer cancel()
 	defer func() { err = errors.Join(err, c.leave()) }()
@@ -54,19 +54,19 @@ func (c *Coordinator) Run(ctx context.Context) (err error) {
 }
 
 // leave answers whoever still waits.
-func (c *Coordinator) leave() error {
+func (c *Host) leave() error {
 	c.mu.Lock()
 	c.mu.phase = left
 	c.mu.Unlock()
 	c.operations.close(errLeaving)
-	if c.own.outlook == nil {
+	if c.own.observer == nil {
 		return nil
 	}
-	return c.own.outlook.close()
+	return c.own.observer.close()
 }
 
 // await returns the next attempt to make; false: the process is to end.
-func (c *Coordinator) await(ctx context.Context) (work, bool) {
+func (c *Host) await(ctx context.Context) (work, bool) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -89,12 +89,12 @@ func (c *Coordinator) await(ctx context.Context) (work, bool) {
 }
 
 // look reads the head of the chain, and keeps it for the status.
-func (c *Coordinator) look(ctx context.Context) (snapshot.Head, error) {
+func (c *Host) look(ctx context.Context) (snapshot.Head, error) {
 	return c.lookAnd(ctx, func(snapshot.Head) {})
 }
 
 // lookAnd is look, with what follows from the head for the status: nobody sees the one without the other.
-func (c *Coordinator) lookAnd(ctx context.Context, followLocked func(snapshot.Head)) (snapshot.Head, error) {
+func (c *Host) lookAnd(ctx context.Context, followLocked func(snapshot.Head)) (snapshot.Head, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	c.own.nextLook = time.Now().Add(c.refresh)
@@ -110,18 +110,18 @@ func (c *Coordinator) lookAnd(ctx context.Context, followLocked func(snapshot.He
 	return head, nil
 }
 
-func (c *Coordinator) lookNow(ctx context.Context) (head snapshot.Head, chain rest.Chain, err error) {
-	if c.own.outlook == nil {
-		if c.own.outlook, err = openOutlook(ctx, c.cfg); err != nil {
+func (c *Host) lookNow(ctx context.Context) (head snapshot.Head, chain rest.Chain, err error) {
+	if c.own.observer == nil {
+		if c.own.observer, err = openObserver(ctx, c.cfg); err != nil {
 			return head, chain, err
 		}
 	}
-	return c.own.outlook.look(ctx)
+	return c.own.observer.look(ctx)
 }
 
 // itself looks at the chain, and decides whether to begin by itself. A process that does never says that it waits: whoever
 // activated it then would come too late.
-func (c *Coordinator) itself(ctx context.Context) (work, bool) {
+func (c *Host) itself(ctx context.Context) (work, bool) {
 	verdict, why := coordinator.Standby, ""
 	_, err := c.lookAnd(ctx, func(head snapshot.Head) {
 		if c.own.itself == nil {
@@ -148,14 +148,14 @@ func (c *Coordinator) itself(ctx context.Context) (work, bool) {
 func begins(v coordinator.Verdict) bool { return v == coordinator.Begin || v == coordinator.Finish }
 
 // show says what the process is doing, while no attempt runs.
-func (c *Coordinator) show(s rest.State, f failure) {
+func (c *Host) show(s rest.State, f failure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.phase, c.mu.shown, c.mu.failure = waiting, s, f
 }
 
 // asked returns the attempt that somebody asks for.
-func (c *Coordinator) asked(ctx context.Context) (work, bool) {
+func (c *Host) asked(ctx context.Context) (work, bool) {
 	activation, requests := c.takeAsked()
 	switch {
 	case len(requests) > 0:
@@ -168,7 +168,7 @@ func (c *Coordinator) asked(ctx context.Context) (work, bool) {
 
 // takeAsked returns what is next. Requests that came before an activation are not for its attempt; those that came after it
 // wait for that.
-func (c *Coordinator) takeAsked() (*activation, []request) {
+func (c *Host) takeAsked() (*activation, []request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	first := len(c.mu.requests)
@@ -181,7 +181,7 @@ func (c *Coordinator) takeAsked() (*activation, []request) {
 }
 
 // activate looks at the chain before an activation is carried out: one that comes twice takes nothing and leaves nothing.
-func (c *Coordinator) activate(ctx context.Context, a *activation) (work, bool) {
+func (c *Host) activate(ctx context.Context, a *activation) (work, bool) {
 	head, err := c.look(ctx)
 	if err == nil && head.Newest.N != a.asked.ExpectedAttempt {
 		_, why := coordinator.Admit(chainOf(head), coordinator.Applicant{Activation: &a.asked})
@@ -195,7 +195,7 @@ func (c *Coordinator) activate(ctx context.Context, a *activation) (work, bool) 
 }
 
 // refuse ends an activation that is not carried out.
-func (c *Coordinator) refuse(a *activation, err error) {
+func (c *Host) refuse(a *activation, err error) {
 	c.log.Warn("the activation was not carried out", "id", a.request.id, "expected attempt", a.asked.ExpectedAttempt, "error", err)
 	c.mu.Lock()
 	c.mu.activation = nil
@@ -204,7 +204,7 @@ func (c *Coordinator) refuse(a *activation, err error) {
 }
 
 // finish makes of requests to a job that does not run an attempt that serves them from its last checkpoint (P3).
-func (c *Coordinator) finish(ctx context.Context, requests []request) (work, bool) {
+func (c *Host) finish(ctx context.Context, requests []request) (work, bool) {
 	head, err := c.look(ctx)
 	if err == nil {
 		applicant := coordinator.Applicant{Owner: c.cfg.Owner, Revision: c.cfg.Revision, OnlyFinish: true}
@@ -227,14 +227,14 @@ func (c *Coordinator) finish(ctx context.Context, requests []request) (work, boo
 	return work{entry: entry{onlyFinish: true}, cfg: cfg, requests: requests}, true
 }
 
-func (c *Coordinator) failAll(requests []request, err error) {
+func (c *Host) failAll(requests []request, err error) {
 	for _, r := range requests {
 		c.operations.fail(r.id, startError(err))
 	}
 }
 
 // carryOut makes an attempt, and returns when nothing of it is left.
-func (c *Coordinator) carryOut(ctx context.Context, w work) error {
+func (c *Host) carryOut(ctx context.Context, w work) error {
 	c.mu.Lock()
 	before, why := c.mu.shown, c.mu.failure
 	c.mu.phase = beginning
@@ -269,7 +269,7 @@ func (c *Coordinator) carryOut(ctx context.Context, w work) error {
 
 // handOn lets the requests that an attempt did not come to take wait for what follows it, before those that came later. All
 // are mailed under the lock, so that none is on its way any more.
-func (c *Coordinator) handOn() {
+func (c *Host) handOn() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	left := c.operations.untaken()
@@ -280,7 +280,7 @@ func (c *Coordinator) handOn() {
 }
 
 // started notes that an attempt has begun: others go on from what it did.
-func (c *Coordinator) started(w work, j *Job) {
+func (c *Host) started(w work, j *Job) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.phase, c.mu.job, c.mu.chain, c.mu.failure = running, j, nil, failure{}
@@ -306,7 +306,7 @@ func (c *Coordinator) started(w work, j *Job) {
 }
 
 // ended decides what follows an attempt. before and why are what was shown before it.
-func (c *Coordinator) ended(w work, result Result, err error, before rest.State, why failure) {
+func (c *Host) ended(w work, result Result, err error, before rest.State, why failure) {
 	began := c.hasBegun()
 	f := failure{}
 	if err != nil {
@@ -345,14 +345,14 @@ func (c *Coordinator) ended(w work, result Result, err error, before rest.State,
 }
 
 // hasBegun tells whether the attempt that has ended did begin.
-func (c *Coordinator) hasBegun() bool {
+func (c *Host) hasBegun() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.mu.phase == running
 }
 
 // failed answers what the attempt was made for, if that has not been answered.
-func (c *Coordinator) failed(w work, err error) {
+func (c *Host) failed(w work, err error) {
 	if err == nil {
 		err = errLeaving
 	}
@@ -366,7 +366,7 @@ func (c *Coordinator) failed(w work, err error) {
 }
 
 // again lets an attempt that failed transiently be begun once more, with what it had.
-func (c *Coordinator) again(w work, began bool, f failure) {
+func (c *Host) again(w work, began bool, f failure) {
 	cfg := w.cfg
 	state := rest.Starting
 	if began {
@@ -383,7 +383,7 @@ func (c *Coordinator) again(w work, began bool, f failure) {
 }
 
 // repeats tells whether an error that nobody classified has come three times, so that it is permanent (P13).
-func (c *Coordinator) repeats(err error) bool {
+func (c *Host) repeats(err error) bool {
 	if fault.ClassOf(err) != fault.Unknown {
 		c.own.equal = 0
 		return false

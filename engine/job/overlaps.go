@@ -21,10 +21,10 @@ type written struct {
 // kept is a folder out of which its owner removes what it does not know.
 type kept struct{ folder, what string }
 
-// refuseCircles refuses a job whose places are in each other's way: one that would read what it writes itself, its
+// refuseOverlaps refuses a job whose places are in each other's way: one that would read what it writes itself, its
 // snapshots or, if it looks for new files for ever, its output, so that it would never come to rest; and one that would
 // write into a folder that it clears itself.
-func refuseCircles(cfg Config, g *graph.Graph) error {
+func refuseOverlaps(cfg Config, g *graph.Graph) error {
 	folders := keeps(cfg, g)
 	checkpoints := written{files: inFolder(cfg.Storage, cfg.Job+"/attempts/1", cfg.Job+"/chk-1/1", cfg.Job+"/shared/1"),
 		what: "the job's own checkpoints (spec.checkpoint.storage)"}
@@ -40,7 +40,7 @@ func refuseCircles(cfg Config, g *graph.Graph) error {
 	return nil
 }
 
-// refuseTarget is refuseCircles for the savepoint that a request names a place for.
+// refuseTarget is refuseOverlaps for the savepoint that a request names a place for.
 func refuseTarget(cfg Config, g *graph.Graph, id, target string) error {
 	place, err := storage.InheritQuery(target, cfg.Storage)
 	if err != nil {

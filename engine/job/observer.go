@@ -11,25 +11,25 @@ import (
 	"github.com/weirstream/weir/engine/storage"
 )
 
-// outlook is a job's folder as it is looked at from outside: without its lock, and without changing anything. A job may run
+// observer is a job's folder as it is looked at from outside: without its lock, and without changing anything. A job may run
 // there meanwhile, in this process or another.
-type outlook struct {
+type observer struct {
 	storage storage.Bucket
 	chain   *snapshot.Chain
 }
 
-func openOutlook(ctx context.Context, cfg Config) (*outlook, error) {
+func openObserver(ctx context.Context, cfg Config) (*observer, error) {
 	b, err := storage.Open(ctx, cfg.Storage)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint.storage: %w", classified(err))
 	}
-	return &outlook{storage: b, chain: snapshot.NewChain(b.Sub(cfg.Job), cfg.Job, nil)}, nil
+	return &observer{storage: b, chain: snapshot.NewChain(b.Sub(cfg.Job), cfg.Job, nil)}, nil
 }
 
-func (o *outlook) close() error { return o.storage.Close() }
+func (o *observer) close() error { return o.storage.Close() }
 
 // look reads the head, and what is said of it.
-func (o *outlook) look(ctx context.Context) (snapshot.Head, rest.Chain, error) {
+func (o *observer) look(ctx context.Context) (snapshot.Head, rest.Chain, error) {
 	head, err := o.chain.Head(ctx)
 	if err != nil {
 		return snapshot.Head{}, rest.Chain{}, fmt.Errorf("checkpoint.storage: %w", classified(err))
@@ -82,7 +82,7 @@ func Preflight(ctx context.Context, cfg Config, g *Graph) (chain rest.Chain, err
 	if err := checkActivated(cfg, g); err != nil {
 		return rest.Chain{}, err
 	}
-	o, err := openOutlook(ctx, cfg)
+	o, err := openObserver(ctx, cfg)
 	if err != nil {
 		return rest.Chain{}, err
 	}

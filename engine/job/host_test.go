@@ -28,7 +28,7 @@ import (
 
 // pod is a coordinator that runs beside the test.
 type pod struct {
-	*job.Coordinator
+	*job.Host
 	t         *testing.T
 	interrupt chan struct{}
 	kill      context.CancelFunc // ends it at once, as far as a process can do that to itself
@@ -44,18 +44,18 @@ func (w *world) pod(t *testing.T, change func(*job.Config), at ...func(job.Step)
 		change(&cfg)
 	}
 	p := &pod{t: t, interrupt: make(chan struct{}), done: make(chan struct{})}
-	opt := job.CoordinatorOptions{
+	opt := job.HostOptions{
 		Interrupt: p.interrupt, EngineVersion: "test", Refresh: 5 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	if len(at) > 0 {
 		opt.AtStep = at[0]
 	}
-	c, err := job.NewCoordinator(cfg, w.graph(t, "count"), opt)
+	c, err := job.NewHost(cfg, w.graph(t, "count"), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Coordinator = c
+	p.Host = c
 	ctx, kill := context.WithTimeout(t.Context(), 30*time.Second)
 	p.kill = kill
 	go func() {
@@ -649,7 +649,7 @@ func TestAnAttemptThatFailsTransientlyIsBegunAgainByItsProcess(t *testing.T) {
 		w.input.Open(all)
 		cfg := w.config(2)
 		cfg.Storage = "mem://" + rand.Text()
-		c, err := job.NewCoordinator(cfg, w.graph(t, "count"), job.CoordinatorOptions{})
+		c, err := job.NewHost(cfg, w.graph(t, "count"), job.HostOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

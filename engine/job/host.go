@@ -14,7 +14,7 @@ import (
 	"github.com/weirstream/weir/engine/rest"
 )
 
-// Coordinator is a process that runs a job for an operator: what is in a job's pod. Over its whole life it serves the
+// Host is a process that runs a job for an operator: what is in a job's pod. Over its whole life it serves the
 // job's status and takes requests (it is what package web serves), also while no attempt runs: before the first, and after
 // one has stopped, completed or failed. Its methods may be called from any goroutine, and answer at once, whatever state the
 // storage is in.
@@ -22,7 +22,7 @@ import (
 // An attempt begins when it is activated. By itself the process begins one only at its start, if the newest attempt was its
 // own revision's and has not ended, and again after an attempt of its own that failed transiently (P3). A process that was
 // fenced begins none by itself any more (P5).
-type Coordinator struct {
+type Host struct {
 	cfg     Config
 	graph   *Graph
 	opt     Options
@@ -33,7 +33,7 @@ type Coordinator struct {
 	// wake holds a token while there is something new in mu to carry out.
 	wake chan struct{}
 	// own is what the goroutine of Run alone uses.
-	own course
+	own lifecycle
 
 	mu struct {
 		sync.Mutex
@@ -78,8 +78,8 @@ type activation struct {
 	after int
 }
 
-// CoordinatorOptions are what a process adds to a Config.
-type CoordinatorOptions struct {
+// HostOptions are what a process adds to a Config.
+type HostOptions struct {
 	// Logger names the job and the revision in its lines, if they are to have them.
 	Logger *slog.Logger
 	// Interrupt, when it is closed, ends the process after a last checkpoint, at once if no attempt runs (SIGTERM).
@@ -100,13 +100,13 @@ const defaultRefresh = 5 * time.Second
 // mostWaiting bounds the requests that wait for an attempt, and those of each kind that a running one has not answered.
 const mostWaiting = 64
 
-// NewCoordinator returns a coordinator of the job that cfg and g describe; Run runs it. A job that no attempt can run is
+// NewHost returns a coordinator of the job that cfg and g describe; Run runs it. A job that no attempt can run is
 // refused with a permanent error.
-func NewCoordinator(cfg Config, g *Graph, opt CoordinatorOptions) (*Coordinator, error) {
+func NewHost(cfg Config, g *Graph, opt HostOptions) (*Host, error) {
 	if err := checkActivated(cfg, g); err != nil {
 		return nil, err
 	}
-	c := &Coordinator{
+	c := &Host{
 		cfg: cfg, graph: g, refresh: opt.Refresh, operations: newOperations(true), wake: make(chan struct{}, 1),
 		opt: Options{
 			Logger: opt.Logger, Interrupt: opt.Interrupt, AtStep: opt.AtStep, EngineVersion: opt.EngineVersion, Random: opt.Random,
@@ -123,7 +123,7 @@ func NewCoordinator(cfg Config, g *Graph, opt CoordinatorOptions) (*Coordinator,
 }
 
 // Serve answers the HTTPS API of package rest on the listener, with the identity of the pod, until ctx is done.
-func (c *Coordinator) Serve(ctx context.Context, l net.Listener, id rest.ServerIdentity) error {
+func (c *Host) Serve(ctx context.Context, l net.Listener, id rest.ServerIdentity) error {
 	server, err := web.New(c, web.Options{Token: id.Token, OperatorTokenHash: id.OperatorTokenHash, Certificate: &id.Certificate, Log: c.log})
 	if err != nil {
 		return err
@@ -132,12 +132,12 @@ func (c *Coordinator) Serve(ctx context.Context, l net.Listener, id rest.ServerI
 }
 
 // ServeMetrics answers /metrics on the listener until ctx is done.
-func (c *Coordinator) ServeMetrics(ctx context.Context, l net.Listener) error {
+func (c *Host) ServeMetrics(ctx context.Context, l net.Listener) error {
 	return web.ServeMetrics(ctx, l, c, c.log)
 }
 
 // Overview describes the job as a whole. While no attempt runs it tells of the last that did, and of the chain.
-func (c *Coordinator) Overview() rest.Job {
+func (c *Host) Overview() rest.Job {
 	c.mu.Lock()
 	phase, job := c.mu.phase, c.mu.job
 	shown, shownFailure, chain, unseen := c.mu.shown, c.mu.failure, c.mu.chain, c.mu.unseen
@@ -175,7 +175,7 @@ func (c *Coordinator) Overview() rest.Job {
 }
 
 // anothers is the failure of a coordinator that waits beside the job of another owner.
-func (c *Coordinator) anothers(chain *rest.Chain) failure {
+func (c *Host) anothers(chain *rest.Chain) failure {
 	if chain == nil || chain.Attempt == 0 || chain.Owner == c.cfg.Owner || chain.Outcome != "" {
 		return failure{}
 	}
@@ -183,7 +183,7 @@ func (c *Coordinator) anothers(chain *rest.Chain) failure {
 }
 
 // Operators describes the operators of the attempt that runs, or was the last.
-func (c *Coordinator) Operators() []rest.Operator {
+func (c *Host) Operators() []rest.Operator {
 	if job := c.newest(); job != nil {
 		return job.Operators()
 	}
@@ -191,14 +191,14 @@ func (c *Coordinator) Operators() []rest.Operator {
 }
 
 // Checkpoints lists those of the attempt that runs, or was the last, newest first.
-func (c *Coordinator) Checkpoints() []rest.Checkpoint {
+func (c *Host) Checkpoints() []rest.Checkpoint {
 	if job := c.newest(); job != nil {
 		return job.Checkpoints()
 	}
 	return nil
 }
 
-func (c *Coordinator) newest() *Job {
+func (c *Host) newest() *Job {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.mu.job
