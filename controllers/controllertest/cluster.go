@@ -128,7 +128,9 @@ const operatorUser = "system:serviceaccount:weir-system:weir-operator"
 // addOperator makes the user that the operators of all worlds are, with the cluster role that is generated for them: what an
 // administrator may, an operator may not.
 func (c *cluster) addOperator(roles string) error {
-	user, err := c.env.AddUser(envtest.User{Name: operatorUser, Groups: []string{"system:serviceaccounts"}}, nil)
+	// As the administrator, it is not held back by limits of its own: many worlds share one machine.
+	limits := &rest.Config{QPS: c.config.QPS, Burst: c.config.Burst}
+	user, err := c.env.AddUser(envtest.User{Name: operatorUser, Groups: []string{"system:serviceaccounts"}}, limits)
 	if err != nil {
 		return err
 	}
