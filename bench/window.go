@@ -20,7 +20,7 @@ func generateTimed(i int64, keys uint64, out *record) {
 	z := uint64(i) * 0x9e3779b97f4a7c15
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
 	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
-	out.Key, _ = bits.Mul64(z^z>>31, keys)
+	out.Key, _ = bits.Mul64(z^z>>31, keys) // the high word: a number below keys
 	out.Value = firstMS + i
 }
 

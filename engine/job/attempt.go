@@ -71,9 +71,10 @@ func (a attempt) run(ctx context.Context) (result Result, err error) {
 		return interrupted(err)
 	}
 	opt.Started(&Job{d})
-	changed := d.recount(beginning)
 	result, err = d.result(d.run(ctx, a.requests))
-	result.Changed = changed
+	if err == nil && a.entry.commanded { // a pod has nobody to tell
+		result.Changed = d.recount(beginning)
+	}
 	return result, err
 }
 
