@@ -46,10 +46,11 @@ func requireExact(t *testing.T, job *lab.Job, query oracle.Query, feed *lab.Feed
 		t.Fatal("the oracle expects nothing: the test would prove nothing")
 	}
 	got := visible(t, job.Place("out"))
-	for _, d := range oracle.Diff(want.Rows, got) {
+	wrong := oracle.Diff(want.Rows, got)
+	for _, d := range wrong {
 		t.Error(d)
 	}
-	if t.Failed() {
+	if len(wrong) > 0 {
 		t.Fatalf("%d rows are visible, %d are right", len(got), len(want.Rows))
 	}
 	return want

@@ -182,17 +182,18 @@ func (m *meddler) setState(state v1alpha1.DesiredState) {
 	m.applyGood()
 }
 
-// applyUntilStalled applies what must be refused: what runs is not touched.
+// applyUntilStalled applies what must be refused: no attempt begins with it. Attempts may begin meanwhile: a pod that was taken
+// away just before may only now be replaced.
 func (m *meddler) applyUntilStalled(change func(*v1alpha1.StreamJob)) {
 	m.t.Helper()
 	m.job.UntilReady()
-	attempts := m.job.Chain().Attempts()
+	revision := m.job.Chain().Revision()
 	change(m.job.Declared)
 	m.job.Apply()
 	stalled := m.job.UntilStalled()
 	m.t.Logf("%s: %s", stalled.Reason, stalled.Message)
-	if now := m.job.Chain().Attempts(); now != attempts {
-		m.t.Errorf("attempt %d began for a spec that cannot run; before it was %d", now, attempts)
+	if now := m.job.Chain().Revision(); now != revision {
+		m.t.Fatalf("revision %s began for a spec that cannot run; before it was %s", now, revision)
 	}
 	m.applyGood()
 }

@@ -96,11 +96,22 @@ func (c *Chain) Head() *snapshot.Metadata {
 // Attempts is the number of the newest attempt; 0: there is none.
 func (c *Chain) Attempts() int64 {
 	c.t.Helper()
+	return c.newest().N
+}
+
+// Revision is what the newest attempt runs: also a pod that is replaced begins an attempt, but of the same revision.
+func (c *Chain) Revision() string {
+	c.t.Helper()
+	return c.newest().Revision
+}
+
+func (c *Chain) newest() snapshot.Attempt {
+	c.t.Helper()
 	newest, err := snapshot.NewChain(c.bucket, "", nil).Newest(c.t.Context())
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return newest.N
+	return newest
 }
 
 // RequireOneEmptyStart fails the test if an attempt after the first has begun from nothing.
