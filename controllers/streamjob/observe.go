@@ -87,7 +87,7 @@ func (r *Reconciler) observe(ctx context.Context, from source, name types.Namesp
 	return s, r.observeOwners(ctx, from, s)
 }
 
-// read lists what belongs to the job.
+// read lists what belongs to the job, and sorts it: what is the job's, what nobody owns, what somebody edited.
 func (s *scope) read(ctx context.Context, from source) error {
 	in, ours := client.InNamespace(s.job.Namespace), client.MatchingLabelsSelector{Selector: resources.JobSelector(s.job.Name)}
 	var sets appsv1.StatefulSetList
@@ -101,38 +101,60 @@ func (s *scope) read(ctx context.Context, from source) error {
 			return fmt.Errorf("list %T: %w", list, err)
 		}
 	}
-	s.sets = owned(sets.Items, s.job)
 	s.orphans = slices.Concat(orphans(sets.Items), orphans(revisions.Items), orphans(configs.Items), orphans(tasks.Items), orphans(services.Items))
-	for i := range s.sets {
-		if what := resources.Edited(&s.sets[i]); what != "" {
-			s.edited[s.sets[i].Labels[v1alpha1.LabelRevision]] = what
-		}
-	}
+	s.pods = pods.Items
+	s.tasks = owned(tasks.Items, s.job)
 	if ours := owned(services.Items, s.job); len(ours) > 0 {
 		s.service = &ours[0]
 	}
-	s.tasks = owned(tasks.Items, s.job)
-	s.pods = pods.Items
-	for _, c := range owned(revisions.Items, s.job) {
-		recorded, err := resources.ReadRevision(&c)
+	s.takeSets(owned(sets.Items, s.job))
+	s.takeRevisions(owned(revisions.Items, s.job))
+	s.takeConfigs(ctx, owned(configs.Items, s.job))
+	return s.readSavepoints(ctx, from)
+}
+
+func (s *scope) takeSets(sets []appsv1.StatefulSet) {
+	s.sets = sets
+	for i := range sets {
+		if what := resources.Edited(&sets[i]); what != "" {
+			s.edited[sets[i].Labels[v1alpha1.LabelRevision]] = what
+		}
+	}
+}
+
+func (s *scope) takeRevisions(revisions []appsv1.ControllerRevision) {
+	for i := range revisions {
+		c := &revisions[i]
+		recorded, err := resources.ReadRevision(c)
 		if err != nil {
 			s.unreadable = err.Error()
 			continue
 		}
-		s.recorded = append(s.recorded, recordedRevision{name: c.Labels[v1alpha1.LabelRevision], number: c.Revision, recorded: recorded, object: &c})
+		s.recorded = append(s.recorded, recordedRevision{name: c.Labels[v1alpha1.LabelRevision], number: c.Revision, recorded: recorded, object: c})
 	}
-	for _, c := range owned(configs.Items, s.job) {
-		s.configNames[c.Labels[v1alpha1.LabelRevision]] = c.UID
-		spec, generation, err := resources.ReadConfigMap(&c)
+}
+
+// takeConfigs reads the resolved specs. One that cannot be read was edited, and is put back.
+func (s *scope) takeConfigs(ctx context.Context, configs []corev1.ConfigMap) {
+	for i := range configs {
+		c := &configs[i]
+		revision := c.Labels[v1alpha1.LabelRevision]
+		s.configNames[revision] = c.UID
+		spec, generation, err := resources.ReadConfigMap(c)
 		if err != nil {
 			log.FromContext(ctx).Error(err, "a ConfigMap of the operator was changed")
-			s.edited[c.Labels[v1alpha1.LabelRevision]] = fmt.Sprintf("ConfigMap %s was changed", c.Name)
+			s.edited[revision] = fmt.Sprintf("ConfigMap %s was changed", c.Name)
 			continue
 		}
-		s.configs = append(s.configs, resolvedRevision{revision: c.Labels[v1alpha1.LabelRevision], generation: generation, spec: spec})
+		s.configs = append(s.configs, resolvedRevision{revision: revision, generation: generation, spec: spec})
 	}
+}
+
+// readSavepoints lists those of the job. They have no label of it, because users create them: the cache has an index, the API
+// server lists all of the namespace.
+func (s *scope) readSavepoints(ctx context.Context, from source) error {
 	var savepoints v1alpha1.SavepointList
-	options := []client.ListOption{in}
+	options := []client.ListOption{client.InNamespace(s.job.Namespace)}
 	if from.indexed {
 		options = append(options, client.MatchingFields{savepointsOf: s.job.Name})
 	}

@@ -121,8 +121,9 @@ func KeyBy[K, T any](s Stream[T], key func(*T) K) Keyed[K, T] {
 	return keyBy[K](s, encoder)
 }
 
-// KeyByEncoded divides the stream by a key of any type. encode appends the key's canonical encoding: equal keys have
-// equal encodings in every version of the program.
+// KeyByEncoded divides the stream by a key of any type, such as one of several fields. encode appends the key's canonical
+// encoding: equal keys have equal encodings in every version of the program, and different keys different ones, so a text
+// that another field follows needs its length before it.
 func KeyByEncoded[K, T any](s Stream[T], encode func(dst []byte, row *T) []byte) Keyed[K, T] {
 	return keyBy[K](s, func() encodeKeys[T] {
 		return func(keys *batch.Bytes, rows []T) {

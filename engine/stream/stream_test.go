@@ -57,6 +57,43 @@ func TestAProcessFunctionKeepsAValueForEachKey(t *testing.T) {
 	}
 }
 
+// A key of two columns has one group of rows for each pair, wherever the one value ends and the other begins.
+func TestAKeyOfSeveralFieldsIsEncodedByTheProgram(t *testing.T) {
+	type pair struct{ a, b string }
+	pairs := []pair{{"ab", "c"}, {"a", "bc"}, {"", "abc"}, {"abc", ""}}
+	var rows []word
+	want := map[string]int64{}
+	for i := range 400 {
+		p := pairs[i%len(pairs)]
+		rows = append(rows, word{Text: p.a + "|" + p.b})
+		want[p.a+"|"+p.b]++
+	}
+	for _, parallelism := range []int{1, 3} {
+		j := stream.New()
+		byPair := stream.KeyByEncoded[pair](stream.From[word](j, "pairs", enginetest.Of(rows)), func(dst []byte, w *word) []byte {
+			a, b, _ := strings.Cut(w.Text, "|")
+			return append(append(append(dst, byte(len(a))), a...), b...)
+		})
+		sink := enginetest.NewLedger[count]()
+		stream.To(stream.Process(byPair, "count", func(s *stream.Setup) stream.Functions[word, count] {
+			n := stream.ValueState[int64](s, "n")
+			return stream.Functions[word, count]{Row: func(c *stream.Context[count], w *word) error {
+				*n.Ref(c)++
+				c.Emit(count{Text: w.Text, N: *n.Ref(c)})
+				return nil
+			}}
+		}), "out", sink)
+		run(t, j, parallelism)
+		got := map[string]int64{}
+		for _, c := range sink.Rows() {
+			got[c.Text] = max(got[c.Text], c.N)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("parallelism %d: %s", parallelism, diff)
+		}
+	}
+}
+
 func countWords(in stream.Stream[word]) stream.Stream[count] {
 	byText := stream.KeyBy(in, func(w *word) string { return w.Text })
 	return stream.Process(byText, "count", func(s *stream.Setup) stream.Functions[word, count] {

@@ -96,6 +96,35 @@ func TestAFunctionOfNoRowsIsBoundedAndEmpty(t *testing.T) {
 	}
 }
 
+func TestAFunctionIsCalledAtARateInPortionsThatKeepIt(t *testing.T) {
+	s := Func(1000, func(i int64, n *int64) { *n = i }, Rate(50))
+	if got := s.RowsPerSecond(); got != 50 {
+		t.Errorf("the source may be read at %v rows a second", got)
+	}
+	e, err := s.Enumerator(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := e.Discover(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Reader(t.Context(), connector.ReaderContext{Parallelism: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Add(d.Splits[0], nil); err != nil {
+		t.Fatal(err)
+	}
+	into := batch.Batch{Data: s.Payload()}
+	if _, err := r.Next(t.Context(), &into); err != nil {
+		t.Fatal(err)
+	}
+	if into.Len() != 5 {
+		t.Errorf("%d rows come at once: those of a tenth of a second are 5", into.Len())
+	}
+}
+
 func TestAColumnDependsOnSeedAndNameAlone(t *testing.T) {
 	l := batch.Field{Name: "l", Type: batch.BigInt}
 	narrow := &batch.Schema{Fields: []batch.Field{l}}

@@ -101,6 +101,8 @@ type splitReader struct {
 	buffersLeft int // that may still be made
 }
 
+// run sends the split's blocks until the last, or until nobody wants more. Where it begins is known (aligned) after a restart:
+// the start of a split may be within a line, which then belongs to the split before.
 func (s *splitReader) run(ctx context.Context, aligned bool) (err error) {
 	if s.base >= s.split.end {
 		s.ahead.send(ctx, block{offset: s.base, last: true}) // all was read before a restart; the file may be gone
@@ -124,36 +126,51 @@ func (s *splitReader) run(ctx context.Context, aligned bool) (err error) {
 			return err
 		}
 	}
-	for {
-		cut, last, err := s.cut()
-		if err != nil {
-			return err
-		}
-		if last {
-			// A file that was removed meanwhile was read as it was if it had its length to the end; one that changed was not.
-			if end := s.base + int64(cut); end < s.split.end {
-				return &unreadable{fault.Permanentf(s.place(), "put the file back as it was, and give new content a new name",
-					"the file was cut while it was read: it had %d bytes when it was found, and ends after %d", s.split.size, end)}
-			}
-			if _, err := s.check(ctx); err != nil {
-				return err
-			}
-		}
-		var next []byte
-		if !last {
-			if next = s.take(ctx); next == nil {
-				return nil
-			}
-			if len(next) < len(s.buf) {
-				next = make([]byte, len(s.buf))
-			}
-			copy(next, s.buf[cut:s.n])
-		}
-		if !s.ahead.send(ctx, block{data: s.buf[:cut], offset: s.base, last: last}) || last {
-			return nil
-		}
-		s.buf, s.n, s.base = next, s.n-cut, s.base+int64(cut)
+	for more := true; more && err == nil; {
+		more, err = s.sendBlock(ctx)
 	}
+	return err
+}
+
+// sendBlock cuts the next block off, sends it, and says whether another follows.
+func (s *splitReader) sendBlock(ctx context.Context) (more bool, err error) {
+	cut, last, err := s.cut()
+	if err != nil {
+		return false, err
+	}
+	if last {
+		// Before the last block goes out: its rows must not count as read if the file is another one than was found.
+		if err := s.checkEnd(ctx, s.base+int64(cut)); err != nil {
+			return false, err
+		}
+		s.ahead.send(ctx, block{data: s.buf[:cut], offset: s.base, last: true})
+		return false, nil
+	}
+	// The receiver owns the buffer from now on, so what begins the next block is copied out of it first.
+	next := s.take(ctx)
+	if next == nil {
+		return false, nil
+	}
+	if len(next) < len(s.buf) {
+		next = make([]byte, len(s.buf)) // this one had to grow for a long record
+	}
+	copy(next, s.buf[cut:s.n])
+	if !s.ahead.send(ctx, block{data: s.buf[:cut], offset: s.base}) {
+		return false, nil
+	}
+	s.buf, s.n, s.base = next, s.n-cut, s.base+int64(cut)
+	return true, nil
+}
+
+// checkEnd refuses a split that was read up to end, if the file is not, or was not, what was found. One that was removed meanwhile
+// was read as it was if it had its length to the end; one that changed was not.
+func (s *splitReader) checkEnd(ctx context.Context, end int64) error {
+	if end < s.split.end {
+		return &unreadable{fault.Permanentf(s.place(), "put the file back as it was, and give new content a new name",
+			"the file was cut while it was read: it had %d bytes when it was found, and ends after %d", s.split.size, end)}
+	}
+	_, err := s.check(ctx)
+	return err
 }
 
 // open opens the file where the split is to be read on. A monitored folder may be away for a while, because it is being replaced
