@@ -8,6 +8,7 @@ import (
 	"github.com/weirstream/weir/engine/connector/blackhole"
 	"github.com/weirstream/weir/engine/connector/datagen"
 	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/stream"
 )
 
@@ -49,7 +50,7 @@ func runJob(ctx context.Context, g *stream.Graph, cfg job.Config) error {
 	if err != nil {
 		return err
 	}
-	if r.Outcome != job.Completed {
+	if r.Outcome != outcome.Completed {
 		return fmt.Errorf("the job ended as %s", r.Outcome)
 	}
 	return nil

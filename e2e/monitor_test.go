@@ -11,7 +11,7 @@ import (
 	"github.com/weirstream/weir/e2e/flights"
 	"github.com/weirstream/weir/e2e/harness"
 	"github.com/weirstream/weir/e2e/oracle"
-	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // TestAMonitoredFolderIsReadOnce lets files appear in a folder while the job runs, is killed, and does not run. Files that
@@ -65,8 +65,8 @@ func TestAMonitoredFolderIsReadOnce(t *testing.T) {
 	run.Succeed(patience)
 	audit.Look()
 	requireExact(t, want.Rows, output)
-	if outcome := chain.Head().Outcome; outcome != snapshot.Drained {
-		t.Errorf("the chain ends with outcome %v, want %v", outcome, snapshot.Drained)
+	if end := chain.Head().Outcome; end != outcome.Drained {
+		t.Errorf("the chain ends with outcome %v, want %v", end, outcome.Drained)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/weirstream/weir/e2e/harness"
 	"github.com/weirstream/weir/e2e/oracle"
 	engine "github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -123,8 +124,8 @@ func TestAStopEndsTheJobWithASavepointThatGoesOn(t *testing.T) {
 	want := expect(t, oracle.Query{Delay: 28 * time.Hour}, files)
 	taken := savepoint(t, job, "stop", job.Name, "--savepoint-path", job.Savepoints)
 	run.Succeed(patience)
-	if outcome := job.Chain().Head().Outcome; outcome != snapshot.Stopped {
-		t.Errorf("the chain ends with outcome %v, want %v", outcome, snapshot.Stopped)
+	if end := job.Chain().Head().Outcome; end != outcome.Stopped {
+		t.Errorf("the chain ends with outcome %v, want %v", end, outcome.Stopped)
 	}
 	before := rows(t, harness.Open(t, job.Output).Visible())
 	heir := job.Copy("heir")

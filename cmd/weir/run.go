@@ -274,7 +274,7 @@ func (r *runner) tell(result job.Result) {
 		return
 	}
 	var b strings.Builder
-	outcome := strings.ToLower(string(result.Outcome))
+	outcome := result.Outcome.Word()
 	if result.Already {
 		fmt.Fprintf(&b, "%s %s before; there is nothing to do", r.job.Config.Job, outcome)
 		if len(result.Changed) > 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirstream/weir/cmd/weir/internal/localjobs"
 	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/manifest"
 )
 
@@ -76,7 +77,7 @@ func TestFlagsReachTheJob(t *testing.T) {
 	var got *manifest.Job
 	p.runJob = func(_ context.Context, j *manifest.Job, _ runOptions) (job.Result, error) {
 		got = j
-		return job.Result{Outcome: job.Completed}, nil
+		return job.Result{Outcome: outcome.Completed}, nil
 	}
 	if code := p.run("run", "-f", "job.yaml", "-s", "mem://x/y", "-n", "--allow-repeated-output", "--take-over", "--set", "spec.parallelism=5"); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, p.stderr)
@@ -96,7 +97,7 @@ func waiting(begun chan<- struct{}, onInterrupt bool) func(context.Context, *man
 		close(begun)
 		if onInterrupt {
 			<-o.interrupt
-			return job.Result{Outcome: job.Interrupted}, nil
+			return job.Result{Outcome: outcome.Interrupted}, nil
 		}
 		<-ctx.Done()
 		return job.Result{}, ctx.Err()

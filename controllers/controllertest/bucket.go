@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -55,18 +56,11 @@ type ChainCheckpoint struct {
 	Attempt int64
 	Path    string
 	// Outcome is Stopped, Drained or Completed; empty: none.
-	Outcome string
+	Outcome outcome.Outcome
 	Time    time.Time
 	// Operation is the id of the stop that it was made for.
 	Operation string
 }
-
-// The outcomes of a chain's head.
-const (
-	OutcomeStopped   = "Stopped"
-	OutcomeDrained   = "Drained"
-	OutcomeCompleted = "Completed"
-)
 
 // Behaviour is what a job's coordinators do other than working well. The zero value works well.
 type Behaviour struct {
@@ -161,12 +155,12 @@ func (b *Bucket) Empty() {
 }
 
 // Seed makes a chain as an earlier owner left it: one attempt with one checkpoint.
-func (b *Bucket) Seed(owner, revision, outcome string) {
+func (b *Bucket) Seed(owner, revision string, end outcome.Outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := int64(len(b.mu.attempts)) + 1
 	b.mu.attempts = append(b.mu.attempts, Attempt{Number: n, Owner: owner, Revision: revision, Settings: rest.Settings{Parallelism: 1}})
-	b.appendLocked(n, outcome, "")
+	b.appendLocked(n, end, "")
 }
 
 func (b *Bucket) violateLocked(format string, args ...any) {
@@ -219,7 +213,7 @@ func (b *Bucket) beganLocked() int64 {
 }
 
 // outcomeLocked is that of the head, unless an attempt has begun from it (P3).
-func (b *Bucket) outcomeLocked() string {
+func (b *Bucket) outcomeLocked() outcome.Outcome {
 	h := b.headLocked()
 	if h == nil || b.beganLocked() > h.Attempt {
 		return ""
@@ -242,7 +236,7 @@ func (b *Bucket) repeatsLocked(r rest.Restore) string {
 
 func (c *ChainCheckpoint) rest() *rest.Checkpoint {
 	kind := rest.Periodic
-	if c.Outcome != "" {
+	if c.Outcome.EndsChain() {
 		kind = rest.Stop
 	}
 	return &rest.Checkpoint{ID: c.ID, Type: kind, Status: rest.Done, Path: c.Path, TriggerTime: c.Time, SizeBytes: 1000 + c.ID, DurationMs: 5}
@@ -266,23 +260,23 @@ func (b *Bucket) claimLocked(a Attempt) Attempt {
 }
 
 // publishLocked completes a checkpoint if no later attempt has claimed the job (P1); nil: one has.
-func (b *Bucket) publishLocked(attempt int64, outcome, operation string) *ChainCheckpoint {
+func (b *Bucket) publishLocked(attempt int64, end outcome.Outcome, operation string) *ChainCheckpoint {
 	newest := b.newestLocked()
 	if newest == nil || newest.Number != attempt {
 		return nil
 	}
-	if h := b.headLocked(); h != nil && h.Attempt == attempt && h.Outcome != "" {
+	if h := b.headLocked(); h != nil && h.Attempt == attempt && h.Outcome.EndsChain() {
 		b.violateLocked("attempt %d published a checkpoint after its last one, with outcome %s", attempt, h.Outcome)
 	}
-	return b.appendLocked(attempt, outcome, operation)
+	return b.appendLocked(attempt, end, operation)
 }
 
-func (b *Bucket) appendLocked(attempt int64, outcome, operation string) *ChainCheckpoint {
+func (b *Bucket) appendLocked(attempt int64, end outcome.Outcome, operation string) *ChainCheckpoint {
 	id := int64(1)
 	if h := b.headLocked(); h != nil {
 		id = h.ID + 1
 	}
-	b.mu.checkpoints = append(b.mu.checkpoints, ChainCheckpoint{ID: id, Attempt: attempt, Outcome: outcome, Operation: operation,
+	b.mu.checkpoints = append(b.mu.checkpoints, ChainCheckpoint{ID: id, Attempt: attempt, Outcome: end, Operation: operation,
 		Path: fmt.Sprintf("%s/%s/chk-%d", b.storageLocked(), b.jobID, id), Time: time.Now()})
 	return b.headLocked()
 }

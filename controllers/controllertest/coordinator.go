@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -48,7 +49,7 @@ func launch(bucket *Bucket, pod, owner, revision, savepoints string, changed fun
 	bucket.mu.Lock()
 	defer bucket.mu.Unlock()
 	newest := bucket.newestLocked()
-	if newest != nil && newest.Owner == owner && newest.Revision == revision && bucket.outcomeLocked() == "" {
+	if newest != nil && newest.Owner == owner && newest.Revision == revision && bucket.outcomeLocked() == outcome.None {
 		c.beginLocked(newest.Settings, true)
 	}
 	return c
@@ -93,7 +94,7 @@ func (c *coordinator) stepLocked() {
 	case b.FailJob != "":
 		c.endLocked(rest.Failed, b.FailJob, rest.FailedPermanently)
 	case b.CompleteJob:
-		c.publishLocked(OutcomeCompleted, "")
+		c.publishLocked(outcome.Completed, "")
 	case b.FailCheckpoints != "":
 		c.failed++
 		c.declined = b.FailCheckpoints
@@ -125,11 +126,11 @@ func (c *coordinator) advanceLocked(op *operation) {
 	head := c.bucket.headLocked()
 	switch {
 	case c.state == rest.Running && op.state.Kind == rest.StopOperation:
-		outcome := OutcomeStopped
+		end := outcome.Stopped
 		if op.drain {
-			outcome = OutcomeDrained
+			end = outcome.Drained
 		}
-		head = c.publishLocked(outcome, op.state.ID)
+		head = c.publishLocked(end, op.state.ID)
 	case c.state == rest.Running && head == nil:
 		return // the first checkpoint is still to come
 	case c.state != rest.Running:
@@ -156,20 +157,20 @@ func (c *coordinator) advanceLocked(op *operation) {
 }
 
 // serves tells whether a head with an outcome is what was asked for.
-func serves(outcome string, op *operation) bool {
+func serves(end outcome.Outcome, op *operation) bool {
 	switch {
-	case op.state.Kind == rest.SavepointOperation || outcome == OutcomeCompleted:
-		return outcome != ""
+	case op.state.Kind == rest.SavepointOperation || end == outcome.Completed:
+		return end.EndsChain()
 	case op.drain:
-		return outcome == OutcomeDrained
+		return end == outcome.Drained
 	default:
-		return outcome == OutcomeStopped
+		return end == outcome.Stopped
 	}
 }
 
 // publishLocked completes a checkpoint, ends the attempt if it has an outcome, and finds out when it is fenced.
-func (c *coordinator) publishLocked(outcome, operation string) *ChainCheckpoint {
-	published := c.bucket.publishLocked(c.attempt, outcome, operation)
+func (c *coordinator) publishLocked(end outcome.Outcome, operation string) *ChainCheckpoint {
+	published := c.bucket.publishLocked(c.attempt, end, operation)
 	if published != nil {
 		c.completed++
 		c.failed, c.declined = 0, ""
@@ -182,9 +183,9 @@ func (c *coordinator) publishLocked(outcome, operation string) *ChainCheckpoint 
 			who = fmt.Sprintf("attempt %d of %s", newest.Number, newest.Owner)
 		}
 		c.endLocked(rest.Failed, "another attempt has claimed the job: "+who, rest.FailedFenced)
-	case outcome == OutcomeCompleted:
+	case end == outcome.Completed:
 		c.endLocked(rest.Completed, "", "")
-	case outcome != "":
+	case end.EndsChain():
 		c.endLocked(rest.Stopped, "", "")
 	}
 	return published
@@ -277,11 +278,11 @@ func (c *coordinator) mayActivateLocked(r rest.ActivateRequest) error {
 		return conflict("this is revision %s, not %s", c.revision, r.Revision)
 	case r.ExpectedAttempt != chain.Attempt:
 		return conflict("the newest attempt is %d, not %d", chain.Attempt, r.ExpectedAttempt)
-	case chain.Outcome == OutcomeDrained || chain.Outcome == OutcomeCompleted:
+	case chain.Outcome.Final():
 		return conflict("the job is over: %s", chain.Outcome)
 	case chain.Attempt == 0 && !r.AllowEmpty:
 		return conflict("there is no checkpoint, and the job may not start empty")
-	case chain.Owner != "" && chain.Owner != c.owner && chain.Outcome == "" && !r.TakeOver:
+	case chain.Owner != "" && chain.Owner != c.owner && chain.Outcome == outcome.None && !r.TakeOver:
 		return conflict("%s runs the job", chain.Owner)
 	}
 	if why := c.bucket.repeatsLocked(r.Settings.Restore); why != "" {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -110,7 +111,7 @@ func TestAPodThatRestartsClaimsOnlyItsOwnRunningJob(t *testing.T) {
 	} else {
 		again.terminate(true)
 	}
-	if stopped := start(b, "a"); stopped.job().State != rest.Standby || stopped.job().Chain.Outcome != OutcomeStopped {
+	if stopped := start(b, "a"); stopped.job().State != rest.Standby || stopped.job().Chain.Outcome != outcome.Stopped {
 		t.Errorf("a stopped job runs again by itself: %+v", stopped.job())
 	}
 	if stranger := launch(b, "c", other, rev, places, func() {}); stranger.job().State != rest.Standby {

@@ -2,10 +2,10 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -34,7 +34,7 @@ func failedPermanently(v *view) (Decision, bool) {
 // oldMayAnswer: the last revision's pod runs but does not say what it does. For a while it is given the chance to be
 // stopped with a savepoint.
 func oldMayAnswer(v *view) (Decision, bool) {
-	if !v.mayActivate() || v.live != nil || v.outcome() != "" {
+	if !v.mayActivate() || v.live != nil || v.outcome() != outcome.None {
 		return Decision{}, false
 	}
 	for _, r := range v.Revisions {
@@ -88,19 +88,19 @@ func (v *view) foreign() bool {
 
 // superseded: the chain was this owner's, and another took it while it ran.
 func (v *view) superseded() bool {
-	return v.foreign() && v.Memory.Attempt > 0 && !slices.Contains([]string{outcomeStopped, outcomeCompleted, outcomeDrained}, v.Memory.Outcome)
+	return v.foreign() && v.Memory.Attempt > 0 && !v.Memory.Outcome.EndsChain()
 }
 
 // takesBack: the user said so knowing of it, by a spec that is newer than the status that tells. Otherwise two owners whose
 // specs both say so would take the job from each other for ever.
 func (v *view) takesBack() bool {
 	told := v.Memory.Stalled != nil && v.Memory.Stalled.Reason == v1alpha1.ReasonFenced
-	return v.Target.TakeOver && v.Memory.Outcome == OutcomeFenced && !told
+	return v.Target.TakeOver && v.Memory.Outcome == outcome.Fenced && !told
 }
 
 // mayTakeOver: its owner stopped it, is a StreamJob of this cluster that is gone, or the user says so.
 func (v *view) mayTakeOver() bool {
-	return v.Target.TakeOver && (!v.superseded() || v.takesBack()) || v.chain.Outcome != "" || !v.OwnersUnknown && sameCluster(v.chain.Owner, v.Owner) && v.LivingOwners[v.chain.Owner] == ""
+	return v.Target.TakeOver && (!v.superseded() || v.takesBack()) || v.chain.Outcome != outcome.None || !v.OwnersUnknown && sameCluster(v.chain.Owner, v.Owner) && v.LivingOwners[v.chain.Owner] == ""
 }
 
 func sameCluster(a, b string) bool {
@@ -155,7 +155,7 @@ func activates(v *view) (Decision, bool) {
 	if !v.mayActivate() {
 		return Decision{}, false
 	}
-	if v.live == v.target && v.live.in(rest.Stopped) && v.outcome() == "" && !v.changes() {
+	if v.live == v.target && v.live.in(rest.Stopped) && v.outcome() == outcome.None && !v.changes() {
 		return v.wait(v1alpha1.ReasonRecovering, fmt.Sprintf("pod %s was told to end; the job goes on in the next", v.target.Pod.Name))
 	}
 	a := Activate{

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -75,7 +76,7 @@ func goesBack(v *view) (Decision, bool) {
 // goBack activates the live revision again, as it was, if the operator stopped it for a successor. A job that its user
 // stopped stays stopped.
 func (v *view) goBack(because string) (Decision, bool) {
-	if !v.live.in(rest.Stopped) || v.Job.Desired == v1alpha1.Suspended || v.outcome() != outcomeStopped || v.live.Coordinator.Settings == nil {
+	if !v.live.in(rest.Stopped) || v.Job.Desired == v1alpha1.Suspended || v.outcome() != outcome.Stopped || v.live.Coordinator.Settings == nil {
 		return Decision{}, false
 	}
 	asked := slices.ContainsFunc(v.Savepoints, func(s Savepoint) bool { return s.Purpose != "" && !s.Final() })
@@ -254,7 +255,7 @@ func (v *view) awaitPod(a Action, message string) (Decision, bool) {
 		return v.step(v1alpha1.StepStandby, a, v1alpha1.ReasonStandby, message+v.runsOn())
 	}
 	d, _ := v.progress(a, v1alpha1.ReasonPending, message)
-	if v.Memory.Attempt > 0 && v.Memory.Outcome != outcomeStopped {
+	if v.Memory.Attempt > 0 && v.Memory.Outcome != outcome.Stopped {
 		d.Phase, d.Reason = v1alpha1.PhaseRecovering, v1alpha1.ReasonRecovering
 		d.Message += "; the job goes on from its newest checkpoint"
 	}

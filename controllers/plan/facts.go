@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -98,7 +99,7 @@ type Memory struct {
 	Paused bool
 	// Outcome is how the newest attempt ended: Stopped, Completed or Drained, or Fenced, if another owner took over; anything
 	// else: it did not end well, or runs.
-	Outcome string
+	Outcome outcome.Outcome
 	// Nonce is spec.restore.nonce as it was when the revision's manifest was written last.
 	Nonce int64
 	// Running is what Ready=True said at this generation of the job that runs; empty: it was not.

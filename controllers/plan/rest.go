@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -34,11 +35,11 @@ func (v *view) unresolved(reason, problem string) (Decision, bool) {
 
 // finished: the chain's outcome is Completed or Drained (P3), or was when a coordinator could last be asked.
 func finished(v *view) (Decision, bool) {
-	outcome := v.outcome()
-	if outcome == "" {
-		outcome = v.Memory.Outcome
+	end := v.outcome()
+	if end == outcome.None {
+		end = v.Memory.Outcome
 	}
-	if outcome != outcomeCompleted && outcome != outcomeDrained || v.live != nil && v.live.executes() {
+	if !end.Final() || v.live != nil && v.live.executes() {
 		return Decision{}, false
 	}
 	if d, ok := v.takePods(v1alpha1.ReasonFinishing, "the job is over: its pods end"); ok {
@@ -46,14 +47,14 @@ func finished(v *view) (Decision, bool) {
 	}
 	if v.Memory.Revision != "" && v.Target.Revision != v.Memory.Revision {
 		return v.stall(v1alpha1.ReasonTerminated, fmt.Sprintf("the job is over (%s) and never runs again, so that its new spec has no effect: "+
-			"create a StreamJob with another spec.jobID, from one of its savepoints if it is to go on", outcome))
+			"create a StreamJob with another spec.jobID, from one of its savepoints if it is to go on", end))
 	}
 	if nonce := v.Target.Settings.Restore.Nonce; nonce != 0 && nonce != v.Memory.Nonce {
 		return v.stall(v1alpha1.ReasonTerminated, fmt.Sprintf("the job is over (%s) and never runs again, so that spec.restore has no effect: "+
-			"create a StreamJob with another spec.jobID that restores the savepoint, or set spec.restore.nonce back", outcome))
+			"create a StreamJob with another spec.jobID that restores the savepoint, or set spec.restore.nonce back", end))
 	}
 	reason, message := v1alpha1.ReasonCompleted, "the bounded input is processed, and its output is committed"
-	if outcome == outcomeDrained {
+	if end == outcome.Drained {
 		reason, message = v1alpha1.ReasonDrained, "the job was drained: every window has fired, and its output is committed"
 	}
 	return Decision{Action: Wait{}, Phase: v1alpha1.PhaseCompleted, Verdict: Ready, Reason: reason, Message: message}, true

@@ -13,6 +13,7 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/plan"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -292,7 +293,7 @@ func (s *story) coordinator(name string, o options) *rest.Job {
 		job.LastCheckpoint = &rest.Checkpoint{ID: o.number("checkpoint"), Status: rest.Done, TriggerTime: s.facts.Now.Add(-o.duration("age"))}
 	}
 	if o.has("chain") {
-		job.Chain = &rest.Chain{Attempt: o.number("chain"), Owner: owner, Revision: o["by"], Outcome: o["outcome"], Began: o.number("began")}
+		job.Chain = &rest.Chain{Attempt: o.number("chain"), Owner: owner, Revision: o["by"], Outcome: outcome.Outcome(o["outcome"]), Began: o.number("began")}
 		if o.has("owner") {
 			job.Chain.Owner = o["owner"]
 		}
@@ -335,7 +336,7 @@ func (s *story) memory(o options) {
 		case "checkpoint":
 			m.Checkpoint = o.number(k)
 		case "outcome":
-			m.Outcome = v
+			m.Outcome = outcome.Outcome(v)
 		}
 	}
 }
@@ -366,8 +367,8 @@ func (s *story) decide() string {
 	}
 	s.conditions = conditions
 	f.Memory.Upgrade, f.Memory.Stalled = d.Upgrade, nil
-	if d.Reason == v1alpha1.ReasonFenced && f.Memory.Outcome == "" {
-		f.Memory.Outcome = plan.OutcomeFenced
+	if d.Reason == v1alpha1.ReasonFenced && f.Memory.Outcome == outcome.None {
+		f.Memory.Outcome = outcome.Fenced
 	}
 	if d.Verdict != plan.Stalled {
 		f.Memory.StalledSince = time.Time{}
@@ -400,7 +401,7 @@ func (s *story) remember() {
 		if c == nil || c.Attempt < m.Attempt || c.State == rest.Standby || c.Attempt == 0 {
 			continue
 		}
-		m.Attempt, m.Revision, m.Outcome = c.Attempt, r.Name, ""
+		m.Attempt, m.Revision, m.Outcome = c.Attempt, r.Name, outcome.None
 		if c.Chain != nil && c.Chain.Attempt == c.Attempt {
 			m.Outcome = c.Chain.Outcome
 		}

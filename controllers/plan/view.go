@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/resources"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -33,7 +34,7 @@ func look(f Facts) *view {
 		if r.Name == f.Target.Revision && r.Exists && r.Replicas > 0 {
 			v.target = r
 		}
-		if c := r.chain(); c != nil && (v.chain == nil || c.Attempt > v.chain.Attempt || c.Attempt == v.chain.Attempt && c.Outcome != "") {
+		if c := r.chain(); c != nil && (v.chain == nil || c.Attempt > v.chain.Attempt || c.Attempt == v.chain.Attempt && c.Outcome != outcome.None) {
 			v.chain = c
 		}
 		if r.hasAttempt() && (v.live == nil || r.Coordinator.Attempt > v.live.Coordinator.Attempt) {
@@ -99,15 +100,7 @@ func (r *Revision) chain() *rest.Chain {
 
 // executes: an attempt of it is not over.
 func (r *Revision) executes() bool {
-	if r == nil || r.Coordinator == nil {
-		return false
-	}
-	switch r.Coordinator.State {
-	case rest.Starting, rest.Running, rest.Recovering, rest.Stopping:
-		return true
-	default:
-		return false
-	}
+	return r != nil && r.Coordinator != nil && r.Coordinator.State.Executes()
 }
 
 // in: its coordinator says one of these.
@@ -140,23 +133,14 @@ func (v *view) repeatDue(ended time.Time) bool {
 // setName is that of a revision's StatefulSet.
 func (v *view) setName(r *Revision) string { return resources.Name(v.Job.Name, r.Name) }
 
-// The outcomes of chains and attempts.
-const (
-	outcomeStopped   = "Stopped"
-	outcomeCompleted = "Completed"
-	outcomeDrained   = "Drained"
-	// OutcomeFenced is that of an attempt whose job another owner took over.
-	OutcomeFenced = "Fenced"
-)
-
 // outcome is how the chain ended, as its newest checkpoint says; empty: it goes on, or nobody knows.
-func (v *view) outcome() string {
+func (v *view) outcome() outcome.Outcome {
 	switch {
 	case v.live.in(rest.Completed):
-		if c := v.live.Coordinator.Chain; c != nil && c.Outcome != "" {
+		if c := v.live.Coordinator.Chain; c != nil && c.Outcome != outcome.None {
 			return c.Outcome
 		}
-		return outcomeCompleted
+		return outcome.Completed
 	case v.live != nil && v.live.executes():
 		return ""
 	case v.chain != nil && v.chain.Attempt == v.newest:
@@ -280,12 +264,12 @@ func (v *view) userStop() *Savepoint {
 // userAsks finds a user's Savepoint that ended the job, or may have, and is about to be answered by the coordinator at rest;
 // nil: there is none.
 func (v *view) userAsks() *Savepoint {
-	outcome := v.outcome()
-	if outcome == "" || v.foreign() || !v.anyAnswers() {
+	end := v.outcome()
+	if end == outcome.None || v.foreign() || !v.anyAnswers() {
 		return nil
 	}
 	i := slices.IndexFunc(v.Savepoints, func(s Savepoint) bool {
-		serves := outcome == outcomeCompleted || s.Mode == v1alpha1.Stop && outcome == outcomeStopped || s.Mode == v1alpha1.Drain && outcome == outcomeDrained
+		serves := end == outcome.Completed || s.Mode == v1alpha1.Stop && end == outcome.Stopped || s.Mode == v1alpha1.Drain && end == outcome.Drained
 		return s.Purpose == "" && s.ends() && !s.Final() && serves
 	})
 	if i < 0 {

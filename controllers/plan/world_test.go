@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/plan"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -32,7 +33,8 @@ type world struct {
 	savepoints map[string]*plan.Savepoint
 	// storage
 	attempt     int64
-	by, outcome string
+	by          string
+	outcome     outcome.Outcome
 	checkpoints int64
 	log         []string
 }
@@ -185,7 +187,7 @@ func (w *world) remember(f plan.Facts, d plan.Decision) {
 	w.memory.Upgrade, w.memory.Stalled = d.Upgrade, nil
 	for _, r := range f.Revisions {
 		if c := r.Coordinator; c != nil && c.State != rest.Standby && c.Attempt >= w.memory.Attempt {
-			w.memory.Attempt, w.memory.Revision, w.memory.Outcome = c.Attempt, r.Name, ""
+			w.memory.Attempt, w.memory.Revision, w.memory.Outcome = c.Attempt, r.Name, outcome.None
 			if c.Chain != nil {
 				w.memory.Outcome = c.Chain.Outcome
 			}
@@ -254,7 +256,7 @@ func (w *world) activate(t *testing.T, a plan.Activate) {
 		w.fail(t, "%s although there are checkpoints", a)
 	}
 	for _, s := range w.savepoints {
-		if s.Purpose == "" && s.Phase == v1alpha1.SavepointCompleted && s.JobGeneration == w.generation && s.Checkpoint == w.checkpoints && w.outcome == "Stopped" {
+		if s.Purpose == "" && s.Phase == v1alpha1.SavepointCompleted && s.JobGeneration == w.generation && s.Checkpoint == w.checkpoints && w.outcome == outcome.Stopped {
 			w.fail(t, "%s although Savepoint %s of its user stopped the job at this generation", a, s.Name)
 		}
 	}
@@ -263,7 +265,7 @@ func (w *world) activate(t *testing.T, a plan.Activate) {
 
 func (w *world) claim(revision string, p *pod, s rest.Settings) {
 	w.attempt++
-	w.by, w.outcome = revision, ""
+	w.by, w.outcome = revision, outcome.None
 	*p = pod{running: true, state: rest.Starting, attempt: w.attempt, settings: s}
 }
 
@@ -324,13 +326,13 @@ func (w *world) moveSavepoint(s *plan.Savepoint) {
 		case w.holds(name) && p.state == rest.Running:
 			p.state = rest.Stopped
 			w.checkpoints++
-			w.outcome = "Stopped"
+			w.outcome = outcome.Stopped
 			w.note("Savepoint %s (%s) stopped attempt %d at generation %d", s.Name, s.Purpose, w.attempt, s.JobGeneration)
 			if w.random.IntN(2) == 0 { // its status says so, unless the operator died
 				s.Phase, s.Checkpoint = v1alpha1.SavepointCompleted, w.checkpoints
 			}
 			return
-		case p != nil && p.running && p.state == rest.Stopped && p.attempt == w.attempt && w.outcome == "Stopped":
+		case p != nil && p.running && p.state == rest.Stopped && p.attempt == w.attempt && w.outcome == outcome.Stopped:
 			s.Phase, s.Checkpoint = v1alpha1.SavepointCompleted, w.checkpoints
 			return
 		}
@@ -352,14 +354,14 @@ func (w *world) mayAsk() bool {
 			return false
 		}
 	}
-	return w.outcome == "Stopped" && w.memory.Upgrade == nil
+	return w.outcome == outcome.Stopped && w.memory.Upgrade == nil
 }
 
 func (w *world) movePod(name string, p *pod) {
 	switch {
 	case !p.running: // it starts: a coordinator claims by itself only what is its own and has no outcome (P3)
 		p.running, p.state = true, rest.Standby
-		if w.attempt > 0 && w.by == name && w.outcome == "" {
+		if w.attempt > 0 && w.by == name && w.outcome == outcome.None {
 			w.claim(name, p, w.settings())
 		}
 	case p.attempt < w.attempt && executing(p.state):

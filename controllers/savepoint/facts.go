@@ -5,6 +5,7 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/plan"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -136,12 +137,12 @@ func (f *facts) serves(j *rest.Job) bool {
 	}
 	switch f.mode() {
 	case v1alpha1.Stop:
-		return j.Chain.Outcome == outcomeStopped || j.Chain.Outcome == outcomeCompleted
+		return j.Chain.Outcome == outcome.Stopped || j.Chain.Outcome == outcome.Completed
 	case v1alpha1.Drain:
-		return j.Chain.Outcome == outcomeDrained || j.Chain.Outcome == outcomeCompleted
+		return j.Chain.Outcome.Final()
 	default:
 		// A stopped job may be on its way to its next attempt, which can do it without disturbing the handover.
-		return j.Chain.Outcome == outcomeDrained || j.Chain.Outcome == outcomeCompleted
+		return j.Chain.Outcome.Final()
 	}
 }
 
@@ -161,7 +162,7 @@ func (f *facts) heldBy(c *coordinator) string {
 			if under && !(known && was.Attempt == c.attempt()) {
 				return o.Name
 			}
-		case c.job.Chain == nil || c.job.Chain.Outcome != outcomeStopped:
+		case c.job.Chain == nil || c.job.Chain.Outcome != outcome.Stopped:
 		case under, stoppedForSuccessor(o, c.job.Chain.Checkpoint):
 			return o.Name
 		}
@@ -178,13 +179,6 @@ func stoppedForSuccessor(o *v1alpha1.Savepoint, head *rest.Checkpoint) bool {
 func final(s *v1alpha1.Savepoint) bool {
 	return s.Status.Phase == v1alpha1.SavepointCompleted || s.Status.Phase == v1alpha1.SavepointFailed
 }
-
-// The outcomes of a chain's head, as rest.Chain has them.
-const (
-	outcomeStopped   = "Stopped"
-	outcomeDrained   = "Drained"
-	outcomeCompleted = "Completed"
-)
 
 // preferred tells whether a is asked rather than b: what runs before what ended, and what ended before what never began.
 func preferred(a, b *rest.Job) bool {

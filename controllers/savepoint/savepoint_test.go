@@ -21,6 +21,7 @@ import (
 	"github.com/weirstream/weir/controllers/controllertest"
 	"github.com/weirstream/weir/controllers/coordinators"
 	"github.com/weirstream/weir/controllers/savepoint"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -258,7 +259,7 @@ func resume(t *testing.T, w *controllertest.World, job *v1alpha1.StreamJob) {
 func stops(w *controllertest.World) int {
 	n := 0
 	for _, c := range bucket(w).Checkpoints() {
-		if c.Outcome != "" {
+		if c.Outcome.EndsChain() {
 			n++
 		}
 	}
@@ -336,7 +337,7 @@ func TestADrainedJobIsOverAndStillHasItsLastCheckpoint(t *testing.T) {
 	await(w, s, v1alpha1.SavepointCompleted, v1alpha1.ReasonDrained)
 	one(t, w, s)
 	all := bucket(w).Checkpoints()
-	if last := all[len(all)-1]; last.Outcome != controllertest.OutcomeDrained || last.ID != s.Status.CheckpointID {
+	if last := all[len(all)-1]; last.Outcome != outcome.Drained || last.ID != s.Status.CheckpointID {
 		t.Errorf("the head is %+v, and the savepoint %+v", last, s.Status)
 	}
 	late := newSavepoint(w, "late", v1alpha1.Continue, v1alpha1.Retain)

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -155,7 +156,7 @@ func (s *story) pod(t *testing.T, name, state string, arg func(string, string) s
 	default:
 		c.job = &rest.Job{State: rest.State(state), Attempt: number(t, arg("attempt", "3")), Revision: "rev", Settings: &rest.Settings{SavepointStorage: "s3://b/savepoints"}}
 		if c.job.State != rest.Running {
-			c.job.Chain = &rest.Chain{Attempt: 3, Revision: "rev", Outcome: arg("outcome", ""),
+			c.job.Chain = &rest.Chain{Attempt: 3, Revision: "rev", Outcome: outcome.Outcome(arg("outcome", "")),
 				Checkpoint: &rest.Checkpoint{ID: number(t, arg("checkpoint", "12"))}}
 		}
 		if c.job.State == rest.Failed {

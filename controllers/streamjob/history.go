@@ -7,18 +7,12 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/plan"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
 // historyLength is how many attempts a status remembers.
 const historyLength = 10
-
-// The outcomes of attempts that no checkpoint tells.
-const (
-	outcomeStopped = "Stopped"
-	outcomeLost    = "Lost" // with its pod, or fenced by a successor
-	outcomeFailed  = "Failed"
-)
 
 // keepHistory puts the newest attempt on top, once, and says how those before it ended. status is still that of before.
 func keepHistory(s *scope, status *v1alpha1.StreamJobStatus, r *plan.Revision) {
@@ -29,7 +23,7 @@ func keepHistory(s *scope, status *v1alpha1.StreamJobStatus, r *plan.Revision) {
 		if len(status.History) > 0 {
 			previous := &status.History[0]
 			if previous.Outcome == "" {
-				previous.Outcome = endOf(s, previous.Attempt)
+				previous.Outcome = string(endOf(s, previous.Attempt))
 			}
 			begun.Reason = reasonOf(s, previous, &begun)
 		} else {
@@ -39,7 +33,7 @@ func keepHistory(s *scope, status *v1alpha1.StreamJobStatus, r *plan.Revision) {
 		status.History = status.History[:min(historyLength, len(status.History))]
 	}
 	if top := &status.History[0]; top.Attempt == c.Attempt {
-		top.Outcome = outcomeOf(c)
+		top.Outcome = string(outcomeOf(c))
 		top.RestoredFrom, top.Parallelism = c.RestoredFrom, int32(c.Parallelism)
 	}
 }
@@ -52,29 +46,29 @@ func startOf(c *rest.Job, now time.Time) time.Time {
 }
 
 // outcomeOf is how an attempt ended, as its coordinator says; empty: it goes on.
-func outcomeOf(c *rest.Job) string {
+func outcomeOf(c *rest.Job) outcome.Outcome {
 	switch {
-	case executes(c.State):
-		return ""
+	case c.State.Executes():
+		return outcome.None
 	case c.State == rest.Failed && c.FailureKind == rest.FailedFenced:
-		return plan.OutcomeFenced
+		return outcome.Fenced
 	case c.State == rest.Failed:
-		return outcomeFailed
-	case c.Chain != nil && c.Chain.Outcome != "":
+		return outcome.Failed
+	case c.Chain != nil && c.Chain.Outcome != outcome.None:
 		return c.Chain.Outcome
 	default:
-		return string(c.State)
+		return outcome.Outcome(c.State)
 	}
 }
 
 // endOf is how an attempt ended of which nobody saw the end: by one of the job's stops, or else it was lost.
-func endOf(s *scope, attempt int64) string {
+func endOf(s *scope, attempt int64) outcome.Outcome {
 	for _, p := range s.facts.Savepoints {
 		if p.Purpose != "" && p.Phase == v1alpha1.SavepointCompleted && plan.StoppedAttempt(s.job.Name, p.Name) == attempt {
-			return outcomeStopped
+			return outcome.Stopped
 		}
 	}
-	return outcomeLost
+	return outcome.Lost
 }
 
 // reasonOf is why an attempt was begun: as the purpose of the stop before it says, or how it differs from the one before.
@@ -87,7 +81,7 @@ func reasonOf(s *scope, previous, begun *v1alpha1.AttemptStatus) string {
 	switch {
 	case previous.Revision != begun.Revision:
 		return v1alpha1.ReasonUpgraded
-	case previous.Outcome == outcomeStopped:
+	case previous.Outcome == string(outcome.Stopped):
 		return v1alpha1.ReasonResumed
 	default:
 		return v1alpha1.ReasonRecovered

@@ -5,6 +5,7 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/controllertest"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 func as[T any](v T) *T { return &v }
@@ -60,11 +61,11 @@ func upgrade(t *testing.T, w *controllertest.World) {
 	attempts := s.attempts(2)
 	stop := s.bucket().Checkpoints()
 	for _, c := range stop {
-		if c.Attempt == 1 && c.Outcome == controllertest.OutcomeStopped && attempts[1].RestoredFrom != c.Path {
+		if c.Attempt == 1 && c.Outcome == outcome.Stopped && attempts[1].RestoredFrom != c.Path {
 			t.Errorf("attempt 2 was restored from %s, and the stop is %s", attempts[1].RestoredFrom, c.Path)
 		}
 	}
-	if top := after.Status.History[0]; top.Attempt != 2 || top.Reason != v1alpha1.ReasonUpgraded || after.Status.History[1].Outcome != controllertest.OutcomeStopped {
+	if top := after.Status.History[0]; top.Attempt != 2 || top.Reason != v1alpha1.ReasonUpgraded || after.Status.History[1].Outcome != string(outcome.Stopped) {
 		t.Errorf("history is %+v", after.Status.History)
 	}
 	if n := len(s.bucket().Savepoints()); n != 1 {
@@ -97,7 +98,7 @@ func suspendAndResume(t *testing.T, w *controllertest.World) {
 		t.Errorf("the status of the suspended job is %+v", suspended.Status)
 	}
 	checkpoints := s.bucket().Checkpoints()
-	if last := checkpoints[len(checkpoints)-1]; last.Outcome != controllertest.OutcomeStopped {
+	if last := checkpoints[len(checkpoints)-1]; last.Outcome != outcome.Stopped {
 		t.Errorf("the last checkpoint's outcome is %q", last.Outcome)
 	}
 	s.edit(func(spec *v1alpha1.StreamJobSpec) { spec.DesiredState = as(v1alpha1.Running) })

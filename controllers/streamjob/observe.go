@@ -19,6 +19,7 @@ import (
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/plan"
 	"github.com/weirstream/weir/controllers/resources"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -210,7 +211,7 @@ func (s *scope) remembered(desired v1alpha1.DesiredState) plan.Memory {
 		m.LastCheckpoint, m.Checkpoint = c.Time.Time, c.ID
 	}
 	if len(status.History) > 0 && status.History[0].Attempt == status.Attempt {
-		m.Outcome = status.History[0].Outcome
+		m.Outcome = outcome.Outcome(status.History[0].Outcome)
 	}
 	if old := s.config(status.Revision); old != nil && old.spec.Restore.Nonce != nil {
 		m.Nonce = *old.spec.Restore.Nonce

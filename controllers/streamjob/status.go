@@ -12,6 +12,7 @@ import (
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/plan"
 	"github.com/weirstream/weir/controllers/resources"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -56,7 +57,7 @@ func statusAfter(s *scope, d plan.Decision) v1alpha1.StreamJobStatus {
 		observeAttempt(s, &status, newest)
 	}
 	if d.Reason == v1alpha1.ReasonFenced && len(status.History) > 0 && status.History[0].Outcome == "" {
-		status.History[0].Outcome = plan.OutcomeFenced
+		status.History[0].Outcome = string(outcome.Fenced)
 	}
 	return status
 }
@@ -80,7 +81,7 @@ func observeAttempt(s *scope, status *v1alpha1.StreamJobStatus, r *plan.Revision
 	keepHistory(s, status, r)
 	status.Revision, status.Attempt, status.Restarts, status.RestoredFrom = r.Name, c.Attempt, c.Restarts, c.RestoredFrom
 	status.RecordsIn, status.RecordsOut, status.RecordsLate = c.RecordsIn, c.RecordsOut, c.RecordsLate
-	if executes(c.State) {
+	if c.State.Executes() {
 		status.Parallelism, status.Workers = int32(c.Parallelism), 1 // one pod does all, see the package resources
 	}
 	point := c.LastCheckpoint
@@ -96,10 +97,6 @@ func observeAttempt(s *scope, status *v1alpha1.StreamJobStatus, r *plan.Revision
 	if !s.facts.Target.Volatile {
 		status.RecoveryPoint = &v1alpha1.RecoveryPoint{Path: point.Path, CheckpointID: point.ID, Time: at}
 	}
-}
-
-func executes(s rest.State) bool {
-	return s == rest.Starting || s == rest.Running || s == rest.Recovering || s == rest.Stopping
 }
 
 // onlyNumbers tells that two statuses differ in nothing that somebody waits for.

@@ -8,7 +8,7 @@ import (
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/e2e/cluster/lab"
 	"github.com/weirstream/weir/e2e/oracle"
-	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // These tests take the operator away, so they are not run beside others.
@@ -105,7 +105,7 @@ func TestAnOperatorThatDiesInTheMidstOfAnUpgradeFinishesIt(t *testing.T) {
 	t.Cleanup(func() { stage.RestoreOperator(t) })
 	job.Holds(lab.Patience, "the chain ends with the stop", func() bool {
 		head := chain.Head()
-		return head != nil && head.Outcome == snapshot.Stopped
+		return head != nil && head.Outcome == outcome.Stopped
 	})
 	if now := chain.Attempts(); now != attempt {
 		t.Fatalf("attempt %d has begun: the operator was killed too late for this test", now)

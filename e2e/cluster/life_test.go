@@ -10,7 +10,7 @@ import (
 	"github.com/weirstream/weir/e2e/cluster/lab"
 	"github.com/weirstream/weir/e2e/harness"
 	"github.com/weirstream/weir/e2e/oracle"
-	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // TestASuspendedJobHasNoPodsAndResumes suspends the job, lets files arrive, and resumes it.
@@ -26,7 +26,7 @@ func TestASuspendedJobHasNoPodsAndResumes(t *testing.T) {
 	})
 	job.Holds(lab.Patience, "its pods are gone", func() bool { return len(job.Pods()) == 0 })
 	head := job.Chain().Head()
-	if head == nil || head.Outcome != snapshot.Stopped || suspended.Status.RecoveryPoint == nil ||
+	if head == nil || head.Outcome != outcome.Stopped || suspended.Status.RecoveryPoint == nil ||
 		suspended.Status.RecoveryPoint.CheckpointID != head.ID {
 		t.Fatalf("the chain ends with %+v, the status shows %+v", head, suspended.Status.RecoveryPoint)
 	}
@@ -61,7 +61,7 @@ func TestAJobStoppedByItsUserRestsUntilItsSpecChanges(t *testing.T) {
 	if now := job.Until(lab.Patience, "the job rests still", rests); now.Status.Attempt != before.Status.Attempt {
 		t.Errorf("attempt %d has begun after the stop of attempt %d", now.Status.Attempt, before.Status.Attempt)
 	}
-	if head := job.Chain().Head(); head == nil || head.Outcome != snapshot.Stopped || head.ID != stop.Status.CheckpointID {
+	if head := job.Chain().Head(); head == nil || head.Outcome != outcome.Stopped || head.ID != stop.Status.CheckpointID {
 		t.Fatalf("the chain ends with %+v, the stop was checkpoint %d", head, stop.Status.CheckpointID)
 	}
 

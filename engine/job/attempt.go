@@ -6,6 +6,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // attempt is one activation of a job in this process, from the claim to its end. Run makes one, a Host one after
@@ -91,7 +92,7 @@ func untilInterrupt(ctx context.Context, interrupt <-chan struct{}) (beginning c
 	}()
 	interrupted = func(err error) (Result, error) {
 		if errors.Is(context.Cause(beginning), errInterrupted) {
-			return Result{Outcome: Interrupted}, nil
+			return Result{Outcome: outcome.Interrupted}, nil
 		}
 		return Result{}, err
 	}

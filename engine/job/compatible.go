@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -64,7 +65,7 @@ func nothingLost(m *snapshot.Metadata, left []*snapshot.OperatorState) error {
 				Remedy: "put it back or name it so again, or set spec.upgrade.allowNonRestoredState (-n) to leave its state behind",
 			})
 		}
-		if m.Outcome == snapshot.None && hasOutput(old) {
+		if m.Outcome == outcome.None && hasOutput(old) {
 			return permanent(&IncompatibleError{
 				UID:    old.UID,
 				Reason: "the job no longer has this sink, and the output of its last checkpoint may not be committed",
@@ -79,7 +80,7 @@ func nothingLost(m *snapshot.Metadata, left []*snapshot.OperatorState) error {
 // came after it would be dropped as late.
 func mayBegin(m *snapshot.Metadata, g *graph.Graph) error {
 	hasEventTime := slices.ContainsFunc(g.Nodes, func(n graph.Node) bool { return n.Source != nil && n.Source.Event != nil })
-	if m.Outcome != snapshot.Drained || !hasEventTime {
+	if m.Outcome != outcome.Drained || !hasEventTime {
 		return nil
 	}
 	for i := range m.Operators {

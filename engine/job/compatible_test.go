@@ -10,6 +10,7 @@ import (
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/state"
 )
@@ -127,7 +128,7 @@ func TestWhatAJobNoLongerHasIsLeftBehindOnlyWhenTheUserSaysSo(t *testing.T) {
 		{"an operator with state", without(aggregate), "operator out/aggregate.1 does not fit the job: the job no longer has this operator"},
 		{"a sink whose output may not be committed", without(sink), "operator sink/out does not fit the job: the job no longer has this sink, and the output of its last checkpoint may not be committed"},
 		{"a sink of a stopped job", func(m *snapshot.Metadata, g *graph.Graph) {
-			m.Outcome = snapshot.Stopped
+			m.Outcome = outcome.Stopped
 			without(sink)(m, g)
 		}, ""},
 		{"a sink without output", func(m *snapshot.Metadata, g *graph.Graph) {

@@ -4,6 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // Config is the engine's view of a StreamJob's spec: plain Go, every default resolved (package manifest does that).
@@ -88,21 +90,9 @@ const (
 	StepCommitted Step = "confirm" // all is committed, no metadata says so
 )
 
-// Outcome is how a run ended.
-type Outcome string
-
-// The outcomes of a run.
-const (
-	Completed   Outcome = "Completed"   // the bounded input is processed and committed
-	Stopped     Outcome = "Stopped"     // by a stop with savepoint
-	Drained     Outcome = "Drained"     // by a stop that drained
-	Cancelled   Outcome = "Cancelled"   // by request, without a last checkpoint
-	Interrupted Outcome = "Interrupted" // by a signal, after a last checkpoint
-)
-
 // Result is how a run ended and what it stands on.
 type Result struct {
-	Outcome Outcome
+	Outcome outcome.Outcome
 	// RestoredFrom is the path of the snapshot that the run started from; empty: it started empty.
 	RestoredFrom string
 	// LastCheckpoint is the path of the newest complete checkpoint; empty: there is none.

@@ -11,7 +11,6 @@ import (
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/task"
 	"github.com/weirstream/weir/engine/rest"
-	"github.com/weirstream/weir/engine/snapshot"
 )
 
 // Job is an attempt that runs or has ended, as it is watched and asked from other goroutines. It is what package web serves.
@@ -43,7 +42,7 @@ func (j *Job) Overview() (o rest.Job) {
 func (d *driver) overview() rest.Job {
 	s := d.coordinator.Status()
 	o := rest.Job{
-		ID: d.cfg.Job, State: d.state(s), Revision: d.cfg.Revision, Engine: d.opt.EngineVersion,
+		ID: d.cfg.Job, State: s.State, Revision: d.cfg.Revision, Engine: d.opt.EngineVersion,
 		Attempt: d.began.attempt.N, Restarts: int64(s.Restarts), Parallelism: d.cfg.Parallelism,
 		MaxParallelism: d.cfg.MaxParallelism, StartTime: d.start.UTC().Truncate(time.Millisecond),
 		CompletedCheckpoints: int64(s.Completed), FailedCheckpoints: int64(s.Aborted),
@@ -128,29 +127,6 @@ func (d *driver) keepTotals() {
 	d.before = totals{o.RecordsIn, o.RecordsOut, o.RecordsLate, o.RecordsSkipped}
 }
 
-func (d *driver) state(s coordinator.Status) rest.State {
-	switch {
-	case d.exit != nil:
-		switch d.exit.Outcome {
-		case coordinator.Completed:
-			return rest.Completed
-		case coordinator.Cancelled:
-			return rest.Cancelled
-		case coordinator.Stopped, coordinator.Drained, coordinator.Interrupted:
-			return rest.Stopped
-		default:
-			return rest.Failed
-		}
-	case s.Ending != snapshot.None || s.Current != nil && s.Current.Outcome != snapshot.None:
-		return rest.Stopping
-	case s.Phase == "Running":
-		return rest.Running
-	case s.Restarts > 0:
-		return rest.Recovering
-	}
-	return rest.Starting
-}
-
 // Operators describes the operators and their subtasks, in the order of the graph.
 func (j *Job) Operators() (list []rest.Operator) {
 	j.ask(func(d *driver) {
@@ -189,7 +165,7 @@ func (d *driver) checkpoints(s coordinator.Status) []rest.Checkpoint {
 
 func (d *driver) checkpoint(c coordinator.CheckpointStatus) rest.Checkpoint {
 	out := rest.Checkpoint{
-		ID: c.ID, Type: checkpointType(c.Outcome), Status: rest.InProgress,
+		ID: c.ID, Type: rest.CheckpointTypeOf(c.Outcome), Status: c.Status,
 		TriggerTime: d.start.Add(c.Started).UTC().Truncate(time.Millisecond), SizeBytes: c.Stats.Bytes,
 	}
 	end := c.Ended
@@ -197,14 +173,11 @@ func (d *driver) checkpoint(c coordinator.CheckpointStatus) rest.Checkpoint {
 		end = time.Since(d.start)
 	}
 	out.DurationMs = (end - c.Started).Milliseconds()
-	switch c.State {
-	case "Complete":
-		out.Status, out.Path = rest.Done, d.place.chain.Path(c.ID)
-	case "Failed":
-		out.Status = rest.Undone
-		if c.Failure != nil {
-			out.Failure = c.Failure.Error()
-		}
+	if c.Status == rest.Done {
+		out.Path = d.place.chain.Path(c.ID)
+	}
+	if c.Failure != nil {
+		out.Failure = c.Failure.Error()
 	}
 	return out
 }

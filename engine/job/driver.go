@@ -17,6 +17,7 @@ import (
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/internal/task"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -173,7 +174,7 @@ func (d *driver) canCommit() error {
 // givesUpOutput tells whether output of the restored checkpoint for a sink that cannot commit it may be passed over: a
 // stopped job has committed it, or the user says so.
 func (d *driver) givesUpOutput() bool {
-	return d.began.restored.Outcome != snapshot.None || d.cfg.Restore.AllowNonRestoredState
+	return d.began.restored.Outcome != outcome.None || d.cfg.Restore.AllowNonRestoredState
 }
 
 // closeTimeout bounds the wait for what was cancelled. Code of a user or of a driver that heeds no context must not keep
@@ -236,8 +237,8 @@ func (d *driver) tidy() {
 		return
 	}
 	switch d.exit.Outcome {
-	case coordinator.Completed, coordinator.Stopped, coordinator.Drained, coordinator.Interrupted:
-		if d.exit.Outcome != coordinator.Interrupted {
+	case outcome.Completed, outcome.Stopped, outcome.Drained, outcome.Interrupted:
+		if d.exit.Outcome != outcome.Interrupted {
 			within(retireTimeout, d.retiring.Wait)
 		}
 		if within(tidyTimeout, d.tidying.Wait) && d.nextSweep != nil { // the loop would have begun it
@@ -306,7 +307,7 @@ func (d *driver) setTimer(timer *time.Timer) {
 // step tells the coordinator what has happened and does what it says.
 func (d *driver) step(e coordinator.Event) {
 	effects := d.coordinator.Step(time.Since(d.start), e)
-	if d.coordinator.Ending() != snapshot.None {
+	if d.coordinator.Ending() != outcome.None {
 		d.ending.Store(true)
 	}
 	for _, effect := range effects {

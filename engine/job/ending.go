@@ -7,7 +7,7 @@ import (
 
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/coordinator"
-	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // commitToEnd is commitAll, and for the checkpoint that ended the job what no later checkpoint will do: it records that all
@@ -49,7 +49,7 @@ const recountTimeout = 20 * time.Second
 // recount says which sources of a completed job have other input now than they had read: a user who starts the job again
 // may expect that to be read.
 func (d *driver) recount(ctx context.Context) (changed []string) {
-	if !d.began.over || d.began.restored.Outcome != snapshot.Completed {
+	if !d.began.over || d.began.restored.Outcome != outcome.Completed {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, recountTimeout)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirstream/weir/engine/enginetest"
 	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/stream"
 )
 
@@ -50,7 +51,7 @@ func TestAllSplitsThatNeverEndAreRead(t *testing.T) {
 		}
 		tick.Stop()
 		close(r.interrupt)
-		if result, err := r.wait(t); err != nil || result.Outcome != job.Interrupted {
+		if result, err := r.wait(t); err != nil || result.Outcome != outcome.Interrupted {
 			t.Fatalf("the job ended as %v, %v", result.Outcome, err)
 		}
 		got := out.Rows()

@@ -10,18 +10,6 @@ import (
 	"github.com/weirstream/weir/engine/storage"
 )
 
-// stateAfter is the state that a run with this outcome leaves.
-func stateAfter(o Outcome) rest.State {
-	switch o {
-	case Completed:
-		return rest.Completed
-	case Cancelled:
-		return rest.Cancelled
-	default:
-		return rest.Stopped
-	}
-}
-
 // kindOf says what an error that has ended or prevented an attempt asks for.
 func kindOf(err error) rest.FailureKind {
 	var (

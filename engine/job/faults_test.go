@@ -14,6 +14,7 @@ import (
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/stream"
@@ -84,7 +85,7 @@ func TestCommitsThatRunIntoTheirDeadlineAreRepeatedHoweverOften(t *testing.T) {
 		sink.slow.Store(10)
 		cfg := w.config(2)
 		cfg.Storage = "mem://" + rand.Text()
-		if result, err := job.Run(t.Context(), cfg, w.graphTo(t, "count", sink), job.Options{}); err != nil || result.Outcome != job.Completed {
+		if result, err := job.Run(t.Context(), cfg, w.graphTo(t, "count", sink), job.Options{}); err != nil || result.Outcome != outcome.Completed {
 			t.Fatalf("ended with %+v, %v", result, err)
 		}
 		w.exact(t)
@@ -130,7 +131,7 @@ func TestCheckpointsThatFailInARowAreTold(t *testing.T) {
 		return o.FailedCheckpointsInARow == 0 && o.CheckpointFailure == "" && o.FailedCheckpoints >= 25
 	})
 	w.input.Open(all)
-	if result, err := r.wait(t); err != nil || result.Outcome != job.Completed {
+	if result, err := r.wait(t); err != nil || result.Outcome != outcome.Completed {
 		t.Fatalf("ended with %+v, %v", result, err)
 	}
 	w.exact(t)
@@ -160,7 +161,7 @@ func TestARefusedStartMayBeFollowedByOneFromASnapshot(t *testing.T) {
 	cfg.Restore.From = op.Path
 	w.input.Open(all)
 	result, err := w.start(t, cfg, w.graphTo(t, "count", sink)).wait(t)
-	if err != nil || result.Outcome != job.Completed || result.RestoredFrom != op.Path {
+	if err != nil || result.Outcome != outcome.Completed || result.RestoredFrom != op.Path {
 		t.Fatalf("the start from the savepoint ended with %+v, %v", result, err)
 	}
 	w.exact(t)
@@ -187,7 +188,7 @@ func TestACompletedJobWhoseHeadIsDamagedRunsItsEndAgainWhereThatIsAllowed(t *tes
 	cfg := w.config(2)
 	cfg.Restore.AllowRepeatedOutput = true
 	result, err = w.start(t, cfg, w.graph(t, "count")).wait(t)
-	if err != nil || result.Outcome != job.Completed || result.Already {
+	if err != nil || result.Outcome != outcome.Completed || result.Already {
 		t.Errorf("ended with %+v, %v", result, err)
 	}
 }
@@ -229,7 +230,7 @@ func TestADrainedSnapshotStartsNoJobWithEventTime(t *testing.T) {
 	if _, err := w.start(t, cfg, graph()).wait(t); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "was drained") {
 		t.Errorf("the start from the savepoint ended with %v", err)
 	}
-	if result, err := w.start(t, w.config(2), graph()).wait(t); err != nil || result.Outcome != job.Drained || !result.Already {
+	if result, err := w.start(t, w.config(2), graph()).wait(t); err != nil || result.Outcome != outcome.Drained || !result.Already {
 		t.Errorf("run again, the drained job ended with %+v, %v", result, err)
 	}
 }
@@ -250,7 +251,7 @@ func TestAnInterruptWhileTheJobBeginsEndsItBeforeItReads(t *testing.T) {
 			synctest.Wait()
 		}}
 		result, err := job.Run(t.Context(), cfg, w.graph(t, "count"), opt)
-		if err != nil || result.Outcome != job.Interrupted || w.input.Read() > 0 {
+		if err != nil || result.Outcome != outcome.Interrupted || w.input.Read() > 0 {
 			t.Errorf("ended with %+v, %v, %d rows read", result, err, w.input.Read())
 		}
 	})
@@ -265,7 +266,7 @@ func TestAJobThatEndsLeavesOnlyWhatItRetains(t *testing.T) {
 	r.until(t, "checkpoints were complete", checkpoints(3))
 	w.input.Open(all)
 	result, err := r.wait(t)
-	if err != nil || result.Outcome != job.Completed {
+	if err != nil || result.Outcome != outcome.Completed {
 		t.Fatalf("ended with %+v, %v", result, err)
 	}
 	left, err := filepath.Glob(filepath.Join(cfg.Storage, cfg.Job, "chk-*"))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/web"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -176,7 +177,7 @@ func (c *Host) Overview() rest.Job {
 
 // anothers is the failure of a coordinator that waits beside the job of another owner.
 func (c *Host) anothers(chain *rest.Chain) failure {
-	if chain == nil || chain.Attempt == 0 || chain.Owner == c.cfg.Owner || chain.Outcome != "" {
+	if chain == nil || chain.Attempt == 0 || chain.Owner == c.cfg.Owner || chain.Outcome != outcome.None {
 		return failure{}
 	}
 	return failure{fmt.Sprintf("the job is run by %s (attempt %d)", chain.Owner, chain.Attempt), rest.FailedFenced}

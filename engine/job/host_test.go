@@ -23,6 +23,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -162,7 +163,7 @@ func TestAnEmptyJobBeginsOnlyWhenItIsToldThatItIsEmpty(t *testing.T) {
 		t.Errorf("running, the job is %+v", o)
 	}
 	o = p.until("it completed", in(rest.Completed))
-	if o.Chain == nil || o.Chain.Outcome != "Completed" || o.Chain.Attempt != 1 || o.Chain.Checkpoint == nil || o.Chain.Checkpoint.SizeBytes == 0 {
+	if o.Chain == nil || o.Chain.Outcome != outcome.Completed || o.Chain.Attempt != 1 || o.Chain.Checkpoint == nil || o.Chain.Checkpoint.SizeBytes == 0 {
 		t.Errorf("completed, the job is %+v, its chain %+v", o, o.Chain)
 	}
 	w.exact(t)
@@ -282,7 +283,7 @@ func TestARestartedPodGoesOnWithTheParallelismOfItsActivation(t *testing.T) {
 	if o.Attempt != 2 || o.Parallelism != 3 || o.RestoredFrom == "" {
 		t.Errorf("the restarted pod's job is %+v", o)
 	}
-	if o := old.until("it saw the end", func(o rest.Job) bool { return waits(o) && o.Chain.Outcome == "Completed" }); o.Chain.Attempt != 2 {
+	if o := old.until("it saw the end", func(o rest.Job) bool { return waits(o) && o.Chain.Outcome == outcome.Completed }); o.Chain.Attempt != 2 {
 		t.Errorf("the old revision sees %+v", o.Chain)
 	}
 	w.exact(t)
@@ -304,7 +305,7 @@ func TestAStoppedJobIsRescaledInItsProcess(t *testing.T) {
 		t.Errorf("%d rows were read, want each of 3000 once", n)
 	}
 	p.until("it was stopped", func(o rest.Job) bool {
-		return o.State == rest.Stopped && o.Chain != nil && o.Chain.Outcome == "Stopped"
+		return o.State == rest.Stopped && o.Chain != nil && o.Chain.Outcome == outcome.Stopped
 	})
 	w.input.Open(all)
 	w.activated(p, "last", 3, 2)

@@ -20,6 +20,7 @@ import (
 	"github.com/weirstream/weir/engine/enginetest"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/stream"
@@ -164,7 +165,7 @@ func TestAnInterruptedJobGoesOnWhereItWasAtAnyParallelism(t *testing.T) {
 		r.until(t, "it had read what there is", read(500))
 		close(r.interrupt)
 		result, err := r.wait(t)
-		if err != nil || result.Outcome != job.Interrupted || result.LastCheckpoint == "" {
+		if err != nil || result.Outcome != outcome.Interrupted || result.LastCheckpoint == "" {
 			t.Fatalf("run %d ended with %+v, %v", i, result, err)
 		}
 		if (i > 0) != (result.RestoredFrom != "") {
@@ -176,12 +177,12 @@ func TestAnInterruptedJobGoesOnWhereItWasAtAnyParallelism(t *testing.T) {
 	}
 	w.input.Open(all)
 	result, err := w.start(t, w.config(2), w.graph(t, "count")).wait(t)
-	if err != nil || result.Outcome != job.Completed {
+	if err != nil || result.Outcome != outcome.Completed {
 		t.Fatalf("the last run ended with %+v, %v", result, err)
 	}
 	w.exact(t)
 	again, err := w.start(t, w.config(2), w.graph(t, "count")).wait(t)
-	if err != nil || again.Outcome != job.Completed || !again.Already {
+	if err != nil || again.Outcome != outcome.Completed || !again.Already {
 		t.Errorf("run again, the completed job ended with %+v, %v", again, err)
 	}
 	w.exact(t)
@@ -195,7 +196,7 @@ func TestACancelledJobReadsAgainButWritesNothingTwice(t *testing.T) {
 	if _, err := r.job.Cancel(t.Context(), "c1"); err != nil {
 		t.Fatal(err)
 	}
-	if result, err := r.wait(t); err != nil || result.Outcome != job.Cancelled {
+	if result, err := r.wait(t); err != nil || result.Outcome != outcome.Cancelled {
 		t.Fatalf("ended with %+v, %v", result, err)
 	}
 	w.input.Open(all)
@@ -217,7 +218,7 @@ func TestAStopGivesItsSavepointAndTheJobGoesOnFromIt(t *testing.T) {
 	if err != nil || op.Status != rest.Done || !strings.HasSuffix(op.Path, "/savepoint-counts-s1") {
 		t.Fatalf("the stop became %+v, %v", op, err)
 	}
-	if result, err := r.wait(t); err != nil || result.Outcome != job.Stopped {
+	if result, err := r.wait(t); err != nil || result.Outcome != outcome.Stopped {
 		t.Fatalf("ended with %+v, %v", result, err)
 	}
 	w.input.Open(all)
@@ -285,7 +286,7 @@ func TestALaterAttemptFencesAnEarlierOne(t *testing.T) {
 		t.Fatalf("the old attempt ended with %v", err)
 	}
 	w.input.Open(all)
-	if result, err := heir.wait(t); err != nil || result.Outcome != job.Completed {
+	if result, err := heir.wait(t); err != nil || result.Outcome != outcome.Completed {
 		t.Fatalf("the new attempt ended with %+v, %v", result, err)
 	}
 	w.exact(t)
@@ -322,7 +323,7 @@ func TestStateThatDoesNotFitIsRefusedBeforeAnythingIsTouched(t *testing.T) {
 	cfg := w.config(2)
 	cfg.Restore.AllowNonRestoredState = true
 	w.input.Open(all)
-	if result, err := w.start(t, cfg, w.graph(t, "another")).wait(t); err != nil || result.Outcome != job.Completed {
+	if result, err := w.start(t, cfg, w.graph(t, "another")).wait(t); err != nil || result.Outcome != outcome.Completed {
 		t.Errorf("with the state left behind, the job ended with %+v, %v", result, err)
 	}
 }
@@ -476,7 +477,7 @@ func TestADamagedHeadIsNotPassedOverWhenOutputWouldRepeat(t *testing.T) {
 	}
 	cfg.Restore.AllowRepeatedOutput = true
 	w.input.Open(all)
-	if result, err := w.start(t, cfg, w.graph(t, "count")).wait(t); err != nil || result.Outcome != job.Completed {
+	if result, err := w.start(t, cfg, w.graph(t, "count")).wait(t); err != nil || result.Outcome != outcome.Completed {
 		t.Errorf("with repeated output allowed, the job ended with %+v, %v", result, err)
 	}
 }
@@ -514,7 +515,7 @@ func TestATransientFailureIsRestartedAndAPermanentOneIsNot(t *testing.T) {
 			if c.ends && (err == nil || !strings.Contains(err.Error(), "row 7: it is poisoned; mend it")) {
 				t.Errorf("ended with %v", err)
 			}
-			if !c.ends && (err != nil || result.Outcome != job.Completed) {
+			if !c.ends && (err != nil || result.Outcome != outcome.Completed) {
 				t.Errorf("ended with %+v, %v", result, err)
 			}
 		})
@@ -531,7 +532,7 @@ func TestACommitThatFailsIsRepeatedUntilItSucceeds(t *testing.T) {
 		t.Errorf("%d rows are visible without a commit", n)
 	}
 	w.output.FailCommits(nil)
-	if result, err := r.wait(t); err != nil || result.Outcome != job.Completed {
+	if result, err := r.wait(t); err != nil || result.Outcome != outcome.Completed {
 		t.Fatalf("ended with %+v, %v", result, err)
 	}
 	w.exact(t)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
@@ -258,7 +259,7 @@ func (c *Host) carryOut(ctx context.Context, w work) error {
 		c.failed(w, err)
 		return err
 	}
-	if ctx.Err() == nil && result.Outcome != Interrupted {
+	if ctx.Err() == nil && result.Outcome != outcome.Interrupted {
 		if _, lookErr := c.look(ctx); lookErr != nil {
 			c.log.Warn("the chain cannot be read", "error", lookErr)
 		}
@@ -317,11 +318,11 @@ func (c *Host) ended(w work, result Result, err error, before rest.State, why fa
 		f.kind = rest.FailedPermanently // an attempt ends with an error that has come too often (P13)
 	}
 	switch {
-	case !began && result.Outcome == Interrupted:
+	case !began && result.Outcome == outcome.Interrupted:
 		c.show(before, why)
-	case began && result.Outcome != "":
+	case began && result.Outcome != outcome.None:
 		c.own.itself = nil
-		c.show(stateAfter(result.Outcome), failure{})
+		c.show(rest.StateAfter(result.Outcome), failure{})
 	case !began && !w.byItself():
 		if isRefusal(err) || f.kind == rest.FailedTransiently {
 			f = why // the operation says it, and nothing comes of it

@@ -39,7 +39,10 @@ func (o *observer) look(ctx context.Context) (snapshot.Head, rest.Chain, error) 
 
 // restChain says of a head what an activation must fit.
 func restChain(head snapshot.Head) rest.Chain {
-	c := rest.Chain{Attempt: head.Newest.N, Owner: head.Newest.Owner, Revision: head.Newest.Revision, Began: head.Began.N}
+	c := rest.Chain{
+		Attempt: head.Newest.N, Owner: head.Newest.Owner, Revision: head.Newest.Revision, Began: head.Began.N,
+		Outcome: head.Outcome,
+	}
 	if head.Base != nil {
 		c.RestoreNonces = head.Base.RestoreNonces
 	}
@@ -48,30 +51,10 @@ func restChain(head snapshot.Head) rest.Chain {
 	}
 	m := head.Snapshot.Metadata
 	c.Checkpoint = &rest.Checkpoint{
-		ID: m.ID, Type: checkpointType(m.Outcome), Status: rest.Done, Path: head.Snapshot.Path(),
+		ID: m.ID, Type: rest.CheckpointTypeOf(m.Outcome), Status: rest.Done, Path: head.Snapshot.Path(),
 		TriggerTime: m.Time, SizeBytes: m.StateSize(),
 	}
-	switch head.Outcome {
-	case snapshot.Stopped:
-		c.Outcome = string(Stopped)
-	case snapshot.Drained:
-		c.Outcome = string(Drained)
-	case snapshot.Completed:
-		c.Outcome = string(Completed)
-	case snapshot.None: // within a run
-	}
 	return c
-}
-
-func checkpointType(o snapshot.Outcome) rest.CheckpointType {
-	switch o {
-	case snapshot.Completed:
-		return rest.Final
-	case snapshot.Stopped, snapshot.Drained:
-		return rest.Stop
-	default:
-		return rest.Periodic
-	}
 }
 
 // Preflight tells whether a job could begin: that its storage can hold snapshots and be read, and that its state fits what

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
 )
@@ -131,7 +132,7 @@ func (b *began) settle(p *place, g *graph.Graph, e entry) error {
 	}
 	// What was chosen decides, not the head: the head may be damaged, and passed over (P2).
 	ended := b.chosen.Outcome
-	b.over = ended != snapshot.None && (e.onlyFinish || ended != snapshot.Stopped)
+	b.over = ended != outcome.None && (e.onlyFinish || ended != outcome.Stopped)
 	if e.onlyFinish && !b.over {
 		return fault.Permanentf(b.chosen.From, "activate the job", "the checkpoint that ended the job cannot be read, and this one did not end it")
 	}

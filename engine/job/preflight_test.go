@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
@@ -68,7 +69,7 @@ func TestAnActivationThatWouldRepeatOutputClaimsNothing(t *testing.T) {
 		if op.Status != rest.Undone || op.Error.Code != rest.Conflict || !strings.Contains(op.Error.Message, "would write output again") {
 			t.Fatalf("the activation became %+v, %v", op, op.Error)
 		}
-		if o := p.Overview(); o.Chain == nil || o.Chain.Attempt != 1 || o.Chain.Began != 1 || o.Chain.Outcome != "Stopped" {
+		if o := p.Overview(); o.Chain == nil || o.Chain.Attempt != 1 || o.Chain.Began != 1 || o.Chain.Outcome != outcome.Stopped {
 			t.Fatalf("after a refused activation the chain is %+v", o.Chain)
 		}
 	}

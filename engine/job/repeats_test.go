@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // visible is a sink of which output is visible up to a checkpoint.
@@ -72,7 +73,7 @@ func TestAMissingHeadRepeatsNoOutputThatIsVisible(t *testing.T) {
 		t.Errorf("%d rows are visible after the refusal, want 400", n)
 	}
 	result, err := begin(func(c *job.Config) { c.Restore.AllowRepeatedOutput = true })
-	if err != nil || result.Outcome != job.Completed {
+	if err != nil || result.Outcome != outcome.Completed {
 		t.Errorf("allowed, it ended with %+v, %v", result, err)
 	}
 }
@@ -96,7 +97,7 @@ func TestWhatMayBeRepeatedIsRememberedUntilTheFirstCheckpoint(t *testing.T) {
 	}
 	w.input.Open(all)
 	result, err := w.start(t, w.config(2), w.graphTo(t, "count", sink)).wait(t)
-	if err != nil || result.Outcome != job.Completed {
+	if err != nil || result.Outcome != outcome.Completed {
 		t.Fatalf("after an attempt without a checkpoint the job ended with %+v, %v", result, err)
 	}
 	if _, err := os.Stat(chk[len(chk)-1]); err == nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -26,7 +27,7 @@ func (w *world) resumed(t *testing.T, storage string) (old, heir *pod, next func
 	}
 	old.until("it was stopped", func(o rest.Job) bool { return o.State == rest.Stopped && o.Chain != nil })
 	heir = w.pod(t, next)
-	heir.until("it waited", func(o rest.Job) bool { return waits(o) && o.Chain.Attempt == 1 && o.Chain.Outcome == "Stopped" })
+	heir.until("it waited", func(o rest.Job) bool { return waits(o) && o.Chain.Attempt == 1 && o.Chain.Outcome == outcome.Stopped })
 	q := w.activation("a2", 1, 3)
 	q.Revision, q.Settings.IntervalMs = "2", time.Hour.Milliseconds()
 	if op := heir.final(heir.Activate(t.Context(), q)); op.Status != rest.Done {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -74,20 +75,11 @@ func (d *driver) result(exit *coordinator.Exit) (Result, error) {
 		r.LastCheckpoint = d.place.chain.Path(status.Newest.ID)
 	}
 	switch exit.Outcome {
-	case coordinator.Completed:
-		r.Outcome = Completed
-	case coordinator.Stopped:
-		r.Outcome = Stopped
-	case coordinator.Drained:
-		r.Outcome = Drained
-	case coordinator.Cancelled:
-		r.Outcome = Cancelled
-	case coordinator.Interrupted:
-		r.Outcome = Interrupted
-	case coordinator.Fenced:
+	case outcome.Fenced:
 		return r, fmt.Errorf("this attempt %d is over: %w", d.began.attempt.N, exit.Err)
-	default:
+	case outcome.Failed:
 		return r, exit.Err
 	}
+	r.Outcome = exit.Outcome
 	return r, exit.Err
 }

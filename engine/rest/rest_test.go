@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // coordinator answers every request with f, and tells the client.
@@ -120,6 +122,8 @@ func TestTheJSONOfTheTypesIsWhatOthersRelyOn(t *testing.T) {
 			`{"id":"a","kind":"Stop","status":"Failed","error":{"code":"Conflict","message":"m","remedy":"r"}}`},
 		{Operation{ID: "a", Kind: SavepointOperation, Status: Done, Path: "p", CheckpointID: 3},
 			`{"id":"a","kind":"Savepoint","status":"Completed","path":"p","checkpointID":3}`},
+		{Chain{Attempt: 2, Outcome: outcome.Stopped}, `{"attempt":2,"outcome":"Stopped"}`},
+		{Chain{Attempt: 2, Outcome: outcome.None}, `{"attempt":2}`},
 		{ErrorBody{&Error{Code: NotFound, Message: "m"}}, `{"error":{"code":"NotFound","message":"m"}}`},
 	} {
 		got, err := json.Marshal(c.value)
@@ -128,6 +132,17 @@ func TestTheJSONOfTheTypesIsWhatOthersRelyOn(t *testing.T) {
 		}
 		if string(got) != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
+func TestARunLeavesTheStateThatItsOutcomeSays(t *testing.T) {
+	for o, want := range map[outcome.Outcome]State{
+		outcome.Completed: Completed, outcome.Stopped: Stopped, outcome.Drained: Stopped, outcome.Interrupted: Stopped,
+		outcome.Cancelled: Cancelled, outcome.Failed: Failed, outcome.Fenced: Failed,
+	} {
+		if got := StateAfter(o); got != want || got.Executes() {
+			t.Errorf("after %s the job is %s, want %s; an attempt executes: %v", o, got, want, got.Executes())
 		}
 	}
 }

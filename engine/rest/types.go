@@ -3,6 +3,8 @@ package rest
 import (
 	"fmt"
 	"time"
+
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // State is what a job is doing.
@@ -21,6 +23,29 @@ const (
 	Cancelled State = "Cancelled" // by request, without a last checkpoint
 	Failed    State = "Failed"    // with Job.Failure
 )
+
+// States returns all of them, in the order in which a job may come to them.
+func States() []State {
+	return []State{Standby, Starting, Running, Recovering, Stopping, Completed, Stopped, Cancelled, Failed}
+}
+
+// Executes tells that an attempt is not over.
+func (s State) Executes() bool {
+	return s == Starting || s == Running || s == Recovering || s == Stopping
+}
+
+// StateAfter returns the state that a run with an outcome leaves the job in.
+func StateAfter(o outcome.Outcome) State {
+	switch o {
+	case outcome.Completed:
+		return Completed
+	case outcome.Cancelled:
+		return Cancelled
+	case outcome.Stopped, outcome.Drained, outcome.Interrupted:
+		return Stopped
+	}
+	return Failed
+}
 
 // Job is the job as a whole.
 type Job struct {
@@ -118,7 +143,7 @@ type Chain struct {
 	// an older engine does not tell.
 	Began int64 `json:"began,omitempty"`
 	// Outcome is that of the newest checkpoint: Stopped, Drained or Completed; empty: none.
-	Outcome string `json:"outcome,omitempty"`
+	Outcome outcome.Outcome `json:"outcome,omitempty"`
 	// Checkpoint is the newest one that the job would go on from; nil: there is none.
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 	// RestoreNonces have taken effect (P5).
@@ -190,6 +215,18 @@ const (
 	Stop      CheckpointType = "Stop"      // the last one before a stop, drain or signal
 	Final     CheckpointType = "Final"     // at the end of bounded input
 )
+
+// CheckpointTypeOf returns the type of a checkpoint with an outcome; of one with none, whatever else it was taken for, it is
+// not known any more.
+func CheckpointTypeOf(o outcome.Outcome) CheckpointType {
+	switch o {
+	case outcome.Completed:
+		return Final
+	case outcome.Stopped, outcome.Drained:
+		return Stop
+	}
+	return Periodic
+}
 
 // Checkpoint is one checkpoint of the job's chain.
 type Checkpoint struct {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/storage"
 )
 
@@ -36,7 +37,7 @@ type Chosen struct {
 	Parent   int64     // Metadata.Parent of that checkpoint: the snapshot's id if it is of this chain, else 0
 	Retained []int64   // what stays of this chain so far: with Retain it gives Metadata.Retained
 	// Outcome is how the job ended with the snapshot, as Head has it; None: it goes on from there, or begins anew.
-	Outcome Outcome
+	Outcome outcome.Outcome
 	// Parallelism is that of the attempt before, 0 if there was none: a coordinator that restarts by itself keeps it.
 	Parallelism int
 
@@ -101,7 +102,7 @@ type Head struct {
 	Snapshot *Snapshot // newest checkpoint of the history whose metadata is readable; nil: none
 	// Outcome is how the job ended with Snapshot; None if it did not, and if an attempt has begun since (P3): the metadata
 	// says Stopped for as long as that attempt has no checkpoint of its own, and so long the job runs all the same.
-	Outcome Outcome
+	Outcome outcome.Outcome
 	// Empty says that no attempt did anything, whatever was claimed, and that there is no checkpoint: the job never ran.
 	Empty bool
 }

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"hash/crc32"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 const (
@@ -18,6 +21,17 @@ const (
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// outcomes are those that a checkpoint can have, by their numbers in _metadata.
+var outcomes = [...]outcome.Outcome{outcome.None, outcome.Stopped, outcome.Drained, outcome.Completed}
+
+func outcomeNumber(o outcome.Outcome) int64 {
+	n := slices.Index(outcomes[:], o)
+	if n < 0 {
+		panic(fmt.Sprintf("snapshot: no checkpoint has the outcome %s", o)) // its writer would take it for one within a run
+	}
+	return int64(n)
+}
 
 // Encode returns the content of _metadata. Equal metadata gives equal bytes.
 func Encode(m *Metadata) []byte {
@@ -39,7 +53,7 @@ func encodeMetadata(m *Metadata) []byte {
 	w.int(5, m.Attempt)
 	w.int(6, m.Restart)
 	w.bytes(7, m.Nonce[:])
-	w.int(8, int64(m.Outcome))
+	w.int(8, outcomeNumber(m.Outcome))
 	for _, id := range m.Retained {
 		w.intAlways(9, id)
 	}
@@ -198,12 +212,14 @@ func decodeMetadata(m *Metadata, n protowire.Number, v value) error {
 		copy(m.Nonce[:], v.body)
 		return nil
 	case 8:
-		var outcome int
-		err := v.toCount(&outcome)
-		if err == nil && outcome > int(Completed) {
-			return v.wrong(fmt.Sprintf("outcome %d is unknown", outcome))
+		var number int
+		err := v.toCount(&number)
+		if err == nil && number >= len(outcomes) {
+			return v.wrong(fmt.Sprintf("outcome %d is unknown", number))
 		}
-		m.Outcome = Outcome(outcome)
+		if err == nil {
+			m.Outcome = outcomes[number]
+		}
 		return err
 	case 9:
 		return v.appendInt64(&m.Retained)

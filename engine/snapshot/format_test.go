@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
 )
@@ -26,7 +27,7 @@ var update = flag.Bool("update", false, "write the golden files of the current f
 func example(files ...snapshot.GroupFile) *snapshot.Metadata {
 	return &snapshot.Metadata{
 		Format: snapshot.Format, Savepoint: true, Job: "default.flight-delays", ID: 42, Parent: 41, Attempt: 3, Restart: 1,
-		Nonce: snapshot.Nonce{0: 1, 15: 255}, Outcome: snapshot.Stopped, Retained: []int64{40, 41, 42}, Confirmed: 41,
+		Nonce: snapshot.Nonce{0: 1, 15: 255}, Outcome: outcome.Stopped, Retained: []int64{40, 41, 42}, Confirmed: 41,
 		Time:   time.Date(2001, 1, 2, 3, 4, 5, 678_000_000, time.UTC),
 		Engine: "v0.1.0", Revision: "7c4f9", Parallelism: 2, MaxParallelism: 1024,
 		Operators: []snapshot.OperatorState{
@@ -128,7 +129,7 @@ func randomMetadata(r *rand.Rand) *snapshot.Metadata {
 	}
 	m := &snapshot.Metadata{
 		Format: snapshot.Format, Savepoint: r.IntN(2) == 0, Job: text(), ID: number(), Parent: number(), Attempt: number(), Restart: number(),
-		Outcome: snapshot.Outcome(r.IntN(4)), Confirmed: number(), Engine: text(), Revision: text(),
+		Outcome: []outcome.Outcome{outcome.None, outcome.Stopped, outcome.Drained, outcome.Completed}[r.IntN(4)], Confirmed: number(), Engine: text(), Revision: text(),
 		Parallelism: int(r.Int32()), MaxParallelism: r.IntN(100),
 	}
 	copy(m.Nonce[:], some())

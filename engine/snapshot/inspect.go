@@ -78,7 +78,7 @@ func (s *Snapshot) Inspect() Summary {
 	m := s.Metadata
 	sum := Summary{
 		Path: s.Path(), Kind: "checkpoint", Format: m.Format, Job: m.Job, ID: m.ID, Parent: m.Parent,
-		Attempt: m.Attempt, Restart: m.Restart, Outcome: m.Outcome.String(), Engine: m.Engine, Revision: m.Revision,
+		Attempt: m.Attempt, Restart: m.Restart, Outcome: m.Outcome.Word(), Engine: m.Engine, Revision: m.Revision,
 		Parallelism: m.Parallelism, MaxParallelism: m.MaxParallelism, Retained: m.Retained, Confirmed: m.Confirmed,
 		Files: len(m.Files()), StateBytes: m.StateSize(),
 	}

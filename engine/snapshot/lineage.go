@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/storage"
 )
 
@@ -147,15 +148,15 @@ func (s *survey) lineage(path func(id int64) string) []candidate {
 // outcome returns how the job ended with a checkpoint of the history: not at all if an attempt has begun from there since.
 // A job that was completed or drained runs again only for a restore under a new nonce (P5); other attempts that began from
 // its last checkpoint did so to confirm its commits, in folders of engines that recorded what those start from.
-func (s *survey) outcome(m *Metadata) Outcome {
+func (s *survey) outcome(m *Metadata) outcome.Outcome {
 	last := s.last()
-	if m.Outcome == None || m.Attempt == last {
+	if m.Outcome == outcome.None || m.Attempt == last {
 		return m.Outcome
 	}
 	own, known := s.bases[m.Attempt]
 	again := !known || len(s.bases[last].RestoreNonces) > len(own.RestoreNonces)
-	if m.Outcome == Stopped || again {
-		return None
+	if m.Outcome == outcome.Stopped || again {
+		return outcome.None
 	}
 	return m.Outcome
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // Format is the version of the format that this engine writes. It reads this one and all earlier ones.
@@ -11,34 +13,6 @@ const Format = 2
 
 // NoTime is the event time or watermark of what has none yet.
 const NoTime = math.MinInt64
-
-// Outcome says why a checkpoint is the last of its run (P3).
-type Outcome uint8
-
-// None is the outcome of a checkpoint within a run, and of the last one before a SIGTERM.
-const (
-	None Outcome = iota
-	// Stopped: the job was stopped with a savepoint and may go on from here.
-	Stopped
-	// Drained: the sources were ended, all windows closed; nothing goes on from here by itself.
-	Drained
-	// Completed: the bounded input was processed.
-	Completed
-)
-
-func (o Outcome) String() string {
-	switch o {
-	case None:
-		return "none"
-	case Stopped:
-		return "stopped"
-	case Drained:
-		return "drained"
-	case Completed:
-		return "completed"
-	}
-	return fmt.Sprintf("outcome(%d)", uint8(o))
-}
 
 // Nonce tells one attempt from all others.
 type Nonce [16]byte
@@ -55,8 +29,8 @@ type Metadata struct {
 	Attempt   int64
 	Restart   int64
 	Nonce     Nonce
-	Outcome   Outcome
-	Retained  []int64 // ids that stay once this one is complete, itself included
+	Outcome   outcome.Outcome // why this checkpoint is the last of its run; None: it is not (P3)
+	Retained  []int64         // ids that stay once this one is complete, itself included
 	// Confirmed is the newest checkpoint whose commits are known to be done: its staged objects may go (P10).
 	Confirmed      int64
 	Time           time.Time // millisecond precision, UTC; for people

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
 	"github.com/weirstream/weir/engine/storage/storagetest"
@@ -267,8 +268,8 @@ func (s *script) choose(t *testing.T, d *datadriven.TestData, a *actor) (string,
 	if chosen.Parallelism > 0 {
 		out += fmt.Sprintf("parallelism before: %d\n", chosen.Parallelism)
 	}
-	if chosen.Outcome != snapshot.None {
-		out += fmt.Sprintf("the job has %s\n", chosen.Outcome)
+	if chosen.Outcome != outcome.None {
+		out += fmt.Sprintf("the job has %s\n", chosen.Outcome.Word())
 	}
 	if len(chosen.Passed) > 0 {
 		out += fmt.Sprintf("passed over: %v\n", chosen.Passed)
@@ -318,8 +319,8 @@ func (s *script) publish(t *testing.T, d *datadriven.TestData, a *actor) (string
 			return "", err
 		}
 		m.Retained = snapshot.Retain(m.Retained, id, int(argInt(t, d, "retained", 3)))
-		m.Outcome = map[string]snapshot.Outcome{
-			"stopped": snapshot.Stopped, "drained": snapshot.Drained, "completed": snapshot.Completed,
+		m.Outcome = map[string]outcome.Outcome{
+			"stopped": outcome.Stopped, "drained": outcome.Drained, "completed": outcome.Completed,
 		}[arg(d, "outcome", "")]
 		if d.HasArg("commits") {
 			m.Operators[0].Subtasks[0].Committables = [][]byte{[]byte("part")}
@@ -394,7 +395,7 @@ func (s *script) head(t *testing.T, _ *datadriven.TestData, a *actor) (string, e
 		out += fmt.Sprintf("started: attempt %d of %s\n", head.Base.Attempt, head.Began.Owner)
 	}
 	if head.Snapshot != nil {
-		out += fmt.Sprintf("head %s, outcome %s\n", head.Snapshot.Path(), head.Outcome)
+		out += fmt.Sprintf("head %s, outcome %s\n", head.Snapshot.Path(), head.Outcome.Word())
 	}
 	return out, nil
 }

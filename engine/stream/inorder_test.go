@@ -13,6 +13,7 @@ import (
 
 	"github.com/weirstream/weir/engine/enginetest"
 	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/stream"
 )
@@ -173,7 +174,7 @@ func TestRowsThatWaitAreStateThatSurvivesRestartsAndRescales(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Fatal(err)
 		}
-		if complete := result.Outcome == job.Completed; complete != (open == len(rows)) {
+		if complete := result.Outcome == outcome.Completed; complete != (open == len(rows)) {
 			t.Fatalf("opened for %d rows, the job ended as %v", open, result.Outcome)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirstream/weir/engine/enginetest"
 	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/stream"
 )
 
@@ -226,7 +227,7 @@ func run(t *testing.T, j *stream.Job, parallelism int) {
 		Parallelism: parallelism, MaxParallelism: 32, Interval: time.Hour, Timeout: time.Minute, Retained: 1,
 		Restart: job.RestartPolicy{InitialDelay: time.Millisecond, MaxDelay: time.Second, ResetAfter: time.Hour},
 	}, g, job.Options{})
-	if err != nil || r.Outcome != job.Completed {
+	if err != nil || r.Outcome != outcome.Completed {
 		t.Fatalf("the job ended as %q: %v", r.Outcome, err)
 	}
 }

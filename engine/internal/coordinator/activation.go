@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // Verdict is whether an attempt may begin.
@@ -48,7 +48,7 @@ type Chain struct {
 	// Empty says that no attempt has ever begun, whatever was claimed, and that there is no checkpoint.
 	Empty bool
 	// Outcome is how the job ended; None also if an attempt has begun since, or there is no checkpoint.
-	Outcome snapshot.Outcome
+	Outcome outcome.Outcome
 	// Quiet is how long ago anything was written, by the store's clock.
 	Quiet time.Duration
 }
@@ -89,8 +89,8 @@ func Admit(c Chain, a Applicant) (Verdict, string) {
 		return Refuse, fmt.Sprintf("the job is run by %s (attempt %d), which wrote %v ago", c.Owner, c.Newest, c.Quiet.Round(time.Second))
 	case a.RestoresAgain:
 		return Begin, ""
-	case c.over():
-		return Finish, fmt.Sprintf("the job has %s", c.Outcome)
+	case c.Outcome.Final():
+		return Finish, fmt.Sprintf("the job has %s", c.Outcome.Word())
 	case c.Empty && !a.Activation.AllowEmpty:
 		return Missing, "there is nothing to go on from, and the activation does not say that there may be nothing"
 	}
@@ -102,18 +102,18 @@ func (a Applicant) byItself(c Chain) (Verdict, string) {
 	switch {
 	case c.Newest == 0 || c.Empty:
 		return Standby, "the job has not begun: it begins when it is activated"
-	case c.Owner != a.Owner && c.Outcome == snapshot.None:
+	case c.Owner != a.Owner && c.Outcome == outcome.None:
 		return Refuse, fmt.Sprintf("the job is run by %s (attempt %d)", c.Owner, c.Newest)
 	case c.Owner != a.Owner:
 		return Standby, fmt.Sprintf("attempt %d was that of %s: the job begins here when it is activated", c.Newest, c.Owner)
 	case c.Revision != a.Revision:
 		return Standby, fmt.Sprintf("attempt %d runs revision %s, this is %s: it begins when it is activated", c.Newest, c.Revision, a.Revision)
-	case c.over():
-		return Finish, fmt.Sprintf("the job has %s", c.Outcome)
+	case c.Outcome.Final():
+		return Finish, fmt.Sprintf("the job has %s", c.Outcome.Word())
 	case c.BeganOwner != a.Owner || c.BeganRevision != a.Revision:
 		// What this revision was activated with, a restore above all, has gone with the process that claimed (P5).
 		return Standby, fmt.Sprintf("attempt %d was to run revision %s and did not begin: it begins when it is activated", c.Newest, c.Revision)
-	case c.Outcome == snapshot.Stopped:
+	case c.Outcome == outcome.Stopped:
 		return Standby, "the job was stopped: it goes on when it is activated"
 	}
 	return Begin, ""
@@ -126,7 +126,7 @@ func (a Applicant) finish(c Chain) (Verdict, string) {
 		return Refuse, fmt.Sprintf("the newest attempt, %d, is that of %s", c.Newest, c.Owner)
 	case c.Began == 0:
 		return Standby, "no attempt runs here, and none ever did"
-	case c.Outcome == snapshot.None:
+	case c.Outcome == outcome.None:
 		return Standby, fmt.Sprintf("no attempt runs here, and the job is not stopped: attempt %d of revision %s is the newest that ran",
 			c.Began, c.BeganRevision)
 	case c.Newest > c.Began && c.Revision != a.Revision:
@@ -134,12 +134,9 @@ func (a Applicant) finish(c Chain) (Verdict, string) {
 		// activated it.
 		return Standby, fmt.Sprintf("attempt %d of revision %s has claimed the job, and may be about to begin: ask its coordinator", c.Newest, c.Revision)
 	}
-	return Finish, fmt.Sprintf("the job has %s", c.Outcome)
+	return Finish, fmt.Sprintf("the job has %s", c.Outcome.Word())
 }
 
-// over tells that the job never runs again.
-func (c Chain) over() bool { return c.Outcome == snapshot.Completed || c.Outcome == snapshot.Drained }
-
 func (a Applicant) mayOwn(c Chain) bool {
-	return c.Newest == 0 || c.Owner == a.Owner || a.TakeOver || c.Outcome != snapshot.None || c.Quiet >= QuietPeriod
+	return c.Newest == 0 || c.Owner == a.Owner || a.TakeOver || c.Outcome != outcome.None || c.Quiet >= QuietPeriod
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/internal/coordinator"
-	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 func TestWhoMayBeginAnAttempt(t *testing.T) {
@@ -15,13 +15,13 @@ func TestWhoMayBeginAnAttempt(t *testing.T) {
 		change(&c)
 		return c
 	}
-	ended := func(o snapshot.Outcome) coordinator.Chain {
+	ended := func(o outcome.Outcome) coordinator.Chain {
 		return with(func(c *coordinator.Chain) { c.Outcome = o })
 	}
 	others := with(func(c *coordinator.Chain) { c.Owner, c.Quiet = "somebody", time.Minute })
 	quiet := with(func(c *coordinator.Chain) { c.Owner, c.Quiet = "somebody", coordinator.QuietPeriod })
 	// dead is the claim of a revision that did nothing, after the attempt of another.
-	dead := func(o snapshot.Outcome) coordinator.Chain {
+	dead := func(o outcome.Outcome) coordinator.Chain {
 		return with(func(c *coordinator.Chain) { c.Newest, c.Revision, c.Outcome = 5, "r2", o })
 	}
 	activated := &coordinator.Activation{ExpectedAttempt: 4}
@@ -41,32 +41,32 @@ func TestWhoMayBeginAnAttempt(t *testing.T) {
 		"a restore begins where there is nothing":                  {coordinator.Chain{Empty: true}, coordinator.Applicant{Owner: "me", RestoresAgain: true, Activation: &coordinator.Activation{}}, coordinator.Begin},
 		"checkpoints without attempts wait":                        {coordinator.Chain{}, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
 		"a pod goes on after a claim of its own that did nothing":  {with(func(c *coordinator.Chain) { c.Newest = 5 }), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Begin},
-		"a claim does not make the chain its revision's":           {dead(snapshot.None), coordinator.Applicant{Owner: "me", Revision: "r2"}, coordinator.Standby},
-		"a claim of a later revision holds back the earlier":       {dead(snapshot.None), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
-		"a claim of a later revision may be about to begin":        {dead(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1", OnlyFinish: true}, coordinator.Standby},
-		"after its own claim a stopped job may be finished":        {dead(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r2", OnlyFinish: true}, coordinator.Finish},
-		"a completed job that another revision ran is finished":    {dead(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r2"}, coordinator.Finish},
+		"a claim does not make the chain its revision's":           {dead(outcome.None), coordinator.Applicant{Owner: "me", Revision: "r2"}, coordinator.Standby},
+		"a claim of a later revision holds back the earlier":       {dead(outcome.None), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
+		"a claim of a later revision may be about to begin":        {dead(outcome.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1", OnlyFinish: true}, coordinator.Standby},
+		"after its own claim a stopped job may be finished":        {dead(outcome.Stopped), coordinator.Applicant{Owner: "me", Revision: "r2", OnlyFinish: true}, coordinator.Finish},
+		"a completed job that another revision ran is finished":    {dead(outcome.Completed), coordinator.Applicant{Owner: "me", Revision: "r2"}, coordinator.Finish},
 		"an old revision's pod waits":                              {running, coordinator.Applicant{Owner: "me", Revision: "r0"}, coordinator.Standby},
 		"a new revision begins when it is activated":               {running, coordinator.Applicant{Owner: "me", Revision: "r2", Activation: activated}, coordinator.Begin},
 		"an activation that comes twice begins once":               {with(func(c *coordinator.Chain) { c.Newest = 5 }), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Standby},
-		"a stopped job waits":                                      {ended(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
-		"a stopped job begins when it is activated":                {ended(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
-		"a completed job never runs again":                         {ended(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Finish},
-		"a drained job never runs again":                           {ended(snapshot.Drained), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Finish},
-		"a completed job of an old revision is left alone":         {ended(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r2"}, coordinator.Standby},
-		"a completed job is restored when the user asks":           {ended(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", RestoresAgain: true, Activation: activated}, coordinator.Begin},
-		"a restarted pod restores nothing by itself":               {ended(snapshot.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", RestoresAgain: true}, coordinator.Finish},
+		"a stopped job waits":                                      {ended(outcome.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
+		"a stopped job begins when it is activated":                {ended(outcome.Stopped), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
+		"a completed job never runs again":                         {ended(outcome.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Finish},
+		"a drained job never runs again":                           {ended(outcome.Drained), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Finish},
+		"a completed job of an old revision is left alone":         {ended(outcome.Completed), coordinator.Applicant{Owner: "me", Revision: "r2"}, coordinator.Standby},
+		"a completed job is restored when the user asks":           {ended(outcome.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", RestoresAgain: true, Activation: activated}, coordinator.Begin},
+		"a restarted pod restores nothing by itself":               {ended(outcome.Completed), coordinator.Applicant{Owner: "me", Revision: "r1", RestoresAgain: true}, coordinator.Finish},
 		"another owner's job is left alone":                        {others, coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Refuse},
 		"another owner's job may be restored by nobody else":       {others, coordinator.Applicant{Owner: "me", Revision: "r1", RestoresAgain: true, Activation: activated}, coordinator.Refuse},
 		"another owner's job is taken over on demand":              {others, coordinator.Applicant{Owner: "me", Revision: "r1", TakeOver: true, Activation: activated}, coordinator.Begin},
 		"another owner's job is not taken over by a restarted pod": {others, coordinator.Applicant{Owner: "me", Revision: "r1", TakeOver: true}, coordinator.Refuse},
 		"another owner's quiet job is gone on with":                {quiet, coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
 		"another owner's quiet job is left alone by itself":        {quiet, coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Refuse},
-		"another owner's stopped job may be gone on with at once":  {with(func(c *coordinator.Chain) { c.Owner, c.Outcome = "somebody", snapshot.Stopped }), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
-		"another owner's stopped job needs an activation":          {with(func(c *coordinator.Chain) { c.Owner, c.Outcome = "somebody", snapshot.Stopped }), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
-		"a stopped job is finished for a savepoint":                {ended(snapshot.Stopped), coordinator.Applicant{Owner: "me", Revision: "r2", OnlyFinish: true}, coordinator.Finish},
+		"another owner's stopped job may be gone on with at once":  {with(func(c *coordinator.Chain) { c.Owner, c.Outcome = "somebody", outcome.Stopped }), coordinator.Applicant{Owner: "me", Revision: "r1", Activation: activated}, coordinator.Begin},
+		"another owner's stopped job needs an activation":          {with(func(c *coordinator.Chain) { c.Owner, c.Outcome = "somebody", outcome.Stopped }), coordinator.Applicant{Owner: "me", Revision: "r1"}, coordinator.Standby},
+		"a stopped job is finished for a savepoint":                {ended(outcome.Stopped), coordinator.Applicant{Owner: "me", Revision: "r2", OnlyFinish: true}, coordinator.Finish},
 		"a job that was not stopped is not finished":               {running, coordinator.Applicant{Owner: "me", Revision: "r1", OnlyFinish: true}, coordinator.Standby},
-		"another owner's stopped job is not finished":              {with(func(c *coordinator.Chain) { c.Owner, c.Outcome = "somebody", snapshot.Stopped }), coordinator.Applicant{Owner: "me", OnlyFinish: true}, coordinator.Refuse},
+		"another owner's stopped job is not finished":              {with(func(c *coordinator.Chain) { c.Owner, c.Outcome = "somebody", outcome.Stopped }), coordinator.Applicant{Owner: "me", OnlyFinish: true}, coordinator.Refuse},
 	} {
 		got, why := coordinator.Admit(c.chain, c.who)
 		if got != c.want {

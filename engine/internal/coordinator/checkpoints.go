@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -30,8 +31,8 @@ type chain struct {
 	earliest time.Duration // of the next trigger, whoever wants it
 	next     time.Duration // trigger by interval
 
-	ending   snapshot.Outcome // of the complete checkpoint that ends the job; None: the job goes on
-	finishBy time.Duration    // when the commits must be confirmed, if the job is ending
+	ending   outcome.Outcome // of the complete checkpoint that ends the job; None: the job goes on
+	finishBy time.Duration   // when the commits must be confirmed, if the job is ending
 
 	stagedSwept bool
 }
@@ -53,7 +54,7 @@ type checkpoint struct {
 	id      int64
 	restart int64
 	mode    message.Mode
-	outcome snapshot.Outcome
+	outcome outcome.Outcome
 	last    bool // taken because of an interrupt
 	// restored: it is what the run started from, and only its commits are under way.
 	restored bool
@@ -74,7 +75,7 @@ type checkpoint struct {
 
 // advanceTrigger starts the next checkpoint: one at a time, and none before the commits of the one before are confirmed.
 func (c *Coordinator) advanceTrigger() {
-	if c.chain.current != nil || c.chain.ending != snapshot.None || c.execution.phase != running {
+	if c.chain.current != nil || c.chain.ending != outcome.None || c.execution.phase != running {
 		return
 	}
 	if !c.reached(c.chain.earliest) {
@@ -115,9 +116,9 @@ func (c *Coordinator) trigger() {
 }
 
 // purpose says what the next checkpoint is for. The end of the input goes before a stop: it is one (P3).
-func (c *Coordinator) purpose() (message.Mode, snapshot.Outcome) {
+func (c *Coordinator) purpose() (message.Mode, outcome.Outcome) {
 	if c.inputEnded() {
-		return message.Continue, snapshot.Completed
+		return message.Continue, outcome.Completed
 	}
 	for _, r := range c.requests {
 		if r.kind == StopRequest && r.waits() {
@@ -125,9 +126,9 @@ func (c *Coordinator) purpose() (message.Mode, snapshot.Outcome) {
 		}
 	}
 	if c.interrupt.requested {
-		return message.Pause, snapshot.None
+		return message.Pause, outcome.None
 	}
-	return message.Continue, snapshot.None
+	return message.Continue, outcome.None
 }
 
 func (c *Coordinator) acked(a message.Ack) {
@@ -182,8 +183,8 @@ func (c *Coordinator) advanceCheckpoint() {
 			c.publish(ck)
 		}
 	case ck.commit.underWay: // the driver ends each commit; one that makes much output visible may take longer than any deadline here
-	case c.chain.ending != snapshot.None && c.reached(c.chain.finishBy):
-		c.exit(Failed, fault.AsTransient(c.uncommitted(ck, c.cfg.FinishDeadline)))
+	case c.chain.ending != outcome.None && c.reached(c.chain.finishBy):
+		c.exit(outcome.Failed, fault.AsTransient(c.uncommitted(ck, c.cfg.FinishDeadline)))
 	case c.reached(ck.commit.at):
 		c.commit(ck)
 	}
@@ -191,7 +192,7 @@ func (c *Coordinator) advanceCheckpoint() {
 
 func (c *Coordinator) uncommitted(ck *checkpoint, within time.Duration) error {
 	err := fmt.Errorf("checkpoint %d (outcome %s) is complete, but its output is not committed within %v; it will be when the "+
-		"job is started again", ck.id, ck.metadata.Outcome, within)
+		"job is started again", ck.id, ck.metadata.Outcome.Word(), within)
 	if ck.commit.last != nil {
 		err = fmt.Errorf("%w: %w", err, ck.commit.last)
 	}
@@ -237,7 +238,7 @@ func (c *Coordinator) published(e Published) {
 	c.chain.head, c.chain.parent, c.chain.retained = m, m.ID, m.Retained
 	c.chain.failures = 0
 	c.noteComplete(ck)
-	if ck.outcome != snapshot.None {
+	if ck.outcome != outcome.None {
 		c.chain.ending = ck.outcome
 		c.chain.finishBy = c.now + c.cfg.FinishDeadline
 		c.cancelTasks()
@@ -260,7 +261,7 @@ func (c *Coordinator) commit(ck *checkpoint) {
 	}
 	ck.commit.begin()
 	e := Commit{Checkpoint: ck.id, Sinks: sinks}
-	if ck.metadata.Outcome != snapshot.None {
+	if ck.metadata.Outcome != outcome.None {
 		e.Last = ck.metadata
 	}
 	c.emit(e)
@@ -295,7 +296,7 @@ func (c *Coordinator) commitFailed(e CommitFailed) {
 		return
 	}
 	if ck.commit.failed(c.now, e.Err, c.cfg.Random()) {
-		c.exit(Failed, fmt.Errorf("commit the output of checkpoint %d: %w", ck.id, e.Err))
+		c.exit(outcome.Failed, fmt.Errorf("commit the output of checkpoint %d: %w", ck.id, e.Err))
 		return
 	}
 	c.logf(slog.LevelWarn, "commit the output of checkpoint %d: %v; trying again", ck.id, e.Err)

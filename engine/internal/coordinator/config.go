@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -128,7 +129,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("first checkpoint id %d is not positive", c.FirstCheckpoint)
 	case c.Random == nil:
 		return errors.New("no source of randomness")
-	case c.OnlyFinish && (c.Restored == nil || c.Restored.Outcome == snapshot.None):
+	case c.OnlyFinish && (c.Restored == nil || c.Restored.Outcome == outcome.None):
 		return errors.New("there is no checkpoint that ended the job")
 	}
 	return c.checkGraph()

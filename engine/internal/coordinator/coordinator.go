@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -18,6 +19,7 @@ type Coordinator struct {
 	// wake is the earliest time that a decision waits for.
 	wake  timer
 	ended bool // Exit has been said
+	end   outcome.Outcome
 
 	execution execution
 	chain     chain
@@ -117,7 +119,7 @@ func (c *Coordinator) handle(e Event) {
 	case CheckpointRequested:
 		c.requested(&request{kind: CheckpointRequest, id: e.ID}, e.Deadline)
 	case CancelRequested:
-		c.exit(Cancelled, nil)
+		c.exit(outcome.Cancelled, nil)
 	case InterruptRequested:
 		c.interrupted()
 	default:
@@ -183,7 +185,7 @@ func (c *Coordinator) start() {
 }
 
 // exit ends the run. Whoever still waits for an answer gets one first.
-func (c *Coordinator) exit(o Outcome, err error) {
+func (c *Coordinator) exit(o outcome.Outcome, err error) {
 	reason := fmt.Errorf("the run has ended (%s)", o)
 	if err != nil {
 		reason = fmt.Errorf("%w: %w", reason, err)
@@ -192,7 +194,7 @@ func (c *Coordinator) exit(o Outcome, err error) {
 		c.refuse(r, reason)
 	}
 	c.emit(Exit{Outcome: o, Err: err})
-	c.ended = true
+	c.ended, c.end = true, o
 }
 
 // fenced ends the run if err says that a later attempt has claimed the job: nothing is done after it (P1).
@@ -201,18 +203,6 @@ func (c *Coordinator) fenced(err error) bool {
 	if !errors.As(err, &fenced) {
 		return false
 	}
-	c.exit(Fenced, err)
+	c.exit(outcome.Fenced, err)
 	return true
-}
-
-// outcomeOf translates the outcome of the checkpoint that ended the job.
-func outcomeOf(o snapshot.Outcome) Outcome {
-	switch o {
-	case snapshot.Stopped:
-		return Stopped
-	case snapshot.Drained:
-		return Drained
-	default:
-		return Completed
-	}
 }

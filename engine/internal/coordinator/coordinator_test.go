@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -218,7 +219,7 @@ func TestStatusTellsOfCheckpointsAndSplits(t *testing.T) {
 	s := newScript(t, cfg, c)
 	s.step(time.Second, []string{"started", "discovered s a b next=1h", "running", "wanted s/0", "checkpoint c"})
 	got := c.Status()
-	if got.Phase != "Running" || got.Current == nil || got.Current.State != "Acknowledging" || got.Current.Subtasks != 1 {
+	if got.State != rest.Running || got.Current == nil || got.Current.Status != rest.InProgress || got.Current.Subtasks != 1 {
 		t.Errorf("while a checkpoint is under way: %+v", got)
 	}
 	if want := (SplitStatus{Source: "s", Waiting: 1, Assigned: 1}); got.Splits[0] != want {
@@ -229,10 +230,10 @@ func TestStatusTellsOfCheckpointsAndSplits(t *testing.T) {
 	if got.Completed != 1 || got.Aborted != 1 || len(got.Checkpoints) != 2 || got.Newest.ID != 1 || got.Current != nil {
 		t.Errorf("after one complete and one failed checkpoint: %+v", got)
 	}
-	if first := got.Checkpoints[0]; first.State != "Complete" || first.Ended-first.Started != 2*time.Second || first.Stats.Bytes != 10 {
+	if first := got.Checkpoints[0]; first.Status != rest.Done || first.Ended-first.Started != 2*time.Second || first.Stats.Bytes != 10 {
 		t.Errorf("the complete one is %+v", first)
 	}
-	if second := got.Checkpoints[1]; second.State != "Failed" || second.Failure == nil {
+	if second := got.Checkpoints[1]; second.Status != rest.Undone || second.Failure == nil {
 		t.Errorf("the failed one is %+v", second)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -88,7 +89,7 @@ type (
 	}
 	// Exit is the last effect. Whatever still runs is stopped; no event has any effect any more.
 	Exit struct {
-		Outcome Outcome
+		Outcome outcome.Outcome
 		Err     error // why: always with Fenced and Failed; with Interrupted if there is no last checkpoint
 	}
 )
@@ -140,48 +141,8 @@ func (k RequestKind) String() string {
 
 // Result is the answer to a request that succeeded.
 type Result struct {
-	Checkpoint int64            // that the savepoint was made of
-	Outcome    snapshot.Outcome // of the checkpoint that served the request
-	Path       string           // of the savepoint; empty: none was asked for
-	Bytes      int64            // of the savepoint's files; if none was asked for, of the checkpoint's
-}
-
-// Outcome is how the run ended.
-type Outcome uint8
-
-const (
-	// Completed: the bounded input is processed and committed.
-	Completed Outcome = iota + 1
-	// Stopped: by a request, and may go on from its last checkpoint.
-	Stopped
-	// Drained: by a request that ended event time first.
-	Drained
-	// Cancelled: by a request, at once.
-	Cancelled
-	// Interrupted: by a signal, with a last checkpoint if there was time for one.
-	Interrupted
-	// Fenced: a later attempt has claimed the job.
-	Fenced
-	// Failed: a permanent error.
-	Failed
-)
-
-func (o Outcome) String() string {
-	switch o {
-	case Completed:
-		return "Completed"
-	case Stopped:
-		return "Stopped"
-	case Drained:
-		return "Drained"
-	case Cancelled:
-		return "Cancelled"
-	case Interrupted:
-		return "Interrupted"
-	case Fenced:
-		return "Fenced"
-	case Failed:
-		return "Failed"
-	}
-	return "unknown outcome"
+	Checkpoint int64           // that the savepoint was made of
+	Outcome    outcome.Outcome // of the checkpoint that served the request
+	Path       string          // of the savepoint; empty: none was asked for
+	Bytes      int64           // of the savepoint's files; if none was asked for, of the checkpoint's
 }

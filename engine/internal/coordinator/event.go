@@ -5,7 +5,7 @@ import (
 
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/message"
-	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // Event is something that has happened. Errors in events are classified by package fault (P13); a *snapshot.FencedError
@@ -77,7 +77,7 @@ type (
 		ID         string
 		Path       string
 		Checkpoint int64
-		Outcome    snapshot.Outcome
+		Outcome    outcome.Outcome
 		Bytes      int64
 	}
 	// TargetProbeFailed says that a ProbeTarget has failed.

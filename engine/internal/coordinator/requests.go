@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -58,16 +59,16 @@ func (r *request) mode() message.Mode {
 	return message.Pause
 }
 
-func (r *request) outcome() snapshot.Outcome {
+func (r *request) outcome() outcome.Outcome {
 	if r.drain {
-		return snapshot.Drained
+		return outcome.Drained
 	}
-	return snapshot.Stopped
+	return outcome.Stopped
 }
 
 // servedBy tells whether a checkpoint with an outcome is what the request is for. The end of the input serves all.
-func (r *request) servedBy(o snapshot.Outcome) bool {
-	return r.kind != StopRequest || o == snapshot.Completed || o == r.outcome()
+func (r *request) servedBy(o outcome.Outcome) bool {
+	return r.kind != StopRequest || o == outcome.Completed || o == r.outcome()
 }
 
 // requested takes a request. One that is under way under the same id is joined (P3).
@@ -159,7 +160,7 @@ func (c *Coordinator) savepointFound(e SavepointFound) {
 	}
 	if !r.servedBy(e.Outcome) {
 		c.drop(r, &fault.Error{Class: fault.Permanent, Place: e.Path, Remedy: "choose another id",
-			Err: fmt.Errorf("under id %s there is a savepoint that is not of this %s: its outcome is %s", r.id, r.kind, e.Outcome)})
+			Err: fmt.Errorf("under id %s there is a savepoint that is not of this %s: its outcome is %s", r.id, r.kind, e.Outcome.Word())})
 		return
 	}
 	r.result = Result{Checkpoint: e.Checkpoint, Outcome: e.Outcome, Path: e.Path, Bytes: e.Bytes}
@@ -213,7 +214,7 @@ func (c *Coordinator) serve(m *snapshot.Metadata) {
 // advanceRequests binds what waits to the checkpoint that has ended the job, repeats exports, and ends what is overdue.
 func (c *Coordinator) advanceRequests() {
 	for _, r := range slices.Clone(c.requests) {
-		if r.state == queued && c.chain.ending != snapshot.None {
+		if r.state == queued && c.chain.ending != outcome.None {
 			c.bindToEnd(r)
 		}
 		if r.state == exporting && !r.export.underWay && c.reached(r.export.at) {
@@ -231,7 +232,7 @@ func (c *Coordinator) advanceRequests() {
 func (c *Coordinator) bindToEnd(r *request) {
 	m := c.chain.head
 	if !r.servedBy(c.chain.ending) {
-		c.drop(r, fmt.Errorf("the job has ended before, with outcome %s", c.chain.ending))
+		c.drop(r, fmt.Errorf("the job has ended before, with outcome %s", c.chain.ending.Word()))
 		return
 	}
 	r.state, r.checkpoint = attached, m.ID

@@ -8,7 +8,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
-	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // phase is what the tasks are doing.
@@ -26,10 +26,6 @@ const (
 	// waiting: nothing runs; the next execution is deployed after a delay.
 	waiting
 )
-
-func (p phase) String() string {
-	return [...]string{"Idle", "Deploying", "Running", "Cancelling", "Waiting"}[p]
-}
 
 // execution is the current run of the tasks. Under one coordinator it is numbered by restart (P1 "Names").
 type execution struct {
@@ -57,7 +53,7 @@ func (c *Coordinator) deploy() {
 	if x.phase != idle {
 		x.restart++
 		if err := c.restoreSources(); err != nil {
-			c.exit(Failed, err)
+			c.exit(outcome.Failed, err)
 			return
 		}
 	}
@@ -132,7 +128,7 @@ func (c *Coordinator) subtaskRuns(t message.Subtask) {
 func (c *Coordinator) taskFailed(err error) {
 	x := &c.execution
 	switch {
-	case c.chain.ending != snapshot.None || c.fenced(err):
+	case c.chain.ending != outcome.None || c.fenced(err):
 	case x.phase == cancelling:
 		if fault.ClassOf(err) == fault.Permanent {
 			c.fail(err)
@@ -220,20 +216,20 @@ func (c *Coordinator) undecided() bool {
 // advanceFailure ends the run for a permanent error.
 func (c *Coordinator) advanceFailure() {
 	x := &c.execution
-	if x.fatal != nil && c.chain.ending == snapshot.None && (!c.undecided() || c.reached(x.fatalBy)) {
-		c.exit(Failed, x.fatal)
+	if x.fatal != nil && c.chain.ending == outcome.None && (!c.undecided() || c.reached(x.fatalBy)) {
+		c.exit(outcome.Failed, x.fatal)
 	}
 }
 
 // advanceExecution deploys the next execution when it is due, and gives up one that does not stop.
 func (c *Coordinator) advanceExecution() {
 	x := &c.execution
-	if x.fatal != nil || c.chain.ending != snapshot.None {
+	if x.fatal != nil || c.chain.ending != outcome.None {
 		return
 	}
 	switch {
 	case x.phase == cancelling && c.reached(x.cancelBy):
-		c.exit(Failed, fault.AsTransient(fmt.Errorf("the tasks did not stop within %v, so they cannot be restarted in this process: %w",
+		c.exit(outcome.Failed, fault.AsTransient(fmt.Errorf("the tasks did not stop within %v, so they cannot be restarted in this process: %w",
 			c.cfg.CancelDeadline, x.last)))
 	case x.phase == waiting && !c.undecided() && c.reached(x.deployAt):
 		c.deploy()

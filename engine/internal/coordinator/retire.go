@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/weirstream/weir/engine/connector"
-	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // retirement is what is known of the chains of a source that removes what was read to its end. A chain is retired only when
@@ -130,7 +130,7 @@ func (c *Coordinator) retire(ck *checkpoint) {
 	}
 	for _, s := range c.sources {
 		state := ck.metadata.Operator(s.cfg.UID)
-		busy := s.retirement.underWay && ck.metadata.Outcome == snapshot.None // else no later checkpoint asks
+		busy := s.retirement.underWay && ck.metadata.Outcome == outcome.None // else no later checkpoint asks
 		if !s.cfg.Retires || state == nil || busy {
 			continue
 		}

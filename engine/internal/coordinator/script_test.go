@@ -16,6 +16,7 @@ import (
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -379,13 +380,13 @@ func (s *script) event(w []string) Event {
 	case "probed":
 		return TargetProbed{ID: w[1]}
 	case "found":
-		var outcome snapshot.Outcome
-		for _, o := range []snapshot.Outcome{snapshot.Stopped, snapshot.Drained, snapshot.Completed} {
-			if o.String() == w[3] {
-				outcome = o
+		var end outcome.Outcome
+		for _, o := range []outcome.Outcome{outcome.Stopped, outcome.Drained, outcome.Completed} {
+			if o.Word() == w[3] {
+				end = o
 			}
 		}
-		return SavepointFound{ID: w[1], Path: w[2], Checkpoint: 77, Outcome: outcome, Bytes: 100}
+		return SavepointFound{ID: w[1], Path: w[2], Checkpoint: 77, Outcome: end, Bytes: 100}
 	case "probe-failed":
 		return TargetProbeFailed{ID: w[1], Err: s.failure(w[2:])}
 	}
@@ -477,7 +478,7 @@ func show(e Effect) string {
 		if e.Err != nil {
 			return fmt.Sprintf("Reply to %s %s: error: %v", e.Kind, e.ID, e.Err)
 		}
-		return fmt.Sprintf("Reply to %s %s: chk-%d outcome %s path %q", e.Kind, e.ID, e.Result.Checkpoint, e.Result.Outcome, e.Result.Path)
+		return fmt.Sprintf("Reply to %s %s: chk-%d outcome %s path %q", e.Kind, e.ID, e.Result.Checkpoint, e.Result.Outcome.Word(), e.Result.Path)
 	case Log:
 		return fmt.Sprintf("Log %s: %s", e.Level, e.Text)
 	case Exit:
@@ -537,7 +538,7 @@ func showSinks(sinks []SinkCommittables) string {
 
 func showMetadata(m *snapshot.Metadata) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "Publish %d parent %d outcome %s retained %v confirmed %d", m.ID, m.Parent, m.Outcome, m.Retained, m.Confirmed)
+	fmt.Fprintf(&out, "Publish %d parent %d outcome %s retained %v confirmed %d", m.ID, m.Parent, m.Outcome.Word(), m.Retained, m.Confirmed)
 	for _, o := range m.Operators {
 		if e, err := decodeEnumerator(o.Enumerator); len(o.Enumerator) > 0 {
 			if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -271,7 +272,7 @@ func (w *world) start() {
 	}
 	if len(w.complete) > 0 {
 		cfg.Restored = w.complete[slices.Max(slices.Collect(maps.Keys(w.complete)))]
-		cfg.OnlyFinish = cfg.Restored.Outcome == snapshot.Completed
+		cfg.OnlyFinish = cfg.Restored.Outcome == outcome.Completed
 	}
 	c, err := New(cfg)
 	if err != nil {
@@ -465,9 +466,9 @@ func (w *world) exited(e Exit) {
 	}
 	w.execution = nil
 	switch {
-	case e.Outcome == Completed, e.Outcome == Stopped && w.now > w.calm && w.allVisible():
+	case e.Outcome == outcome.Completed, e.Outcome == outcome.Stopped && w.now > w.calm && w.allVisible():
 		w.over = true
-	case e.Outcome == Failed:
+	case e.Outcome == outcome.Failed:
 		w.failf("a job of transient errors has failed: %v", e.Err)
 	default:
 		w.process++ // nothing of it is delivered any more

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -12,8 +14,7 @@ const keptCheckpoints = 20
 
 // Status is what people and the REST API see of a run. It is a copy.
 type Status struct {
-	// Phase is Idle, Deploying, Running, Cancelling or Waiting.
-	Phase    string
+	State    rest.State
 	Restart  int64
 	Restarts int   // since the start, by failures
 	Failure  error // of the newest restart; nil: none
@@ -36,7 +37,7 @@ type Status struct {
 	// Dropped counts messages of other restarts and of checkpoints that were aborted.
 	Dropped int
 	// Ending is the outcome of the complete checkpoint that ends the job; None: it goes on.
-	Ending snapshot.Outcome
+	Ending outcome.Outcome
 	// Splits tells of each source, in the order of the configuration.
 	Splits []SplitStatus
 }
@@ -45,9 +46,9 @@ type Status struct {
 type CheckpointStatus struct {
 	ID       int64
 	Restart  int64
-	Outcome  snapshot.Outcome
-	State    string // Acknowledging, Publishing, Committing, Complete or Failed
-	Acked    int    // subtasks
+	Outcome  outcome.Outcome
+	Status   rest.Status
+	Acked    int // subtasks
 	Subtasks int
 	// Started and Ended are on the clock of Step; Ended is when it became complete or failed, 0 before.
 	Started, Ended time.Duration
@@ -72,12 +73,12 @@ type counters struct {
 }
 
 // Ending is the outcome of the complete checkpoint that ends the job; None: it goes on. The run exits soon.
-func (c *Coordinator) Ending() snapshot.Outcome { return c.chain.ending }
+func (c *Coordinator) Ending() outcome.Outcome { return c.chain.ending }
 
 // Status describes the run.
 func (c *Coordinator) Status() Status {
 	s := Status{
-		Phase:       c.execution.phase.String(),
+		State:       c.state(),
 		Restart:     c.execution.restart,
 		Restarts:    c.status.restarts,
 		Failure:     c.execution.last,
@@ -94,7 +95,7 @@ func (c *Coordinator) Status() Status {
 	}
 	if ck := c.chain.current; ck != nil {
 		current := c.describe(ck)
-		current.State = [...]string{"Acknowledging", "Publishing", "Committing"}[ck.stage]
+		current.Status = rest.InProgress
 		s.Current = &current
 	}
 	for _, source := range c.sources {
@@ -106,6 +107,22 @@ func (c *Coordinator) Status() Status {
 		})
 	}
 	return s
+}
+
+// state is what the run does, as REST says it.
+func (c *Coordinator) state() rest.State {
+	ck := c.chain.current
+	switch {
+	case c.ended:
+		return rest.StateAfter(c.end)
+	case c.chain.ending != outcome.None || ck != nil && ck.outcome != outcome.None:
+		return rest.Stopping
+	case c.execution.phase == running:
+		return rest.Running
+	case c.status.restarts > 0:
+		return rest.Recovering
+	}
+	return rest.Starting
 }
 
 func (c *Coordinator) describe(ck *checkpoint) CheckpointStatus {
@@ -123,7 +140,7 @@ func (c *Coordinator) describe(ck *checkpoint) CheckpointStatus {
 func (c *Coordinator) noteComplete(ck *checkpoint) {
 	c.status.completed++
 	c.status.inARow, c.status.lastFailure = 0, nil
-	complete := c.note(ck, "Complete", nil)
+	complete := c.note(ck, rest.Done, nil)
 	c.status.complete = &complete
 }
 
@@ -131,12 +148,12 @@ func (c *Coordinator) noteAborted(ck *checkpoint, reason error) {
 	c.status.aborted++
 	c.status.inARow++
 	c.status.lastFailure = reason
-	c.note(ck, "Failed", reason)
+	c.note(ck, rest.Undone, reason)
 }
 
-func (c *Coordinator) note(ck *checkpoint, state string, failure error) CheckpointStatus {
+func (c *Coordinator) note(ck *checkpoint, status rest.Status, failure error) CheckpointStatus {
 	d := c.describe(ck)
-	d.State, d.Failure, d.Ended = state, failure, c.now
+	d.Status, d.Failure, d.Ended = status, failure, c.now
 	c.status.checkpoints = append(c.status.checkpoints, d)
 	c.status.checkpoints = c.status.checkpoints[max(len(c.status.checkpoints)-keptCheckpoints, 0):]
 	return d

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/outcome"
 )
 
 // interrupt is a wish of the process's environment to end soon.
@@ -20,7 +20,7 @@ type interrupt struct {
 // (P3). The second signal ends the run at once.
 func (c *Coordinator) interrupted() {
 	if c.interrupt.requested {
-		c.exit(Interrupted, errors.New("interrupted a second time, before the last checkpoint was done"))
+		c.exit(outcome.Interrupted, errors.New("interrupted a second time, before the last checkpoint was done"))
 		return
 	}
 	c.interrupt.requested = true
@@ -33,34 +33,34 @@ func (c *Coordinator) advanceInterrupt() {
 	ck := c.chain.current
 	switch {
 	case !c.interrupt.requested:
-	case c.chain.ending != snapshot.None:
+	case c.chain.ending != outcome.None:
 		if c.reached(c.interrupt.by) {
-			err := fmt.Errorf("interrupted while the job was ending with outcome %s", c.chain.ending)
+			err := fmt.Errorf("interrupted while the job was ending with outcome %s", c.chain.ending.Word())
 			if ck != nil {
 				err = c.uncommitted(ck, c.cfg.InterruptDeadline)
 			}
-			c.exit(Interrupted, err)
+			c.exit(outcome.Interrupted, err)
 		}
 	case c.interrupt.done:
-		c.exit(Interrupted, nil)
+		c.exit(outcome.Interrupted, nil)
 	case ck == nil && c.execution.phase != running && c.execution.phase != deploying:
 		err := errors.New("there is no last checkpoint: the tasks were not running")
 		if c.execution.last != nil {
 			err = fmt.Errorf("%w: %w", err, c.execution.last)
 		}
-		c.exit(Interrupted, err)
+		c.exit(outcome.Interrupted, err)
 	case c.reached(c.interrupt.by):
-		c.exit(Interrupted, fmt.Errorf("there is no last checkpoint: it was not done within %v", c.cfg.InterruptDeadline))
+		c.exit(outcome.Interrupted, fmt.Errorf("there is no last checkpoint: it was not done within %v", c.cfg.InterruptDeadline))
 	}
 }
 
 // advanceEnd ends the run after a checkpoint with an outcome: its commits are confirmed, and every request that can be
 // served from it is answered (P3, P4).
 func (c *Coordinator) advanceEnd() {
-	if c.chain.ending == snapshot.None || c.chain.current != nil {
+	if c.chain.ending == outcome.None || c.chain.current != nil {
 		return
 	}
 	if !slices.ContainsFunc(c.requests, func(r *request) bool { return !r.replied }) {
-		c.exit(outcomeOf(c.chain.ending), nil)
+		c.exit(c.chain.ending, nil)
 	}
 }

@@ -89,8 +89,6 @@ var (
 	jobInfo = describe("weir_job_info", "What runs; always 1.", "id", "revision", "engine_version")
 	// jobState has a series for each state, so that a query of one finds it also before it is reached.
 	jobState = describe("weir_job_state", "1 for the state that the job is in, 0 for all others.", "state")
-	states   = []rest.State{rest.Standby, rest.Starting, rest.Running, rest.Recovering, rest.Stopping,
-		rest.Completed, rest.Stopped, rest.Cancelled, rest.Failed}
 
 	jobMetrics = []jobMetric{
 		gauge("weir_job_attempt", "The activation of the job that this is; 0: there was none.",
@@ -173,7 +171,7 @@ func (collector) Describe(out chan<- *prometheus.Desc) {
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	job := c.controller.Overview()
 	out <- prometheus.MustNewConstMetric(jobInfo, prometheus.GaugeValue, 1, label(job.ID), label(job.Revision), label(job.Engine))
-	for _, s := range states {
+	for _, s := range rest.States() {
 		is := 0.0
 		if s == job.State {
 			is = 1

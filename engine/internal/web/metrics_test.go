@@ -119,7 +119,7 @@ func TestMetricsAreNamedAsPrometheusAsks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(families["weir_job_state"].GetMetric()); n != len(states) {
+	if n := len(families["weir_job_state"].GetMetric()); n != len(rest.States()) {
 		t.Errorf("%d states", n)
 	}
 }
@@ -140,7 +140,7 @@ func TestWhatIsNotKnownIsAbsent(t *testing.T) {
 
 func TestEveryStateHasItsSeries(t *testing.T) {
 	one := regexp.MustCompile(`weir_job_state\{state="(\w+)"\} 1\n`)
-	for _, s := range states {
+	for _, s := range rest.States() {
 		got := one.FindAllStringSubmatch(scrape(t, &watched{job: rest.Job{State: s}}), -1)
 		if len(got) != 1 || got[0][1] != string(s) {
 			t.Errorf("%s: %v", s, got)
