@@ -209,6 +209,9 @@ func (c testContext) Table(d state.Descriptor) (state.Table, error) {
 	c.n.table, err = b.Table(d.Name)
 	return c.n.table, err
 }
+func (c testContext) Sorted(state.Descriptor) (state.Sorted, error) {
+	return nil, fmt.Errorf("no sorted maps here")
+}
 func (c testContext) RestoredWatermark(uint64) int64 { return c.n.h.restored }
 func (c testContext) MaxRestoredWatermark() int64    { return c.n.h.restored }
 func (c testContext) Skipped(n int)                  { c.n.skipped += n }

@@ -14,6 +14,8 @@ const (
 	Value Kind = iota + 1
 	// WindowValue is one cell for each key in each window.
 	WindowValue
+	// SortedMap is any number of entries for each key, of any size, in the order of their names.
+	SortedMap
 )
 
 // String names the kind as snapshots do.
@@ -23,6 +25,8 @@ func (k Kind) String() string {
 		return "value"
 	case WindowValue:
 		return "window-value"
+	case SortedMap:
+		return "sorted-map"
 	}
 	return "unknown"
 }
@@ -34,7 +38,7 @@ type Descriptor struct {
 	Kind Kind
 	// Key and Value describe the fields for people and for the check on restore; a changed key or value is refused.
 	Key, Value []string
-	// CellBytes is the fixed width of a cell.
+	// CellBytes is the fixed width of a cell; 0 for a SortedMap.
 	CellBytes int
 }
 

@@ -18,6 +18,7 @@ import (
 type Setup struct {
 	descriptors []state.Descriptor
 	cells       []*cells // by state
+	maps        []*entries
 	errs        []error
 	timers      bool
 }
@@ -36,9 +37,7 @@ type Value[V any] struct{ cells *cells }
 func ValueState[V any](s *Setup, name string) Value[V] {
 	t := reflect.TypeFor[V]()
 	layout, err := fixedLayout(t)
-	if err != nil {
-		s.errs = append(s.errs, fmt.Errorf("state %s: %w", name, err))
-	}
+	s.check(name, err)
 	s.descriptors = append(s.descriptors, state.Descriptor{
 		Name: name, Kind: state.Value, Key: []string{"key BYTES"}, Value: []string{layout}, CellBytes: int(t.Size()),
 	})
@@ -53,7 +52,7 @@ func (v Value[V]) Ref(Current) *V {
 }
 
 // Current is the key that a function is being called for: only within such a call is there a value to refer to.
-type Current interface{ current() }
+type Current interface{ current() *processOp }
 
 // Context is what a process function works with; it is valid during the call.
 type Context[O any] struct {
@@ -62,7 +61,7 @@ type Context[O any] struct {
 	at  []int64
 }
 
-func (c *Context[O]) current() {}
+func (c *Context[O]) current() *processOp { return c.op }
 
 // Key returns the current key's encoding.
 func (c *Context[O]) Key() []byte { return c.op.key() }
@@ -108,6 +107,9 @@ func process[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) Function
 		s.job.fail(uid, err)
 	}
 	states := slices.Clone(probe.descriptors)
+	for _, m := range probe.maps {
+		states = append(states, m.descriptor)
+	}
 	if probe.timers {
 		states = append(states, timerState)
 	}
@@ -118,7 +120,7 @@ func process[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) Function
 		Operator: func() (operator.Operator, error) {
 			setup := &Setup{}
 			f := build(setup)
-			op := &processOp{states: setup.descriptors, cells: setup.cells, hasTimers: f.OnTimer != nil}
+			op := &processOp{states: setup.descriptors, cells: setup.cells, maps: setup.maps, hasTimers: f.OnTimer != nil}
 			for _, c := range op.cells {
 				c.row = &op.row
 			}
@@ -192,11 +194,19 @@ func (t typedCalls[T, O]) rows(data batch.Payload, from, end int) error {
 		if err := row(t.c, &rows[i]); err != nil {
 			return err
 		}
+		if op.failure != nil {
+			return op.failure
+		}
 	}
 	return nil
 }
 
-func (t typedCalls[T, O]) timer(ms int64) error { return t.f.OnTimer(t.c, ms) }
+func (t typedCalls[T, O]) timer(ms int64) error {
+	if err := t.f.OnTimer(t.c, ms); err != nil {
+		return err
+	}
+	return t.c.op.failure
+}
 
 func (t typedCalls[T, O]) flush(out operator.Output) error {
 	if len(t.c.out.V) == 0 {
@@ -218,6 +228,9 @@ type processOp struct {
 	tables []state.Table
 	timers state.Table
 	cells  []*cells // by state
+	maps   []*entries
+	// failure is what went wrong with a state while the function was called.
+	failure error
 
 	in     *batch.Batch
 	row    int
@@ -250,6 +263,11 @@ func (o *processOp) Open(ctx operator.Context) (err error) {
 	o.tables = make([]state.Table, len(o.states))
 	for i, d := range o.states {
 		if o.tables[i], err = ctx.Table(d); err != nil {
+			return err
+		}
+	}
+	for _, m := range o.maps {
+		if m.sorted, err = ctx.Sorted(m.descriptor); err != nil {
 			return err
 		}
 	}
@@ -299,6 +317,8 @@ func (o *processOp) run(b *batch.Batch, f func(from, end int) error) error {
 }
 
 func (o *processOp) key() []byte { return o.in.Keys.At(o.row) }
+
+func (o *processOp) hash() uint64 { return o.in.Hash[o.row] }
 
 func (o *processOp) setTimer(ms int64) {
 	key := o.key()

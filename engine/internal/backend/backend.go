@@ -32,8 +32,10 @@ type Factory func(Scope) (Backend, error)
 
 // Backend holds the keyed state of one operator in one subtask. The goroutine that owns the subtask calls all methods.
 type Backend interface {
-	// Table returns a declared state.
+	// Table returns a declared state of cells.
 	Table(name string) (state.Table, error)
+	// Sorted returns a declared sorted map.
+	Sorted(name string) (state.Sorted, error)
 	// Restore fills the empty backend with the blocks of its key groups, whoever wrote them. Damage is a
 	// *snapshot.CorruptError.
 	Restore(ctx context.Context, from []snapshot.SubtaskState, blocks Blocks) error

@@ -9,7 +9,7 @@ import (
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
-// A block holds one state of one key group:
+// A block holds one state of one key group. One of cells:
 //
 //	block  = version width *window
 //	window = start count *entry     windows in ascending order, each once; a state without windows has the window 0
@@ -57,10 +57,9 @@ type blockDecoder struct {
 }
 
 func (d *blockDecoder) decode(cellBytes int, entry func(window int64, key, cell []byte) error) error {
-	if len(d.content) == 0 || d.content[0] != blockVersion {
-		return d.corrupt("it does not begin with version %d of the encoding of keyed state", blockVersion)
+	if err := d.version(blockVersion); err != nil {
+		return err
 	}
-	d.at = 1
 	width, err := d.uvarint("width of a cell")
 	if err != nil {
 		return err
@@ -107,15 +106,28 @@ func (d *blockDecoder) window(window int64, cellBytes int, entry func(window int
 		key, cell := d.content[d.at:end:end], d.content[end:end+cellBytes:end+cellBytes]
 		d.at = end + cellBytes
 		if err := entry(window, key, cell); err != nil {
-			var refusal Refusal
-			if errors.As(err, &refusal) {
-				d.at = start
-				return d.corrupt("%s", string(refusal))
-			}
-			return err
+			return d.refused(start, err)
 		}
 	}
 	return nil
+}
+
+func (d *blockDecoder) version(want byte) error {
+	if len(d.content) == 0 || d.content[0] != want {
+		return d.corrupt("it does not begin with version %d of the encoding of keyed state", want)
+	}
+	d.at = 1
+	return nil
+}
+
+// refused gives the error of an entry that begins at start its place.
+func (d *blockDecoder) refused(start int, err error) error {
+	var refusal Refusal
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	d.at = start
+	return d.corrupt("%s", string(refusal))
 }
 
 func (d *blockDecoder) uvarint(what string) (uint64, error) {

@@ -40,8 +40,10 @@ type Context interface {
 	UID() string
 	// Subtask is the index of the subtask and the number of all.
 	Subtask() (index, parallelism int)
-	// Table returns a keyed state of the operator, restored.
+	// Table returns a keyed state of cells of the operator, restored.
 	Table(d state.Descriptor) (state.Table, error)
+	// Sorted returns a sorted map of the operator, restored.
+	Sorted(d state.Descriptor) (state.Sorted, error)
 	// RestoredWatermark is the lowest watermark that the operator had acted on in any of the restored key groups that
 	// hold state for the hash, math.MinInt64 for new state (P4): what it had fired must not fire again.
 	RestoredWatermark(hash uint64) int64

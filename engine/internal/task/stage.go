@@ -215,12 +215,20 @@ func (c *operatorContext) Subtask() (index, parallelism int) {
 	return c.stage.task.index, c.stage.task.exec.spec.Parallelism
 }
 
-// Table returns a declared state, restored.
+// Table returns a declared state of cells, restored.
 func (c *operatorContext) Table(d state.Descriptor) (state.Table, error) {
 	if c.stage.backend == nil {
 		return nil, fmt.Errorf("the operator declares no keyed state, so it has no state %q", d.Name)
 	}
 	return c.stage.backend.Table(d.Name)
+}
+
+// Sorted returns a declared sorted map, restored.
+func (c *operatorContext) Sorted(d state.Descriptor) (state.Sorted, error) {
+	if c.stage.backend == nil {
+		return nil, fmt.Errorf("the operator declares no keyed state, so it has no state %q", d.Name)
+	}
+	return c.stage.backend.Sorted(d.Name)
 }
 
 // RestoredWatermark is what the operator had acted on in the key group of a hash.

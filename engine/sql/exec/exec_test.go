@@ -244,6 +244,9 @@ func (c *lateCounter) Subtask() (int, int) { return 0, 1 }
 func (c *lateCounter) Table(state.Descriptor) (state.Table, error) {
 	return nil, fmt.Errorf("no state here")
 }
+func (c *lateCounter) Sorted(state.Descriptor) (state.Sorted, error) {
+	return nil, fmt.Errorf("no state here")
+}
 func (c *lateCounter) RestoredWatermark(uint64) int64 { return math.MinInt64 }
 func (c *lateCounter) MaxRestoredWatermark() int64    { return math.MinInt64 }
 func (c *lateCounter) Skipped(n int)                  { c.skipped += n }

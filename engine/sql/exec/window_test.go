@@ -39,10 +39,13 @@ type aggregateContext struct {
 func (c *aggregateContext) UID() string                                 { return "aggregate" }
 func (c *aggregateContext) Subtask() (int, int)                         { return 0, 1 }
 func (c *aggregateContext) Table(state.Descriptor) (state.Table, error) { return c.table, nil }
-func (c *aggregateContext) RestoredWatermark(hash uint64) int64         { return c.restored(hash) }
-func (c *aggregateContext) MaxRestoredWatermark() int64                 { return c.restored(0) }
-func (c *aggregateContext) Late(n int)                                  { c.late += n }
-func (c *aggregateContext) Skipped(n int)                               { panic("an aggregate skips nothing") }
+func (c *aggregateContext) Sorted(state.Descriptor) (state.Sorted, error) {
+	return nil, fmt.Errorf("an aggregate has no sorted map")
+}
+func (c *aggregateContext) RestoredWatermark(hash uint64) int64 { return c.restored(hash) }
+func (c *aggregateContext) MaxRestoredWatermark() int64         { return c.restored(0) }
+func (c *aggregateContext) Late(n int)                          { c.late += n }
+func (c *aggregateContext) Skipped(n int)                       { panic("an aggregate skips nothing") }
 
 var keyColumns = []batch.Field{{Name: "name", Type: batch.String}, {Name: "number", Type: batch.Int}}
 

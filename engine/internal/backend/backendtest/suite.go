@@ -30,6 +30,11 @@ func Run(t *testing.T, factory backend.Factory) {
 			t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { history(t, factory, seed) })
 		}
 	})
+	t.Run("a random history of sorted maps equals that of a map in order, also when it is frozen and restored", func(t *testing.T) {
+		for seed := range uint64(12) {
+			t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { sortedHistory(t, factory, seed) })
+		}
+	})
 	t.Run("what is frozen stays as it was, while the state is changed and another version is written", func(t *testing.T) { isolation(t, factory) })
 	t.Run("a batch of new keys is resolved in prefixes whose cells stay valid", func(t *testing.T) { prefixes(t, factory) })
 	t.Run("every key group keeps the watermark that it acted on, with and without cells", func(t *testing.T) { watermarks(t, factory) })
@@ -406,5 +411,25 @@ func refusals(t *testing.T, factory backend.Factory) {
 	}
 	if _, err := b.Table("unknown"); err == nil {
 		t.Error("a table that is not declared was returned")
+	}
+
+	// An entry of a sorted map in a block of another key group.
+	maps := scopeOf(0, 1)
+	maps.States = sortedStates
+	with := open(t, factory, maps)
+	entries, err := with.Sorted("entries")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries.Put(xxh3.HashString("a"), []byte("a"), []byte("name"), []byte("value"))
+	if _, err := with.Table("entries"); err == nil {
+		t.Error("a sorted map was returned as a table of cells")
+	}
+	snap = NewStore(t, nil).write(maps, with.Freeze())
+	moved = slices.Clone(snap.Metadata.Operator("op").Subtasks)
+	block = &moved[0].Files[0].Blocks[0]
+	block.Group = (block.Group + 1) % groups
+	if err := open(t, factory, maps).Restore(t.Context(), moved, snap); !errors.As(err, &corrupt) {
+		t.Errorf("an entry of another key group: %v, want a *snapshot.CorruptError", err)
 	}
 }

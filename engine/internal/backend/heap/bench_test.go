@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/zeebo/xxh3"
@@ -122,5 +124,75 @@ func BenchmarkFreeze(b *testing.B) {
 	}
 	for b.Loop() {
 		be.Freeze().Release()
+	}
+}
+
+// goMap is the plain program to compare a sorted map with: a Go map of sorted slices.
+type goMap map[string][]struct{ name, value string }
+
+func (m goMap) find(key, name []byte) (int, bool) {
+	return slices.BinarySearchFunc(m[string(key)], string(name), func(e struct{ name, value string }, name string) int {
+		return strings.Compare(e.name, name)
+	})
+}
+
+// BenchmarkSorted is one operation on a sorted map of 100,000 entries of 32 bytes: of many keys with few, or few with many.
+func BenchmarkSorted(b *testing.B) {
+	for _, keys := range []int{10, 10_000} {
+		each := 100_000 / keys
+		r := rand.New(rand.NewPCG(1, 2))
+		place := func() (key, name []byte) {
+			return binary.LittleEndian.AppendUint64(nil, uint64(r.IntN(keys))), binary.BigEndian.AppendUint64(nil, uint64(r.IntN(each)))
+		}
+		value := make([]byte, 32)
+		be, err := heap.New(backend.Scope{UID: "op", EndGroup: 128, MaxParallelism: 128, States: []state.Descriptor{{Name: "s", Kind: state.SortedMap}}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		s, err := be.Sorted("s")
+		if err != nil {
+			b.Fatal(err)
+		}
+		plain := goMap{}
+		for range 300_000 {
+			key, name := place()
+			s.Put(xxh3.Hash(key), key, name, value)
+			if i, found := plain.find(key, name); !found {
+				plain[string(key)] = slices.Insert(plain[string(key)], i, struct{ name, value string }{string(name), string(value)})
+			}
+		}
+		var placesKey, placesName [4096][]byte
+		for i := range placesKey {
+			placesKey[i], placesName[i] = place()
+		}
+		run := func(what string, f func(key, name []byte)) {
+			b.Run(fmt.Sprintf("%s/%d keys of %d", what, keys, each), func(b *testing.B) {
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					f(placesKey[i%len(placesKey)], placesName[i%len(placesName)])
+				}
+			})
+		}
+		run("get/heap", func(key, name []byte) { s.Get(xxh3.Hash(key), key, name) })
+		run("get/go map", func(key, name []byte) { plain.find(key, name) })
+		run("put/heap", func(key, name []byte) { s.Put(xxh3.Hash(key), key, name, value) })
+		run("put/go map", func(key, name []byte) {
+			if i, found := plain.find(key, name); found {
+				plain[string(key)][i].value = string(value)
+			}
+		})
+		cursor, sum := s.Cursor(), 0
+		run("ten entries/heap", func(key, name []byte) {
+			cursor.Seek(xxh3.Hash(key), key, name)
+			for n := 0; n < 10 && cursor.Next(); n++ {
+				sum += len(cursor.Value())
+			}
+		})
+		run("ten entries/go map", func(key, name []byte) {
+			i, _ := plain.find(key, name)
+			for _, e := range plain[string(key)][i:min(i+10, len(plain[string(key)]))] {
+				sum += len(e.value)
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"unsafe"
 
+	"github.com/weirstream/weir/engine/internal/backend"
 	"github.com/weirstream/weir/engine/state"
 )
 
@@ -314,4 +315,41 @@ func (t *table) dropIndex(index *windowIndex) {
 	default:
 		t.windows = slices.Delete(t.windows, i, i+1)
 	}
+}
+
+// freeze returns the table as it is now, and begins the backend's new epoch.
+func (t *table) freeze() frozenState {
+	f := &frozenTable{descriptor: t.descriptor, groups: slices.Clone(t.groups)}
+	t.epoch = t.backend.epoch
+	clear(t.current)
+	return f
+}
+
+// frozenTable is a state of cells at a freeze.
+type frozenTable struct {
+	descriptor state.Descriptor
+	groups     []*group
+	keyBuffer  [8]byte // of a key that is being encoded
+}
+
+func (f *frozenTable) name() string { return f.descriptor.Name }
+
+func (f *frozenTable) begin(dst []byte) []byte {
+	return backend.AppendBlock(dst, f.descriptor.CellBytes)
+}
+
+func (f *frozenTable) encode(dst []byte, g int) (block []byte, cells int) {
+	for _, t := range f.groups[g].list {
+		if t.count == 0 {
+			continue
+		}
+		cells += t.count
+		dst = backend.AppendWindow(dst, t.window, t.count)
+		for at := 0; at < len(t.words); at += t.stride {
+			if t.used(at) {
+				dst = backend.AppendEntry(dst, t.key(at, &f.keyBuffer), t.cell(at, f.descriptor.CellBytes))
+			}
+		}
+	}
+	return dst, cells
 }

@@ -1,0 +1,92 @@
+package backend
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// A block of a sorted map:
+//
+//	block = version *entry                        entries in ascending order of their place, each place once
+//	entry = shared rest suffix length value       the place is the first bytes, shared many, of the place before, and the suffix
+//	place = length key name                       the suffix has rest many bytes
+//
+// version is a byte: 2. All numbers are unsigned varints, as in package encoding/binary. Places are compared as bytes, so the
+// entries of a key are together, in the order of their names.
+const sortedBlockVersion = 2
+
+// AppendSortedBlock begins a block.
+func AppendSortedBlock(dst []byte) []byte { return append(dst, sortedBlockVersion) }
+
+// AppendSortedEntry adds an entry with its place to a block in which the entry before has the place last; nil: it is the first.
+func AppendSortedEntry(dst, last, place, value []byte) []byte {
+	shared := 0
+	for shared < min(len(last), len(place)) && last[shared] == place[shared] {
+		shared++
+	}
+	dst = binary.AppendUvarint(dst, uint64(shared))
+	dst = binary.AppendUvarint(dst, uint64(len(place)-shared))
+	dst = append(dst, place[shared:]...)
+	dst = binary.AppendUvarint(dst, uint64(len(value)))
+	return append(dst, value...)
+}
+
+// DecodeSortedBlock calls entry for each entry of a block, in order; key and name are valid during the call, value aliases content.
+// Malformed content is a *snapshot.CorruptError that names file and offset; so is an entry that is refused with a [Refusal].
+func DecodeSortedBlock(file string, b snapshot.Block, content []byte, entry func(key, name, value []byte) error) error {
+	d := blockDecoder{file: file, block: b, content: content}
+	if err := d.version(sortedBlockVersion); err != nil {
+		return err
+	}
+	var place, last []byte
+	for first := true; d.at < len(content); first = false {
+		start := d.at
+		shared, err := d.uvarint("number of shared bytes")
+		if err != nil {
+			return err
+		}
+		if shared > uint64(len(last)) {
+			return d.corrupt("an entry shares %d bytes with one of %d", shared, len(last))
+		}
+		suffix, err := d.bytes("an entry's place")
+		if err != nil {
+			return err
+		}
+		place = append(append(place[:0], last[:shared]...), suffix...)
+		if !first && bytes.Compare(last, place) >= 0 {
+			d.at = start
+			return d.corrupt("an entry is not above the one before")
+		}
+		value, err := d.bytes("a value")
+		if err != nil {
+			return err
+		}
+		length, width := binary.Uvarint(place)
+		if width <= 0 || length > uint64(len(place)-width) {
+			d.at = start
+			return d.corrupt("the key of an entry does not fit in")
+		}
+		end := width + int(length)
+		if err := entry(place[width:end:end], place[end:], value); err != nil {
+			return d.refused(start, err)
+		}
+		place, last = last, place
+	}
+	return nil
+}
+
+// bytes reads a length and so many bytes.
+func (d *blockDecoder) bytes(what string) ([]byte, error) {
+	length, err := d.uvarint("length of " + what)
+	if err != nil {
+		return nil, err
+	}
+	if length > uint64(len(d.content)-d.at) {
+		return nil, d.corrupt("%s of %d bytes does not fit in", what, length)
+	}
+	from := d.at
+	d.at += int(length)
+	return d.content[from:d.at:d.at], nil
+}
