@@ -18,10 +18,10 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/e2e/harness"
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector/registry"
 	"github.com/weirstream/weir/engine/connector/table"
 	"github.com/weirstream/weir/engine/sql"
+	"github.com/weirstream/weir/engine/types"
 	"github.com/weirstream/weir/manifest"
 )
 
@@ -288,11 +288,11 @@ func documentedOptions(d *document, heading string) []string {
 }
 
 // everyType has a column of each type.
-func everyType() *batch.Schema {
-	return &batch.Schema{Fields: []batch.Field{
-		{Name: "s", Type: batch.String}, {Name: "b", Type: batch.Boolean}, {Name: "i", Type: batch.Int}, {Name: "l", Type: batch.BigInt},
-		{Name: "d", Type: batch.Double}, {Name: "day", Type: batch.Date}, {Name: "ts", Type: batch.Timestamp},
-	}}
+func everyType() types.Schema {
+	return types.Schema{
+		{Name: "s", Type: types.String()}, {Name: "b", Type: types.Boolean()}, {Name: "i", Type: types.Int()}, {Name: "l", Type: types.BigInt()},
+		{Name: "d", Type: types.Double()}, {Name: "day", Type: types.Date()}, {Name: "ts", Type: types.Timestamp(3)},
+	}
 }
 
 // tableSpec declares a table of the connector; kind is that of the columns that datagen makes.
@@ -306,8 +306,8 @@ func tableSpec(t *testing.T, connector, format, kind string) table.Spec {
 		set("path", t.TempDir())
 		set("format", format)
 	case "datagen":
-		for _, f := range everyType().Fields {
-			if kind == "sequence" && f.Type != batch.Boolean {
+		for _, f := range everyType() {
+			if kind == "sequence" && !f.Type.Is(types.KindBoolean) {
 				set("fields."+f.Name+".kind", kind)
 				set("fields."+f.Name+".start", firstValue(f.Type))
 				set("fields."+f.Name+".end", firstValue(f.Type))
@@ -317,11 +317,11 @@ func tableSpec(t *testing.T, connector, format, kind string) table.Spec {
 	return table.Spec{Name: "t", Schema: everyType(), Options: o}
 }
 
-func firstValue(t batch.Type) string {
-	switch t {
-	case batch.Timestamp:
+func firstValue(t types.Type) string {
+	switch t.Kind() {
+	case types.KindTimestamp:
 		return "2001-01-01 00:00:00"
-	case batch.Date:
+	case types.KindDate:
 		return "2001-01-01"
 	}
 	return "1"

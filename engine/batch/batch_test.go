@@ -10,8 +10,8 @@ import (
 )
 
 var schema = &batch.Schema{Fields: []batch.Field{
-	{Name: "s", Type: batch.String}, {Name: "b", Type: batch.Boolean}, {Name: "i", Type: batch.Int},
-	{Name: "l", Type: batch.BigInt}, {Name: "d", Type: batch.Double}, {Name: "t", Type: batch.Timestamp},
+	{Name: "s", Layout: batch.Text}, {Name: "b", Layout: batch.Bool}, {Name: "i", Layout: batch.Int32},
+	{Name: "l", Layout: batch.Int64}, {Name: "d", Layout: batch.Float64}, {Name: "t", Layout: batch.Int64},
 }}
 
 // random fills a payload with values of which about a quarter are NULL.

@@ -2,41 +2,29 @@ package batch
 
 import "fmt"
 
-// Type is the SQL type of a column.
-type Type uint8
+// Layout is how the values of a column lie in memory: which vector holds them. It is less than a type of SQL, which says
+// what they mean: a DATE and an INT have one layout.
+type Layout uint8
 
-// The SQL types of columns, with the vector that holds each.
+// The layouts of columns. The zero value is none.
 const (
-	Unknown   Type = iota // the type of a bare NULL; no vector
-	String                // *Strings, UTF-8
-	Boolean               // *Fixed[bool]
-	Int                   // *Fixed[int32]
-	BigInt                // *Fixed[int64]
-	Double                // *Fixed[float64]
-	Date                  // *Fixed[int32], days since 1970-01-01
-	Timestamp             // *Fixed[int64], TIMESTAMP(3): ms since 1970-01-01 00:00:00, zoneless
+	Text    Layout = iota + 1 // *Strings
+	Bool                      // *Fixed[bool]
+	Int32                     // *Fixed[int32]
+	Int64                     // *Fixed[int64]
+	Float64                   // *Fixed[float64]
 )
-
-var typeNames = [...]string{"NULL", "STRING", "BOOLEAN", "INT", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP(3)"}
-
-// String is the type's name in SQL.
-func (t Type) String() string {
-	if int(t) >= len(typeNames) {
-		return fmt.Sprintf("Type(%d)", uint8(t))
-	}
-	return typeNames[t]
-}
 
 // Field is one column of a schema.
 type Field struct {
-	Name string
-	Type Type
+	Name   string
+	Layout Layout
 }
 
 // Schema names the columns of a payload. It is never changed once a payload uses it.
 type Schema struct{ Fields []Field }
 
-// Columns is a payload of typed column vectors, for SQL. Cols[i] has the vector of Schema.Fields[i].Type.
+// Columns is a payload of typed column vectors, for SQL. Cols[i] is the vector of Schema.Fields[i].Layout.
 type Columns struct {
 	Schema *Schema
 	N      int
@@ -47,7 +35,7 @@ type Columns struct {
 func NewColumns(s *Schema) *Columns {
 	c := &Columns{Schema: s, Cols: make([]Vector, len(s.Fields))}
 	for i, f := range s.Fields {
-		c.Cols[i] = NewVector(f.Type)
+		c.Cols[i] = NewVector(f.Layout)
 	}
 	return c
 }
@@ -99,21 +87,21 @@ type Vector interface {
 	SizeBytes() int
 }
 
-// NewVector returns an empty vector for values of type t. It panics for Unknown, which no column has.
-func NewVector(t Type) Vector {
-	switch t {
-	case String:
+// NewVector returns an empty vector of a layout. It panics for what is none.
+func NewVector(l Layout) Vector {
+	switch l {
+	case Text:
 		return &Strings{}
-	case Boolean:
+	case Bool:
 		return &Fixed[bool]{}
-	case Int, Date:
+	case Int32:
 		return &Fixed[int32]{}
-	case BigInt, Timestamp:
+	case Int64:
 		return &Fixed[int64]{}
-	case Double:
+	case Float64:
 		return &Fixed[float64]{}
 	}
-	panic(fmt.Sprintf("no vector for a column of type %v", t))
+	panic(fmt.Sprintf("no vector has the layout %d", l))
 }
 
 // Value is what a Fixed vector holds.

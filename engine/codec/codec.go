@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec/sqltime"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // Format makes decoders and encoders. It is immutable and may be shared.
@@ -21,9 +22,9 @@ type Format interface {
 	// Framing says where records end.
 	Framing() Framing
 	// Decoder reads rows of the schema, which it keeps.
-	Decoder(s *batch.Schema) Decoder
+	Decoder(s types.Schema) Decoder
 	// Encoder writes rows of the schema, which it keeps.
-	Encoder(s *batch.Schema) Encoder
+	Encoder(s types.Schema) Encoder
 }
 
 // Framing says where the records of a format end. It has no state, and may be shared.

@@ -9,13 +9,15 @@ import (
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec/sqltime"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // Column is a column whose vector has its concrete type known, so that a decoder appends values without asking each
 // time. Of the vectors exactly that of Type is set, once Bind was called.
 type Column struct {
 	Name string
-	Type batch.Type
+	Type types.Type
+	Kind types.Kind // that of Type, which is asked for each value
 
 	Strings *batch.Strings
 	Bools   *batch.Fixed[bool]
@@ -27,10 +29,10 @@ type Column struct {
 }
 
 // NewColumns returns the columns of a schema, not bound yet.
-func NewColumns(s *batch.Schema) []Column {
-	cols := make([]Column, len(s.Fields))
-	for i, f := range s.Fields {
-		cols[i].Name, cols[i].Type = f.Name, f.Type
+func NewColumns(s types.Schema) []Column {
+	cols := make([]Column, len(s))
+	for i, f := range s {
+		cols[i].Name, cols[i].Type, cols[i].Kind = f.Name, f.Type, f.Type.Kind()
 	}
 	return cols
 }
@@ -38,16 +40,16 @@ func NewColumns(s *batch.Schema) []Column {
 // Bind names the vector that values are appended to. It must be of the column's type.
 func (c *Column) Bind(v batch.Vector) {
 	c.vector = v
-	switch c.Type {
-	case batch.String:
+	switch c.Kind {
+	case types.KindVarChar:
 		c.Strings = v.(*batch.Strings)
-	case batch.Boolean:
+	case types.KindBoolean:
 		c.Bools = v.(*batch.Fixed[bool])
-	case batch.Int, batch.Date:
+	case types.KindInt, types.KindDate:
 		c.Ints = v.(*batch.Fixed[int32])
-	case batch.BigInt, batch.Timestamp:
+	case types.KindBigInt, types.KindTimestamp:
 		c.Longs = v.(*batch.Fixed[int64])
-	case batch.Double:
+	case types.KindDouble:
 		c.Doubles = v.(*batch.Fixed[float64])
 	}
 }
@@ -57,16 +59,16 @@ func (c *Column) AppendNull() { c.vector.AppendNull() }
 
 // Truncate drops all values from the n-th on.
 func (c *Column) Truncate(n int) {
-	switch c.Type {
-	case batch.String:
+	switch c.Kind {
+	case types.KindVarChar:
 		truncateStrings(c.Strings, n)
-	case batch.Boolean:
+	case types.KindBoolean:
 		truncate(c.Bools, n)
-	case batch.Int, batch.Date:
+	case types.KindInt, types.KindDate:
 		truncate(c.Ints, n)
-	case batch.BigInt, batch.Timestamp:
+	case types.KindBigInt, types.KindTimestamp:
 		truncate(c.Longs, n)
-	case batch.Double:
+	case types.KindDouble:
 		truncate(c.Doubles, n)
 	}
 }
@@ -101,7 +103,7 @@ func truncateMask(mask []bool, n int) []bool {
 // timestamps without the white space around them, strings as they are. It appends nothing if it returns an error, which
 // has neither place nor excerpt.
 func (c *Column) AppendText(text []byte, layout sqltime.Layout) error {
-	if c.Type == batch.String {
+	if c.Kind == types.KindVarChar {
 		if !utf8.Valid(text) {
 			return fmt.Errorf("it is not UTF-8")
 		}
@@ -110,13 +112,13 @@ func (c *Column) AppendText(text []byte, layout sqltime.Layout) error {
 	}
 	text = bytes.TrimSpace(text)
 	ok := false
-	switch c.Type {
-	case batch.Boolean:
+	switch c.Kind {
+	case types.KindBoolean:
 		var v bool
 		if v, ok = ParseBool(text); ok {
 			c.Bools.Append(v)
 		}
-	case batch.Int:
+	case types.KindInt:
 		var v int64
 		if v, ok = ParseInt(text); ok {
 			if ok = v == int64(int32(v)); !ok {
@@ -126,24 +128,24 @@ func (c *Column) AppendText(text []byte, layout sqltime.Layout) error {
 		} else if isInteger(text) {
 			return c.OutOfRange()
 		}
-	case batch.BigInt:
+	case types.KindBigInt:
 		var v int64
 		if v, ok = ParseInt(text); ok {
 			c.Longs.Append(v)
 		} else if isInteger(text) {
 			return c.OutOfRange()
 		}
-	case batch.Double:
+	case types.KindDouble:
 		var v float64
 		if v, ok = ParseDouble(text); ok {
 			c.Doubles.Append(v)
 		}
-	case batch.Date:
+	case types.KindDate:
 		var v int32
 		if v, ok = sqltime.ParseDate(text); ok {
 			c.Ints.Append(v)
 		}
-	case batch.Timestamp:
+	case types.KindTimestamp:
 		var v int64
 		if v, ok = sqltime.ParseTimestamp(text, layout); ok {
 			c.Longs.Append(v)
@@ -157,13 +159,13 @@ func (c *Column) AppendText(text []byte, layout sqltime.Layout) error {
 
 // Mismatch is the error for a text that is no value of the column, whose timestamps have the layout.
 func (c *Column) Mismatch(layout sqltime.Layout) error {
-	switch c.Type {
-	case batch.Date:
+	switch c.Kind {
+	case types.KindDate:
 		return fmt.Errorf("it is not a %v, which is written yyyy-MM-dd", c.Type)
-	case batch.Timestamp:
+	case types.KindTimestamp:
 		return fmt.Errorf("it is not a %v, which is written %s", c.Type, layout)
 	}
-	if c.Type == batch.Int {
+	if c.Kind == types.KindInt {
 		return fmt.Errorf("it is not an %v", c.Type)
 	}
 	return fmt.Errorf("it is not a %v", c.Type)
@@ -174,17 +176,17 @@ func (c *Column) OutOfRange() error { return fmt.Errorf("the number does not fit
 
 // AppendNumber adds a number to an INT or BIGINT column; a fraction is dropped, as Flink does. A DOUBLE takes it as it is.
 func (c *Column) AppendNumber(v float64) error {
-	switch c.Type {
-	case batch.Double:
+	switch c.Kind {
+	case types.KindDouble:
 		c.Doubles.Append(v)
 		return nil
-	case batch.Int:
+	case types.KindInt:
 		if v = math.Trunc(v); v >= math.MinInt32 && v <= math.MaxInt32 {
 			c.Ints.Append(int32(v))
 			return nil
 		}
 		return c.OutOfRange()
-	case batch.BigInt:
+	case types.KindBigInt:
 		// 2^63 is a float64, and the first number that does not fit.
 		if v = math.Trunc(v); v >= -(1<<63) && v < 1<<63 {
 			c.Longs.Append(int64(v))
@@ -197,15 +199,15 @@ func (c *Column) AppendNumber(v float64) error {
 
 // AppendInteger adds an integer to an INT, BIGINT or DOUBLE column.
 func (c *Column) AppendInteger(v int64) error {
-	switch c.Type {
-	case batch.Int:
+	switch c.Kind {
+	case types.KindInt:
 		if v != int64(int32(v)) {
 			return c.OutOfRange()
 		}
 		c.Ints.Append(int32(v))
-	case batch.BigInt:
+	case types.KindBigInt:
 		c.Longs.Append(v)
-	case batch.Double:
+	case types.KindDouble:
 		c.Doubles.Append(float64(v))
 	default:
 		return c.Mismatch(0)

@@ -6,30 +6,31 @@ import (
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec/sqltime"
+	"github.com/weirstream/weir/engine/types"
 )
 
 func TestTextThatIsNoValueIsRefusedWithItsReason(t *testing.T) {
 	for _, c := range []struct {
 		text string
-		typ  batch.Type
+		typ  types.Type
 		want string
 	}{
-		{"x", batch.Int, "it is not an INT"},
-		{"", batch.Int, "it is not an INT"},
-		{"1.5", batch.Int, "it is not an INT"},
-		{"2147483648", batch.Int, "the number does not fit INT"},
-		{"99999999999999999999", batch.Int, "the number does not fit INT"},
-		{"-9223372036854775809", batch.BigInt, "the number does not fit BIGINT"},
-		{"9223372036854775808x", batch.BigInt, "it is not a BIGINT"},
-		{"-", batch.BigInt, "it is not a BIGINT"},
-		{"0x1p4", batch.Double, "it is not a DOUBLE"},
-		{"maybe", batch.Boolean, "it is not a BOOLEAN"},
-		{"2001-02-30", batch.Date, "it is not a DATE, which is written yyyy-MM-dd"},
-		{"2001-02-03T04:05:06", batch.Timestamp, "it is not a TIMESTAMP(3), which is written yyyy-MM-dd HH:mm:ss[.SSS]"},
-		{"a\xff", batch.String, "it is not UTF-8"},
+		{"x", types.Int(), "it is not an INT"},
+		{"", types.Int(), "it is not an INT"},
+		{"1.5", types.Int(), "it is not an INT"},
+		{"2147483648", types.Int(), "the number does not fit INT"},
+		{"99999999999999999999", types.Int(), "the number does not fit INT"},
+		{"-9223372036854775809", types.BigInt(), "the number does not fit BIGINT"},
+		{"9223372036854775808x", types.BigInt(), "it is not a BIGINT"},
+		{"-", types.BigInt(), "it is not a BIGINT"},
+		{"0x1p4", types.Double(), "it is not a DOUBLE"},
+		{"maybe", types.Boolean(), "it is not a BOOLEAN"},
+		{"2001-02-30", types.Date(), "it is not a DATE, which is written yyyy-MM-dd"},
+		{"2001-02-03T04:05:06", types.Timestamp(3), "it is not a TIMESTAMP(3), which is written yyyy-MM-dd HH:mm:ss[.SSS]"},
+		{"a\xff", types.String(), "it is not UTF-8"},
 	} {
-		s := &batch.Schema{Fields: []batch.Field{{Name: "c", Type: c.typ}}}
-		into := batch.NewColumns(s)
+		s := types.Schema{{Name: "c", Type: c.typ}}
+		into := batch.NewColumns(s.Layout())
 		col := &NewColumns(s)[0]
 		col.Bind(into.Cols[0])
 		if err := col.AppendText([]byte(c.text), sqltime.SQL); err == nil || err.Error() != c.want {

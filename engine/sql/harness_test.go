@@ -19,6 +19,7 @@ import (
 	"github.com/weirstream/weir/engine/internal/operator"
 	"github.com/weirstream/weir/engine/sql/datetime"
 	"github.com/weirstream/weir/engine/state"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // harness runs a graph in one goroutine: rows of sources in, rows of sinks out.
@@ -76,14 +77,14 @@ func (c *testConnectors) Sink(_ string, t table.Spec) (connector.Sink, error) {
 
 type testSource struct {
 	connector.Source
-	schema *batch.Schema
+	schema types.Schema
 }
 
-func (s testSource) Payload() batch.Payload { return batch.NewColumns(s.schema) }
+func (s testSource) Payload() batch.Payload { return batch.NewColumns(s.schema.Layout()) }
 
 type testSink struct {
 	connector.Sink
-	schema *batch.Schema
+	schema types.Schema
 	rows   []string
 	count  int
 	silent bool
@@ -95,22 +96,20 @@ func (s *testSink) write(t testing.TB, b *batch.Batch) {
 		return
 	}
 	c := b.Data.(*batch.Columns)
-	for i, f := range c.Schema.Fields {
-		if f != s.schema.Fields[i] {
-			t.Fatalf("the sink gets column %v, its table has %v", f, s.schema.Fields[i])
-		}
+	if want := s.schema.Layout().Fields; !slices.Equal(c.Schema.Fields, want) {
+		t.Fatalf("the sink gets the columns %v, its table has %v", c.Schema.Fields, want)
 	}
 	for i := range c.N {
 		var row []string
 		for k, v := range c.Cols {
-			row = append(row, show(v, s.schema.Fields[k].Type, i))
+			row = append(row, show(v, s.schema[k].Type, i))
 		}
 		s.rows = append(s.rows, strings.Join(row, "|"))
 	}
 }
 
 // show writes a value for people.
-func show(v batch.Vector, t batch.Type, i int) string {
+func show(v batch.Vector, t types.Type, i int) string {
 	if v.Null(i) {
 		return "NULL"
 	}
@@ -118,12 +117,12 @@ func show(v batch.Vector, t batch.Type, i int) string {
 	case *batch.Strings:
 		return string(v.At(i))
 	case *batch.Fixed[int32]:
-		if t == batch.Date {
+		if t.Is(types.KindDate) {
 			return string(datetime.AppendDate(nil, int64(v.V[i])))
 		}
 		return strconv.Itoa(int(v.V[i]))
 	case *batch.Fixed[int64]:
-		if t == batch.Timestamp {
+		if t.Is(types.KindTimestamp) {
 			return strings.TrimSuffix(string(datetime.AppendTimestamp(nil, v.V[i])), ".000")
 		}
 		return strconv.FormatInt(v.V[i], 10)
@@ -281,12 +280,12 @@ func (h *harness) source(table string) *node {
 func (h *harness) feed(table string, size int, rows ...[]string) error {
 	n := h.source(table)
 	src := h.g.Nodes[n.index].Source
-	schema := src.Payload().(*batch.Columns).Schema
+	schema := src.Source.(testSource).schema
 	for len(rows) > 0 {
 		k := min(size, len(rows))
-		c := batch.NewColumns(schema)
+		c := src.Payload().(*batch.Columns)
 		for _, row := range rows[:k] {
-			for i, f := range schema.Fields {
+			for i, f := range schema {
 				appendText(h.t, c.Cols[i], f.Type, row[i])
 			}
 			c.N++
@@ -370,7 +369,7 @@ func (h *harness) late() int {
 	return n
 }
 
-func appendText(t testing.TB, v batch.Vector, typ batch.Type, s string) {
+func appendText(t testing.TB, v batch.Vector, typ types.Type, s string) {
 	t.Helper()
 	if s == "NULL" {
 		v.AppendNull()
@@ -385,7 +384,7 @@ func appendText(t testing.TB, v batch.Vector, typ batch.Type, s string) {
 	case *batch.Strings:
 		v.AppendString(s)
 	case *batch.Fixed[int32]:
-		if typ == batch.Date {
+		if typ.Is(types.KindDate) {
 			d, ok := datetime.ParseDate([]byte(s))
 			if !ok {
 				t.Fatalf("no date: %s", s)
@@ -397,7 +396,7 @@ func appendText(t testing.TB, v batch.Vector, typ batch.Type, s string) {
 		must(err)
 		v.Append(int32(n))
 	case *batch.Fixed[int64]:
-		if typ == batch.Timestamp {
+		if typ.Is(types.KindTimestamp) {
 			ms, ok := datetime.ParseTimestamp([]byte(s))
 			if !ok {
 				t.Fatalf("no timestamp: %s", s)

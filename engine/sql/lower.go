@@ -93,7 +93,7 @@ func (c Compiler) source(t *catalog.Table) (*graph.Source, error) {
 // stage makes the operator that adds the computed columns of a table, and sets event time.
 func (c Compiler) stage(t *catalog.Table, skipNull bool) operator.Factory {
 	return exec.Stage(exec.StageSpec{
-		File: c.File, Computed: t.Computed, Schema: t.Schema(), RowTime: t.RowTime, SkipNull: skipNull, Table: t.Name, Place: c.at(t.WatermarkAt),
+		File: c.File, Computed: t.Computed, Schema: t.Schema().Layout(), RowTime: t.RowTime, SkipNull: skipNull, Table: t.Name, Place: c.at(t.WatermarkAt),
 	})
 }
 

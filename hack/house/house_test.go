@@ -52,6 +52,7 @@ var floors = [][]string{
 	{"engine/storage"},   // buckets by URL
 	{"engine/state", "engine/window", "engine/codec"},
 	{"engine/connector/table"}, // a table as it is declared: columns and options
+	{"engine/types"},           // the types of SQL
 	{"engine/batch"},           // what the runtime moves
 	{"engine/rest", "engine/fault"},
 	{"engine/outcome"}, // how runs end

@@ -8,18 +8,19 @@ import (
 	"strings"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // Schema has one column of each type.
-var Schema = &batch.Schema{Fields: []batch.Field{
-	{Name: "s", Type: batch.String},
-	{Name: "b", Type: batch.Boolean},
-	{Name: "i", Type: batch.Int},
-	{Name: "l", Type: batch.BigInt},
-	{Name: "d", Type: batch.Double},
-	{Name: "day", Type: batch.Date},
-	{Name: "ts", Type: batch.Timestamp},
-}}
+var Schema = types.Schema{
+	{Name: "s", Type: types.String()},
+	{Name: "b", Type: types.Boolean()},
+	{Name: "i", Type: types.Int()},
+	{Name: "l", Type: types.BigInt()},
+	{Name: "d", Type: types.Double()},
+	{Name: "day", Type: types.Date()},
+	{Name: "ts", Type: types.Timestamp(3)},
+}
 
 // Text writes row i of c for people and comparisons: values in brackets, NULL where there is none.
 func Text(c *batch.Columns, i int) string {
@@ -84,7 +85,7 @@ var doubles = []float64{0, math.Copysign(0, -1), 1, -1.5, 1e-7, 1e300, 123456.78
 
 // Random returns rows of Schema, with values from the corners of each type and some NULLs.
 func Random(rng *rand.Rand, rows int) *batch.Columns {
-	c := batch.NewColumns(Schema)
+	c := batch.NewColumns(Schema.Layout())
 	for range rows {
 		for _, v := range c.Cols {
 			if rng.IntN(6) == 0 {
@@ -114,13 +115,13 @@ func appendIntegers(rng *rand.Rand, c *batch.Columns) {
 		}
 		switch v := v.(type) {
 		case *batch.Fixed[int32]:
-			if c.Schema.Fields[i].Type == batch.Date {
+			if Schema[i].Type.Is(types.KindDate) {
 				v.Append(int32(rng.IntN(3_600_000)) - 719_000)
 			} else {
 				v.Append(pick(rng, math.MinInt32, math.MaxInt32, int32(rng.Uint32())))
 			}
 		case *batch.Fixed[int64]:
-			if c.Schema.Fields[i].Type == batch.Timestamp {
+			if Schema[i].Type.Is(types.KindTimestamp) {
 				v.Append(rng.Int64N(300_000_000_000_000) - 62_000_000_000_000)
 			} else {
 				v.Append(pick(rng, math.MinInt64, math.MaxInt64, int64(rng.Uint64())))

@@ -21,10 +21,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/codec/sqltime"
 	"github.com/weirstream/weir/engine/connector/table"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // Format is the format 'csv'. Use New for Flink's defaults.
@@ -163,7 +163,7 @@ func (Format) Name() string { return "csv" }
 func (f Format) Framing() codec.Framing { return framing{f} }
 
 // Decoder reads rows of the schema.
-func (f Format) Decoder(s *batch.Schema) codec.Decoder {
+func (f Format) Decoder(s types.Schema) codec.Decoder {
 	d := newDecoder(f, s)
 	if f.Header {
 		return &headerDecoder{d}
@@ -172,7 +172,7 @@ func (f Format) Decoder(s *batch.Schema) codec.Decoder {
 }
 
 // Encoder writes rows of the schema.
-func (f Format) Encoder(s *batch.Schema) codec.Encoder { return newEncoder(f, s) }
+func (f Format) Encoder(s types.Schema) codec.Encoder { return newEncoder(f, s) }
 
 // blankIsRow says whether a blank line is a row: it is how the empty value of a table of one column is written where quotes
 // are not there, or would make it another value.

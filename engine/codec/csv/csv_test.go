@@ -14,15 +14,16 @@ import (
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/codec/codectest"
 	"github.com/weirstream/weir/engine/connector/table"
+	"github.com/weirstream/weir/engine/types"
 )
 
-var people = &batch.Schema{Fields: []batch.Field{
-	{Name: "name", Type: batch.String}, {Name: "age", Type: batch.Int}, {Name: "note", Type: batch.String},
-}}
+var people = types.Schema{
+	{Name: "name", Type: types.String()}, {Name: "age", Type: types.Int()}, {Name: "note", Type: types.String()},
+}
 
-func decode(t *testing.T, f Format, s *batch.Schema, lines ...string) (*batch.Columns, error) {
+func decode(t *testing.T, f Format, s types.Schema, lines ...string) (*batch.Columns, error) {
 	t.Helper()
-	c := batch.NewColumns(s)
+	c := batch.NewColumns(s.Layout())
 	d := f.Decoder(s)
 	d.Into(c)
 	for _, line := range lines {
@@ -149,9 +150,9 @@ func TestMalformedLinesAreErrorsThatSayWhere(t *testing.T) {
 }
 
 // read cuts text into records as a file source does, and decodes them.
-func read(t *testing.T, f Format, s *batch.Schema, text []byte) (*batch.Columns, error) {
+func read(t *testing.T, f Format, s types.Schema, text []byte) (*batch.Columns, error) {
 	t.Helper()
-	c := batch.NewColumns(s)
+	c := batch.NewColumns(s.Layout())
 	d := f.Decoder(s)
 	d.Into(c)
 	h, header := d.(codec.HeaderDecoder)
@@ -230,9 +231,16 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	}
 }
 
+// tableOf is the rows of a schema.
+type tableOf struct {
+	schema types.Schema
+	*batch.Columns
+}
+
 // column returns a table of one column with one value, or NULL.
-func column(typ batch.Type, value any) *batch.Columns {
-	c := batch.NewColumns(&batch.Schema{Fields: []batch.Field{{Name: "v", Type: typ}}})
+func column(typ types.Type, value any) tableOf {
+	s := types.Schema{{Name: "v", Type: typ}}
+	c := batch.NewColumns(s.Layout())
 	switch v := value.(type) {
 	case nil:
 		c.Cols[0].AppendNull()
@@ -242,26 +250,26 @@ func column(typ batch.Type, value any) *batch.Columns {
 		c.Cols[0].(*batch.Fixed[int32]).Append(int32(v))
 	}
 	c.N = 1
-	return c
+	return tableOf{s, c}
 }
 
 func TestARowOfOneEmptyValueIsNoBlankLine(t *testing.T) {
 	for name, f := range formats() {
-		for _, rows := range []*batch.Columns{column(batch.String, ""), column(batch.String, nil), column(batch.Int, nil)} {
-			e := f.Encoder(rows.Schema)
+		for _, rows := range []tableOf{column(types.String(), ""), column(types.String(), nil), column(types.Int(), nil)} {
+			e := f.Encoder(rows.schema)
 			written, err := e.AppendHeader(nil)
 			if err == nil {
-				written, err = e.Append(written, rows)
+				written, err = e.Append(written, rows.Columns)
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			back, err := read(t, f, rows.Schema, written)
+			back, err := read(t, f, rows.schema, written)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(codectest.Rows(rows), codectest.Rows(back)); diff != "" {
-				t.Errorf("%s: %v written as %q: %s", name, rows.Schema.Fields[0].Type, written, diff)
+			if diff := cmp.Diff(codectest.Rows(rows.Columns), codectest.Rows(back)); diff != "" {
+				t.Errorf("%s: %v written as %q: %s", name, rows.schema[0].Type, written, diff)
 			}
 		}
 	}
@@ -281,21 +289,21 @@ func TestWhatCannotBeReadBackIsNotWritten(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		format Format
-		rows   *batch.Columns
+		rows   tableOf
 		want   string
 	}{
-		{"a delimiter without quotes", bare, column(batch.String, "a,b"), "needs quotes"},
-		{"a line break without quotes", bare, column(batch.String, "a\nb"), "needs quotes"},
-		{"a carriage return without quotes", bare, column(batch.String, "a\rb"), "needs quotes"},
-		{"a comment without quotes", comments, column(batch.String, "  #a"), "needs quotes"},
-		{"a byte order mark without quotes", bare, column(batch.String, "\ufeffa"), "needs quotes"},
-		{"a line break where there is none", single, column(batch.String, "a\nb"), "'csv.quoted-line-breaks' = 'false'"},
-		{"a string that stands for NULL", null, column(batch.String, "-1"), "read as NULL"},
-		{"a number that stands for NULL", null, column(batch.Int, -1), "read as NULL"},
-		{"the empty string that stands for NULL, without quotes", bareNull, column(batch.String, ""), "read as NULL"},
+		{"a delimiter without quotes", bare, column(types.String(), "a,b"), "needs quotes"},
+		{"a line break without quotes", bare, column(types.String(), "a\nb"), "needs quotes"},
+		{"a carriage return without quotes", bare, column(types.String(), "a\rb"), "needs quotes"},
+		{"a comment without quotes", comments, column(types.String(), "  #a"), "needs quotes"},
+		{"a byte order mark without quotes", bare, column(types.String(), "\ufeffa"), "needs quotes"},
+		{"a line break where there is none", single, column(types.String(), "a\nb"), "'csv.quoted-line-breaks' = 'false'"},
+		{"a string that stands for NULL", null, column(types.String(), "-1"), "read as NULL"},
+		{"a number that stands for NULL", null, column(types.Int(), -1), "read as NULL"},
+		{"the empty string that stands for NULL, without quotes", bareNull, column(types.String(), ""), "read as NULL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			written, err := c.format.Encoder(c.rows.Schema).Append([]byte("before"), c.rows)
+			written, err := c.format.Encoder(c.rows.schema).Append([]byte("before"), c.rows.Columns)
 			var bad *codec.Error
 			if !errors.As(err, &bad) || !strings.Contains(bad.Reason, c.want) || bad.Field != "v" || bad.Remedy == "" {
 				t.Errorf("%v, want %s", err, c.want)
@@ -385,7 +393,7 @@ func TestAHeaderThatContradictsTheTableIsRefused(t *testing.T) {
 func TestWhatIsSkippedIsCounted(t *testing.T) {
 	f := New()
 	f.IgnoreParseErrors, f.AllowComments = true, true
-	c := batch.NewColumns(people)
+	c := batch.NewColumns(people.Layout())
 	d := f.Decoder(people)
 	d.Into(c)
 	for _, record := range []string{"Ann,31,x", "Ann,31,x,y", "", "#", `"Ann`, "Ann,old,x"} {
@@ -399,7 +407,7 @@ func TestWhatIsSkippedIsCounted(t *testing.T) {
 }
 
 func TestDatesOfOneDigitAndTimesWithOffsetsAreRead(t *testing.T) {
-	s := &batch.Schema{Fields: []batch.Field{{Name: "d", Type: batch.Date}, {Name: "t", Type: batch.Timestamp}}}
+	s := types.Schema{{Name: "d", Type: types.Date()}, {Name: "t", Type: types.Timestamp(3)}}
 	iso := New()
 	iso.ISO8601 = true
 	got, err := read(t, iso, s, []byte("2001-2-5,1970-01-01T01:00:00.5+01:00\n"))
@@ -539,10 +547,10 @@ func FuzzARecordDoesNotDependOnWhatFollows(f *testing.F) {
 	})
 }
 
-var benchSchema = &batch.Schema{Fields: []batch.Field{
-	{Name: "date", Type: batch.Timestamp}, {Name: "delay", Type: batch.BigInt}, {Name: "distance", Type: batch.BigInt},
-	{Name: "origin", Type: batch.String}, {Name: "destination", Type: batch.String},
-}}
+var benchSchema = types.Schema{
+	{Name: "date", Type: types.Timestamp(3)}, {Name: "delay", Type: types.BigInt()}, {Name: "distance", Type: types.BigInt()},
+	{Name: "origin", Type: types.String()}, {Name: "destination", Type: types.String()},
+}
 
 // benchLines are records of benchSchema.
 func benchLines() [][]byte {
@@ -564,7 +572,7 @@ func decodeAll(b *testing.B, d codec.Decoder, c *batch.Columns, lines [][]byte) 
 }
 
 func BenchmarkDecode(b *testing.B) {
-	lines, c, d := benchLines(), batch.NewColumns(benchSchema), New().Decoder(benchSchema)
+	lines, c, d := benchLines(), batch.NewColumns(benchSchema.Layout()), New().Decoder(benchSchema)
 	b.SetBytes(int64(len(bytes.Join(lines, nil)) + len(lines)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -573,7 +581,7 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	lines, c, e := benchLines(), batch.NewColumns(benchSchema), New().Encoder(benchSchema)
+	lines, c, e := benchLines(), batch.NewColumns(benchSchema.Layout()), New().Encoder(benchSchema)
 	decodeAll(b, New().Decoder(benchSchema), c, lines)
 	var out []byte
 	b.ReportAllocs()

@@ -8,6 +8,7 @@ import (
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/codec/sqltime"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // decoder fills columns from records.
@@ -21,7 +22,7 @@ type decoder struct {
 	skipped int64
 }
 
-func newDecoder(f Format, s *batch.Schema) *decoder {
+func newDecoder(f Format, s types.Schema) *decoder {
 	return &decoder{format: f, layout: f.layout(), cols: codec.NewColumns(s)}
 }
 
@@ -206,13 +207,13 @@ func (d *decoder) append(c *codec.Column, text []byte, quoted bool, at int) *cod
 		c.AppendNull()
 		return nil
 	}
-	switch c.Type {
-	case batch.Date:
+	switch c.Kind {
+	case types.KindDate:
 		if days, ok := sqltime.ParseShortDate(bytes.TrimSpace(text)); ok {
 			c.Ints.Append(days)
 			return nil
 		}
-	case batch.Timestamp:
+	case types.KindTimestamp:
 		if ms, ok := d.clock.Parse(bytes.TrimSpace(text), d.layout); ok {
 			c.Longs.Append(ms)
 			return nil
@@ -222,12 +223,12 @@ func (d *decoder) append(c *codec.Column, text []byte, quoted bool, at int) *cod
 	switch {
 	case err == nil:
 		return nil
-	case d.format.IgnoreParseErrors && c.Type != batch.String:
+	case d.format.IgnoreParseErrors && c.Kind != types.KindVarChar:
 		c.AppendNull()
 		return nil
 	}
 	remedy := ignoreErrorsHint
-	if c.Type == batch.Timestamp {
+	if c.Kind == types.KindTimestamp {
 		remedy = codec.OtherLayout(timestamps, d.layout) + ignoreErrorsHint
 	}
 	return &codec.Error{At: at, Field: c.Name, Reason: err.Error(), Remedy: remedy}
@@ -237,7 +238,7 @@ func (d *decoder) isNull(c *codec.Column, text []byte, quoted bool) bool {
 	if d.format.HasNullLiteral && string(text) == d.format.NullLiteral && (!quoted || len(text) > 0) {
 		return true
 	}
-	return len(text) == 0 && c.Type != batch.String
+	return len(text) == 0 && c.Kind != types.KindVarChar
 }
 
 func wrong(at int, format string, args ...any) *codec.Error {

@@ -9,12 +9,14 @@ import (
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/codec/sqltime"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // encoder writes rows as records.
 type encoder struct {
 	format  Format
-	fields  []batch.Field
+	fields  []types.Field
+	kinds   []types.Kind // of the fields
 	layout  sqltime.Layout
 	clock   sqltime.Clock
 	special [256]bool // bytes that make a value need quotes or an escape
@@ -22,8 +24,11 @@ type encoder struct {
 	text    []byte
 }
 
-func newEncoder(f Format, s *batch.Schema) *encoder {
-	e := &encoder{format: f, fields: s.Fields, layout: f.layout(), checked: f.HasNullLiteral && f.NullLiteral != ""}
+func newEncoder(f Format, s types.Schema) *encoder {
+	e := &encoder{format: f, fields: s, layout: f.layout(), checked: f.HasNullLiteral && f.NullLiteral != ""}
+	for _, f := range s {
+		e.kinds = append(e.kinds, f.Type.Kind())
+	}
 	e.special['\n'], e.special['\r'], e.special[f.Delimiter] = true, true, true
 	for _, c := range []byte{f.Delimiter, f.Quote, f.Escape} {
 		if c != 0 {
@@ -64,7 +69,7 @@ func (e *encoder) Append(dst []byte, c *batch.Columns) ([]byte, error) {
 			}
 			if v.Null(row) {
 				dst = append(dst, e.format.NullLiteral...)
-			} else if dst, err = e.appendValue(dst, e.fields[i].Type, v, row, len(dst) == start); err != nil {
+			} else if dst, err = e.appendValue(dst, e.kinds[i], v, row, len(dst) == start); err != nil {
 				return dst[:before], refusal(e.fields[i].Name, err)
 			}
 		}
@@ -88,7 +93,7 @@ func (e *encoder) endRow(dst []byte, start int) ([]byte, error) {
 	return append(dst, '\n'), nil
 }
 
-func (e *encoder) appendValue(dst []byte, t batch.Type, v batch.Vector, row int, first bool) ([]byte, error) {
+func (e *encoder) appendValue(dst []byte, k types.Kind, v batch.Vector, row int, first bool) ([]byte, error) {
 	if s, ok := v.(*batch.Strings); ok {
 		return e.appendString(dst, s.At(row), first)
 	}
@@ -99,19 +104,19 @@ func (e *encoder) appendValue(dst []byte, t batch.Type, v batch.Vector, row int,
 	case *batch.Fixed[float64]:
 		dst = codec.AppendJavaDouble(dst, v.V[row])
 	case *batch.Fixed[int32]:
-		if t == batch.Date {
+		if k == types.KindDate {
 			dst = sqltime.AppendDate(dst, v.V[row])
 		} else {
 			dst = strconv.AppendInt(dst, int64(v.V[row]), 10)
 		}
 	case *batch.Fixed[int64]:
-		if t == batch.Timestamp {
+		if k == types.KindTimestamp {
 			dst = e.clock.Append(dst, v.V[row], e.layout)
 		} else {
 			dst = strconv.AppendInt(dst, v.V[row], 10)
 		}
 	default:
-		panic("a column of a type that package batch does not have: " + t.String())
+		panic("no text is known for values of " + k.String())
 	}
 	if !e.checked {
 		return dst, nil

@@ -10,15 +10,16 @@ import (
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec/sqltime"
+	"github.com/weirstream/weir/engine/types"
 )
 
-var flightSchema = &batch.Schema{Fields: []batch.Field{
-	{Name: "date", Type: batch.Timestamp},
-	{Name: "delay", Type: batch.BigInt},
-	{Name: "distance", Type: batch.BigInt},
-	{Name: "origin", Type: batch.String},
-	{Name: "destination", Type: batch.String},
-}}
+var flightSchema = types.Schema{
+	{Name: "date", Type: types.Timestamp(3)},
+	{Name: "delay", Type: types.BigInt()},
+	{Name: "distance", Type: types.BigInt()},
+	{Name: "origin", Type: types.String()},
+	{Name: "destination", Type: types.String()},
+}
 
 // flights returns lines like those of the flight records of vega-datasets.
 func flights(n int) []byte {
@@ -39,7 +40,7 @@ const benchRows = 4096
 
 func BenchmarkDecode(b *testing.B) {
 	data := flights(benchRows)
-	c := batch.NewColumns(flightSchema)
+	c := batch.NewColumns(flightSchema.Layout())
 	d := Format{}.Decoder(flightSchema)
 	report(b, len(data), func() {
 		for rest := data; len(rest) > 0; {
@@ -118,7 +119,7 @@ func BenchmarkDecodeStandardLibrary(b *testing.B) {
 
 func benchColumns(b *testing.B) (*batch.Columns, int) {
 	data := flights(benchRows)
-	c := batch.NewColumns(flightSchema)
+	c := batch.NewColumns(flightSchema.Layout())
 	d := Format{}.Decoder(flightSchema)
 	d.Into(c)
 	for _, line := range bytes.Split(bytes.TrimSpace(data), []byte("\n")) {

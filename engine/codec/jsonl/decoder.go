@@ -6,6 +6,7 @@ import (
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/codec/sqltime"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // decoder fills columns from lines.
@@ -30,12 +31,12 @@ type decoder struct {
 	skipped int64
 }
 
-func newDecoder(f Format, s *batch.Schema) *decoder {
+func newDecoder(f Format, s types.Schema) *decoder {
 	d := &decoder{
 		format: f, layout: f.layout(),
-		cols: codec.NewColumns(s), byName: make(map[string]int, len(s.Fields)), seen: make([]uint64, len(s.Fields)),
+		cols: codec.NewColumns(s), byName: make(map[string]int, len(s)), seen: make([]uint64, len(s)),
 	}
-	for i, field := range s.Fields {
+	for i, field := range s {
 		d.byName[field.Name] = i
 	}
 	return d
@@ -288,7 +289,7 @@ func (d *decoder) member(line []byte, p, column int) (int, error) {
 		return end, nil
 	}
 	remedy := ignoreErrorsHint
-	if c.Type == batch.Timestamp {
+	if c.Kind == types.KindTimestamp {
 		remedy = codec.OtherLayout(timestampFormat, d.layout) + remedy
 	}
 	return end, &fieldError{at: p, column: c.Name, err: err, remedy: remedy}

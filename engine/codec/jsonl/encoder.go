@@ -9,6 +9,7 @@ import (
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/codec/sqltime"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // encoder writes rows as lines.
@@ -23,7 +24,7 @@ type encoder struct {
 type column struct {
 	name    []byte // `,"name":`
 	before  padded // name, with the quote that the value begins with
-	typ     batch.Type
+	kind    types.Kind
 	nulls   []bool
 	strings *batch.Strings
 	bools   []bool
@@ -32,14 +33,14 @@ type column struct {
 	doubles []float64
 }
 
-func newEncoder(f Format, s *batch.Schema) *encoder {
-	e := &encoder{format: f, layout: f.layout(), cols: make([]column, len(s.Fields))}
-	for i, field := range s.Fields {
+func newEncoder(f Format, s types.Schema) *encoder {
+	e := &encoder{format: f, layout: f.layout(), cols: make([]column, len(s))}
+	for i, field := range s {
 		c := &e.cols[i]
 		c.name = append(appendString([]byte{','}, []byte(field.Name)), ':')
-		c.typ = field.Type
+		c.kind = field.Type.Kind()
 		before := slices.Clone(c.name)
-		if field.Type == batch.String || field.Type == batch.Date || field.Type == batch.Timestamp {
+		if c.kind == types.KindVarChar || c.kind == types.KindDate || c.kind == types.KindTimestamp {
 			before = append(before, '"')
 		}
 		c.before = pad(before)
@@ -78,23 +79,23 @@ func (e *encoder) appendMembers(dst []byte, row int) []byte {
 			continue
 		}
 		dst = c.before.append(dst)
-		switch c.typ {
-		case batch.String:
+		switch c.kind {
+		case types.KindVarChar:
 			dst = appendText(dst, c.strings.Buf, int(c.strings.Off[row]), int(c.strings.Off[row+1]))
-		case batch.Int:
+		case types.KindInt:
 			dst = appendInt(dst, int64(c.ints[row]))
-		case batch.BigInt:
+		case types.KindBigInt:
 			dst = appendInt(dst, c.longs[row])
-		case batch.Timestamp:
+		case types.KindTimestamp:
 			dst = append(e.clock.Append(dst, c.longs[row], e.layout), '"')
-		case batch.Date:
+		case types.KindDate:
 			dst = append(sqltime.AppendDate(dst, c.ints[row]), '"')
-		case batch.Double:
+		case types.KindDouble:
 			dst = appendDouble(dst, c.doubles[row])
-		case batch.Boolean:
+		case types.KindBoolean:
 			dst = strconv.AppendBool(dst, c.bools[row])
 		default:
-			panic("a column of a type that package batch does not have: " + c.typ.String())
+			panic("no text is known for values of " + c.kind.String())
 		}
 	}
 	return dst

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // lead is what stands before a value: a brace or comma, the name of the member, the colon, and white space as some row had it.
@@ -68,17 +69,17 @@ func (d *decoder) expected(line []byte, p, k int) (int, int, error) {
 		p += len(l.text)
 		end, ok := 0, false
 		if l.column >= 0 && d.seen[l.column] != d.row {
-			switch c := &d.cols[l.column]; c.Type {
-			case batch.String:
+			switch c := &d.cols[l.column]; c.Kind {
+			case types.KindVarChar:
 				end, ok = plainText(c.Strings, line, p)
-			case batch.Timestamp:
+			case types.KindTimestamp:
 				end, ok = d.timestamp(c.Longs, line, p)
-			case batch.BigInt, batch.Int:
+			case types.KindBigInt, types.KindInt:
 				var v int64
 				if v, end, ok = integer(line, p); !ok {
 					break
 				}
-				if c.Type == batch.BigInt {
+				if c.Kind == types.KindBigInt {
 					c.Longs.Append(v)
 				} else if ok = v == int64(int32(v)); ok {
 					c.Ints.Append(int32(v))

@@ -13,10 +13,10 @@
 package jsonl
 
 import (
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/codec/sqltime"
 	"github.com/weirstream/weir/engine/connector/table"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // Format is the format 'json'. The zero value has Flink's defaults.
@@ -72,10 +72,10 @@ func (Format) Name() string { return "json" }
 func (Format) Framing() codec.Framing { return codec.Lines{} }
 
 // Decoder reads rows of the schema.
-func (f Format) Decoder(s *batch.Schema) codec.Decoder { return newDecoder(f, s) }
+func (f Format) Decoder(s types.Schema) codec.Decoder { return newDecoder(f, s) }
 
 // Encoder writes rows of the schema.
-func (f Format) Encoder(s *batch.Schema) codec.Encoder { return newEncoder(f, s) }
+func (f Format) Encoder(s types.Schema) codec.Encoder { return newEncoder(f, s) }
 
 func (f Format) layout() sqltime.Layout {
 	if f.ISO8601 {

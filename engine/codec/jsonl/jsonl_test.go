@@ -17,12 +17,13 @@ import (
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/codec/codectest"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // decode reads lines until the first error.
-func decode(t *testing.T, f Format, s *batch.Schema, lines ...string) (*batch.Columns, error) {
+func decode(t *testing.T, f Format, s types.Schema, lines ...string) (*batch.Columns, error) {
 	t.Helper()
-	c := batch.NewColumns(s)
+	c := batch.NewColumns(s.Layout())
 	d := f.Decoder(s)
 	d.Into(c)
 	for _, line := range lines {
@@ -74,7 +75,7 @@ func TestDecodeReadsWhatFlinkReads(t *testing.T) {
 }
 
 func TestIntegersOfAllLengthsAreRead(t *testing.T) {
-	s := &batch.Schema{Fields: []batch.Field{{Name: "l", Type: batch.BigInt}, {Name: "i", Type: batch.Int}}}
+	s := types.Schema{{Name: "l", Type: types.BigInt()}, {Name: "i", Type: types.Int()}}
 	var lines, want []string
 	for power := int64(1); power <= math.MaxInt64/10; power *= 10 {
 		for _, v := range []int64{power - 1, power, power + 1, -power, 1 - power, -power - 1} {
@@ -105,15 +106,15 @@ func textsOfAllLengths() (texts []string) {
 }
 
 func TestStringsOfAllLengthsAreWrittenAndRead(t *testing.T) {
-	s := &batch.Schema{Fields: []batch.Field{{Name: "a", Type: batch.String}, {Name: "b", Type: batch.String}}}
-	rows := batch.NewColumns(s)
+	s := types.Schema{{Name: "a", Type: types.String()}, {Name: "b", Type: types.String()}}
+	rows := batch.NewColumns(s.Layout())
 	texts := textsOfAllLengths()
 	for i, text := range texts {
 		rows.Cols[0].(*batch.Strings).AppendString(text)
 		rows.Cols[1].(*batch.Strings).AppendString(texts[len(texts)-1-i])
 		rows.N++
 	}
-	lines := strings.Split(strings.TrimSuffix(string(encode(t, Format{}, rows)), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(string(encode(t, Format{}, s, rows)), "\n"), "\n")
 	for i, line := range lines {
 		var m struct{ A, B string }
 		if err := json.Unmarshal([]byte(line), &m); err != nil || m.A != texts[i] || m.B != texts[len(texts)-1-i] {
@@ -128,7 +129,7 @@ func TestStringsOfAllLengthsAreWrittenAndRead(t *testing.T) {
 
 func TestLongNamesThatBeginAlikeAreToldApart(t *testing.T) {
 	const prefix = "a name of more than sixteen bytes "
-	s := &batch.Schema{Fields: []batch.Field{{Name: prefix + "1", Type: batch.Int}, {Name: prefix + "2", Type: batch.Int}}}
+	s := types.Schema{{Name: prefix + "1", Type: types.Int()}, {Name: prefix + "2", Type: types.Int()}}
 	got, err := decode(t, Format{}, s,
 		`{"`+prefix+`1":1,"`+prefix+`2":2}`, `{"`+prefix+`2":2,"`+prefix+`1":1}`, `{"`+prefix+`3":3,"`+prefix+`2":2}`)
 	if diff := cmp.Diff([]string{"[1, 2]", "[1, 2]", "[NULL, 2]"}, codectest.Rows(got)); diff != "" || err != nil {
@@ -195,7 +196,7 @@ func TestMalformedLinesAreErrorsThatSayWhere(t *testing.T) {
 }
 
 func TestIgnoringErrorsKeepsWhatFlinkKeeps(t *testing.T) {
-	s := &batch.Schema{Fields: []batch.Field{{Name: "s", Type: batch.String}, {Name: "i", Type: batch.Int}}}
+	s := types.Schema{{Name: "s", Type: types.String()}, {Name: "i", Type: types.Int()}}
 	for _, c := range []struct {
 		name, line string
 		want       []string
@@ -226,7 +227,7 @@ func TestIgnoringErrorsKeepsWhatFlinkKeeps(t *testing.T) {
 		{"a name twice, the last does not fit", `{"i":1,"i":"k"}`, []string{`[NULL, NULL]`}, 0, "INT"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			into := batch.NewColumns(s)
+			into := batch.NewColumns(s.Layout())
 			d := Format{IgnoreParseErrors: true}.Decoder(s)
 			d.Into(into)
 			any, err := d.Decode([]byte(c.line))
@@ -300,13 +301,13 @@ func TestAMissingFieldIsAnErrorWhereItIsAsked(t *testing.T) {
 }
 
 func TestISO8601ReadsAndWritesT(t *testing.T) {
-	s := &batch.Schema{Fields: []batch.Field{{Name: "ts", Type: batch.Timestamp}}}
+	s := types.Schema{{Name: "ts", Type: types.Timestamp(3)}}
 	f := Format{ISO8601: true}
 	got, err := decode(t, f, s, `{"ts":"2001-01-01T00:00:00.25Z"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out := encode(t, f, got); string(out) != `{"ts":"2001-01-01T00:00:00.25"}`+"\n" {
+	if out := encode(t, f, s, got); string(out) != `{"ts":"2001-01-01T00:00:00.25"}`+"\n" {
 		t.Errorf("%s", out)
 	}
 	got, err = decode(t, f, s, `{"ts":"1970-01-01T02:00:00+01:00"}`)
@@ -321,9 +322,9 @@ func TestISO8601ReadsAndWritesT(t *testing.T) {
 }
 
 // encode writes all rows.
-func encode(t *testing.T, f Format, c *batch.Columns) []byte {
+func encode(t *testing.T, f Format, s types.Schema, c *batch.Columns) []byte {
 	t.Helper()
-	e := f.Encoder(c.Schema)
+	e := f.Encoder(s)
 	out, err := e.AppendHeader(nil)
 	if err == nil {
 		out, err = e.Append(out, c)
@@ -335,12 +336,12 @@ func encode(t *testing.T, f Format, c *batch.Columns) []byte {
 }
 
 func TestDoublesAreWrittenAsFlinkWritesThem(t *testing.T) {
-	s := &batch.Schema{Fields: []batch.Field{{Name: "d", Type: batch.Double}}}
+	s := types.Schema{{Name: "d", Type: types.Double()}}
 	for want, v := range map[string]float64{"1.0": 1, "9999999.0": 9999999, "1.0E7": 1e7, "0.001": 1e-3, "1.0E-4": 1e-4, "-0.0": math.Copysign(0, -1), "0.1": .1, `"NaN"`: math.NaN(), `"-Infinity"`: math.Inf(-1)} {
-		c := batch.NewColumns(s)
+		c := batch.NewColumns(s.Layout())
 		c.Cols[0].(*batch.Fixed[float64]).Append(v)
 		c.N = 1
-		if out := encode(t, Format{}, c); string(out) != `{"d":`+want+"}\n" {
+		if out := encode(t, Format{}, s, c); string(out) != `{"d":`+want+"}\n" {
 			t.Errorf("%v is written %s, want %s", v, out, want)
 		}
 	}
@@ -351,7 +352,7 @@ func TestWhatIsWrittenIsReadBackAndIsWhatTheStandardLibraryReads(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		rows := codectest.Random(rng, 50)
 		f := Format{EncodeIgnoreNullFields: seed%2 == 0}
-		out := encode(t, f, rows)
+		out := encode(t, f, codectest.Schema, rows)
 		lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 		for i, line := range lines {
 			var m struct{ S *string }
@@ -374,7 +375,7 @@ func TestWhatIsWrittenIsReadBackAndIsWhatTheStandardLibraryReads(t *testing.T) {
 
 func TestDecodingAndEncodingDoNotAllocatePerRecord(t *testing.T) {
 	lines := bytes.Split(bytes.TrimSpace(flights(256)), []byte("\n"))
-	c := batch.NewColumns(flightSchema)
+	c := batch.NewColumns(flightSchema.Layout())
 	d, e := Format{}.Decoder(flightSchema), Format{}.Encoder(flightSchema)
 	var out []byte
 	run := func() {
@@ -401,7 +402,7 @@ func FuzzDecodeAcceptsWhatTheStandardLibraryAccepts(f *testing.F) {
 		if bytes.ContainsRune(line, '\n') {
 			return
 		}
-		c := batch.NewColumns(codectest.Schema)
+		c := batch.NewColumns(codectest.Schema.Layout())
 		d := newDecoder(Format{}, codectest.Schema)
 		d.Into(c)
 		_, err := d.Decode(line)
@@ -420,7 +421,7 @@ func FuzzDecodeAcceptsWhatTheStandardLibraryAccepts(f *testing.F) {
 			t.Fatal("accepted")
 		}
 		ignoring := newDecoder(Format{IgnoreParseErrors: true}, codectest.Schema)
-		into := batch.NewColumns(codectest.Schema)
+		into := batch.NewColumns(codectest.Schema.Layout())
 		ignoring.Into(into)
 		if _, ignored := ignoring.Decode(line); ignored != nil || err == nil && into.N != c.N || codectest.Check(into) != nil {
 			t.Fatalf("with errors ignored: %v, %d rows, %v", ignored, into.N, codectest.Check(into))
@@ -448,7 +449,7 @@ func FuzzARowIsReadAsIfNoneWereBefore(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, line []byte) {
 		for _, format := range []Format{{}, {IgnoreParseErrors: true}, {FailOnMissingField: true}} {
 			fresh, warm := newDecoder(format, codectest.Schema), newDecoder(format, codectest.Schema)
-			want, got := batch.NewColumns(codectest.Schema), batch.NewColumns(codectest.Schema)
+			want, got := batch.NewColumns(codectest.Schema.Layout()), batch.NewColumns(codectest.Schema.Layout())
 			warm.Into(got)
 			if _, err := warm.Decode(before); err != nil && got.N > 0 {
 				t.Fatalf("%d rows and %v", got.N, err)

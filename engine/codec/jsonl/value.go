@@ -1,8 +1,8 @@
 package jsonl
 
 import (
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // value appends the value at p to a column, and returns the offset behind it. After a *syntaxError nothing further can be
@@ -30,7 +30,7 @@ func (d *decoder) value(c *codec.Column, line []byte, p int) (int, error) {
 		if err != nil {
 			return p, err
 		}
-		if c.Type != batch.String {
+		if c.Kind != types.KindVarChar {
 			return end, c.Mismatch(d.layout)
 		}
 		c.Strings.Append(line[p:end])
@@ -51,7 +51,7 @@ func (d *decoder) stringValue(c *codec.Column, line []byte, p int) (int, error) 
 		}
 		text = d.text
 	}
-	if c.Type == batch.String {
+	if c.Kind == types.KindVarChar {
 		c.Strings.Append(text) // str made sure that it is UTF-8
 		return end, nil
 	}
@@ -63,10 +63,10 @@ func (d *decoder) truth(c *codec.Column, line []byte, p int, word string, v bool
 	if err != nil {
 		return p, err
 	}
-	switch c.Type {
-	case batch.Boolean:
+	switch c.Kind {
+	case types.KindBoolean:
 		c.Bools.Append(v)
-	case batch.String:
+	case types.KindVarChar:
 		c.Strings.AppendString(word)
 	default:
 		return end, c.Mismatch(d.layout)
@@ -102,11 +102,11 @@ func (d *decoder) numberValue(c *codec.Column, line []byte, p int) (int, error) 
 	if syntax != nil {
 		return p, syntax
 	}
-	switch c.Type {
-	case batch.String:
+	switch c.Kind {
+	case types.KindVarChar:
 		c.Strings.Append(line[p:n.end])
 		return n.end, nil
-	case batch.Int, batch.BigInt:
+	case types.KindInt, types.KindBigInt:
 		if n.integer && n.digits <= 18 {
 			v := int64(n.mantissa)
 			if n.negative {
@@ -117,7 +117,7 @@ func (d *decoder) numberValue(c *codec.Column, line []byte, p int) (int, error) 
 		if n.integer {
 			return n.end, c.AppendText(line[p:n.end], 0)
 		}
-	case batch.Double:
+	case types.KindDouble:
 	default:
 		return n.end, c.Mismatch(d.layout)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec/sqltime"
 	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // Column says how the values of one column are made. Of the fields, those of its kind and type count.
@@ -38,7 +39,7 @@ type Column struct {
 
 // Config describes a source of columns.
 type Config struct {
-	Schema *batch.Schema
+	Schema types.Schema
 	// Columns has one entry for each of the schema.
 	Columns []Column
 	Seed    uint64
@@ -55,7 +56,7 @@ type Config struct {
 // Source is a connector.Source of columns. It is safe for concurrent use.
 type Source struct {
 	ranges
-	schema     *batch.Schema
+	schema     types.Schema
 	generators []generator
 	rowBytes   int
 }
@@ -65,13 +66,13 @@ type generator func(v batch.Vector, from int64, n int, baseMS int64)
 
 // New makes the source.
 func New(c Config) (*Source, error) {
-	if len(c.Columns) != len(c.Schema.Fields) {
-		return nil, fmt.Errorf("%d columns are described, the schema has %d", len(c.Columns), len(c.Schema.Fields))
+	if len(c.Columns) != len(c.Schema) {
+		return nil, fmt.Errorf("%d columns are described, the schema has %d", len(c.Columns), len(c.Schema))
 	}
 	s := &Source{schema: c.Schema}
 	rows := c.Rows
 	var now func() time.Time
-	for i, f := range c.Schema.Fields {
+	for i, f := range c.Schema {
 		col := c.Columns[i]
 		g, err := newGenerator(f, col, c.Seed)
 		if err != nil {
@@ -82,7 +83,7 @@ func New(c Config) (*Source, error) {
 		if limit := col.values(f.Type); limit > 0 && (rows == 0 || limit < rows) {
 			rows = limit
 		}
-		if !col.Sequence && (f.Type == batch.Timestamp || f.Type == batch.Date) {
+		if !col.Sequence && (f.Type.Is(types.KindTimestamp) || f.Type.Is(types.KindDate)) {
 			now = c.Now
 		}
 	}
@@ -91,9 +92,9 @@ func New(c Config) (*Source, error) {
 }
 
 // values is how many values a sequence has; 0: no end.
-func (c *Column) values(t batch.Type) int64 {
+func (c *Column) values(t types.Type) int64 {
 	end, ends := c.End, c.HasEnd
-	if !ends && (t == batch.Int || t == batch.Date) {
+	if !ends && (t.Is(types.KindInt) || t.Is(types.KindDate)) {
 		end, ends = math.MaxInt32, true // what does not fit the type is not made
 		if c.Step < 0 {
 			end = math.MinInt32
@@ -111,7 +112,7 @@ func (c *Column) values(t batch.Type) int64 {
 }
 
 // Payload is empty columns.
-func (s *Source) Payload() batch.Payload { return batch.NewColumns(s.schema) }
+func (s *Source) Payload() batch.Payload { return batch.NewColumns(s.schema.Layout()) }
 
 // Reader makes rows.
 func (s *Source) Reader(context.Context, connector.ReaderContext) (connector.Reader, error) {
@@ -151,7 +152,7 @@ func (r random) below(n int64, span uint64) uint64 {
 	return high
 }
 
-func newGenerator(f batch.Field, c Column, seed uint64) (generator, error) {
+func newGenerator(f types.Field, c Column, seed uint64) (generator, error) {
 	name := fnv.New64a()
 	name.Write([]byte(f.Name))
 	key := random(random(seed).at(int64(name.Sum64())))
@@ -185,19 +186,19 @@ func withNulls(g generator, rate float64, key random) generator {
 	}
 }
 
-func newSequence(t batch.Type, c Column) (generator, error) {
+func newSequence(t types.Type, c Column) (generator, error) {
 	if c.Step == 0 {
 		return nil, fmt.Errorf("a sequence with a step of 0 never moves")
 	}
 	start, step := c.Start, c.Step
-	switch t {
-	case batch.Int, batch.Date:
+	switch t.Kind() {
+	case types.KindInt, types.KindDate:
 		return counting[int32](start, step), nil
-	case batch.BigInt, batch.Timestamp:
+	case types.KindBigInt, types.KindTimestamp:
 		return counting[int64](start, step), nil
-	case batch.Double:
+	case types.KindDouble:
 		return counting[float64](start, step), nil
-	case batch.String:
+	case types.KindVarChar:
 		return func(v batch.Vector, from int64, n int, _ int64) {
 			s := v.(*batch.Strings)
 			for i := from; i < from+int64(n); i++ {
@@ -209,25 +210,25 @@ func newSequence(t batch.Type, c Column) (generator, error) {
 	return nil, fmt.Errorf("there are no sequences of %v", t)
 }
 
-func newRandom(t batch.Type, c Column, key random) (generator, error) {
-	switch t {
-	case batch.Boolean:
+func newRandom(t types.Type, c Column, key random) (generator, error) {
+	switch t.Kind() {
+	case types.KindBoolean:
 		return fixed(func(i, _ int64) bool { return key.at(i)>>63 == 1 }), nil
-	case batch.Int:
+	case types.KindInt:
 		return uniform[int32](c.Min, c.Max, key), nil
-	case batch.BigInt:
+	case types.KindBigInt:
 		return uniform[int64](c.Min, c.Max, key), nil
-	case batch.Double:
+	case types.KindDouble:
 		return fixed(func(i, _ int64) float64 {
 			u := float64(key.at(i)>>11) / (1 << 53)
 			return c.MinDouble*(1-u) + c.MaxDouble*u // in this form the difference cannot overflow
 		}), nil
-	case batch.Date:
+	case types.KindDate:
 		return fixed(func(_, baseMS int64) int32 { return int32(baseMS / sqltime.DayMS) }), nil
-	case batch.Timestamp:
+	case types.KindTimestamp:
 		span := uint64(c.MaxPast.Milliseconds()) + 1
 		return fixed(func(i, baseMS int64) int64 { return baseMS - int64(key.below(i, span)) }), nil
-	case batch.String:
+	case types.KindVarChar:
 		return randomText(c.Length, key), nil
 	}
 	return nil, fmt.Errorf("there are no random values of %v", t)

@@ -15,11 +15,12 @@ import (
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/connector/connectortest"
 	"github.com/weirstream/weir/engine/connector/table"
+	"github.com/weirstream/weir/engine/types"
 )
 
 var noon = time.Date(2001, 1, 1, 12, 0, 0, 0, time.UTC)
 
-func spec(schema *batch.Schema, options map[string]string) table.Spec {
+func spec(schema types.Schema, options map[string]string) table.Spec {
 	o := table.NewOptions("t", "job.sql:1:1")
 	for k, v := range options {
 		o.Set(k, v, "job.sql:2:1", false)
@@ -27,7 +28,7 @@ func spec(schema *batch.Schema, options map[string]string) table.Spec {
 	return table.Spec{Name: "t", Schema: schema, Options: o}
 }
 
-func source(t *testing.T, schema *batch.Schema, options map[string]string) connector.Source {
+func source(t *testing.T, schema types.Schema, options map[string]string) connector.Source {
 	t.Helper()
 	sp := spec(schema, options)
 	s, err := TableSource(sp, func() time.Time { return noon })
@@ -126,9 +127,9 @@ func TestAFunctionIsCalledAtARateInPortionsThatKeepIt(t *testing.T) {
 }
 
 func TestAColumnDependsOnSeedAndNameAlone(t *testing.T) {
-	l := batch.Field{Name: "l", Type: batch.BigInt}
-	narrow := &batch.Schema{Fields: []batch.Field{l}}
-	wide := &batch.Schema{Fields: []batch.Field{{Name: "s", Type: batch.String}, l}}
+	l := types.Field{Name: "l", Type: types.BigInt()}
+	narrow := types.Schema{l}
+	wide := types.Schema{{Name: "s", Type: types.String()}, l}
 	bounded := map[string]string{"number-of-rows": "10", "seed": "7"}
 	a := rows(t, source(t, narrow, bounded), 0, 10).Cols[0].(*batch.Fixed[int64]).V
 	b := rows(t, source(t, wide, bounded), 0, 10).Cols[1].(*batch.Fixed[int64]).V
@@ -204,16 +205,16 @@ func TestTheNumberOfValuesOfASequence(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		col  Column
-		typ  batch.Type
+		typ  types.Type
 		want int64
 	}{
-		{"up", Column{Start: 1, End: 10, Step: 3, HasEnd: true}, batch.BigInt, 4},
-		{"down", Column{Start: 10, End: 1, Step: -3, HasEnd: true}, batch.BigInt, 4},
-		{"one", Column{Start: 5, End: 5, Step: 1, HasEnd: true}, batch.BigInt, 1},
-		{"every number", Column{Start: math.MinInt64, End: math.MaxInt64, Step: 1, HasEnd: true}, batch.BigInt, endless},
-		{"all that an INT can hold", Column{Start: math.MaxInt32 - 1, Step: 1}, batch.Int, 2},
-		{"all that an INT can hold, downwards", Column{Start: math.MinInt32 + 1, Step: -1}, batch.Int, 2},
-		{"no end", Column{Start: 1, Step: 1}, batch.BigInt, 0},
+		{"up", Column{Start: 1, End: 10, Step: 3, HasEnd: true}, types.BigInt(), 4},
+		{"down", Column{Start: 10, End: 1, Step: -3, HasEnd: true}, types.BigInt(), 4},
+		{"one", Column{Start: 5, End: 5, Step: 1, HasEnd: true}, types.BigInt(), 1},
+		{"every number", Column{Start: math.MinInt64, End: math.MaxInt64, Step: 1, HasEnd: true}, types.BigInt(), endless},
+		{"all that an INT can hold", Column{Start: math.MaxInt32 - 1, Step: 1}, types.Int(), 2},
+		{"all that an INT can hold, downwards", Column{Start: math.MinInt32 + 1, Step: -1}, types.Int(), 2},
+		{"no end", Column{Start: 1, Step: 1}, types.BigInt(), 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.col.Sequence = true
@@ -225,7 +226,7 @@ func TestTheNumberOfValuesOfASequence(t *testing.T) {
 }
 
 func TestAnUnboundedSourceGoesOnWhereItWas(t *testing.T) {
-	schema := &batch.Schema{Fields: []batch.Field{{Name: "n", Type: batch.BigInt}}}
+	schema := types.Schema{{Name: "n", Type: types.BigInt()}}
 	s := source(t, schema, map[string]string{"fields.n.kind": "sequence", "fields.n.start": "0", "rows-per-second": "50"})
 	if s.Bounded() || s.Order() != connector.OrderPath || s.RowsPerSecond() != 50 {
 		t.Errorf("bounded %v, order %v, rate %v", s.Bounded(), s.Order(), s.RowsPerSecond())
@@ -299,16 +300,16 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 func BenchmarkFill(b *testing.B) {
 	for _, c := range []struct {
 		name string
-		typ  batch.Type
+		typ  types.Type
 		col  Column
 	}{
-		{"sequence BIGINT", batch.BigInt, Column{Sequence: true, Step: 1}},
-		{"random BIGINT", batch.BigInt, Column{Max: 1000}},
-		{"random DOUBLE", batch.Double, Column{MaxDouble: 1}},
-		{"random STRING of 10", batch.String, Column{Length: 10}},
+		{"sequence BIGINT", types.BigInt(), Column{Sequence: true, Step: 1}},
+		{"random BIGINT", types.BigInt(), Column{Max: 1000}},
+		{"random DOUBLE", types.Double(), Column{MaxDouble: 1}},
+		{"random STRING of 10", types.String(), Column{Length: 10}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			s, err := New(Config{Schema: &batch.Schema{Fields: []batch.Field{{Name: "f", Type: c.typ}}}, Columns: []Column{c.col}})
+			s, err := New(Config{Schema: types.Schema{{Name: "f", Type: c.typ}}, Columns: []Column{c.col}})
 			if err != nil {
 				b.Fatal(err)
 			}

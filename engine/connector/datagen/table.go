@@ -5,10 +5,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec/sqltime"
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/connector/table"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // The options of the connector. Those of Flink have its names and defaults; seed, split-order, step, and sequences
@@ -28,13 +28,13 @@ func TableSource(t table.Spec, now func() time.Time) (connector.Source, error) {
 	o := t.Options
 	c := Config{Schema: t.Schema, Now: now}
 	randomTime := false
-	for _, f := range t.Schema.Fields {
+	for _, f := range t.Schema {
 		col, err := readColumn(o, f)
 		if err != nil {
 			return nil, err
 		}
 		c.Columns = append(c.Columns, col)
-		randomTime = randomTime || f.Type == batch.Timestamp && !col.Sequence
+		randomTime = randomTime || f.Type.Is(types.KindTimestamp) && !col.Sequence
 	}
 	seed, err := o.Int(optionSeed, 0)
 	if err != nil {
@@ -75,7 +75,7 @@ func readOrder(o *table.Options, disorder bool) (connector.SplitOrder, error) {
 	return connector.OrderPath, err
 }
 
-func readColumn(o *table.Options, f batch.Field) (Column, error) {
+func readColumn(o *table.Options, f types.Field) (Column, error) {
 	option := "fields." + f.Name + "."
 	kind, err := o.OneOf(option+"kind", "random", "sequence")
 	if err != nil {
@@ -83,7 +83,7 @@ func readColumn(o *table.Options, f batch.Field) (Column, error) {
 	}
 	var c Column
 	if kind == "sequence" {
-		if f.Type == batch.Boolean {
+		if f.Type.Is(types.KindBoolean) {
 			return c, o.Errorf(option+"kind", "write 'random'", "there are no sequences of %v", f.Type)
 		}
 		c, err = readSequence(o, option, f.Type)
@@ -102,7 +102,7 @@ func readColumn(o *table.Options, f batch.Field) (Column, error) {
 	return c, nil
 }
 
-func readSequence(o *table.Options, option string, t batch.Type) (Column, error) {
+func readSequence(o *table.Options, option string, t types.Type) (Column, error) {
 	c := Column{Sequence: true}
 	var err error
 	if c.Start, err = readValue(o, option+"start", t); err != nil {
@@ -127,23 +127,23 @@ func readSequence(o *table.Options, option string, t batch.Type) (Column, error)
 }
 
 // readValue reads the start or end of a sequence: a number, or a date or timestamp in SQL's text.
-func readValue(o *table.Options, key string, t batch.Type) (int64, error) {
+func readValue(o *table.Options, key string, t types.Type) (int64, error) {
 	text, err := o.Required(key, "write the first value, such as '1'")
 	if err != nil {
 		return 0, err
 	}
-	switch t {
-	case batch.Timestamp:
+	switch t.Kind() {
+	case types.KindTimestamp:
 		if ms, ok := sqltime.ParseTimestamp(text, sqltime.SQL); ok {
 			return ms, nil
 		}
 		return 0, o.Errorf(key, "write it as '2001-01-01 00:00:00'", "it is not a timestamp")
-	case batch.Date:
+	case types.KindDate:
 		if days, ok := sqltime.ParseDate(text); ok {
 			return int64(days), nil
 		}
 		return 0, o.Errorf(key, "write it as '2001-01-01'", "it is not a date")
-	case batch.Int:
+	case types.KindInt:
 		if _, err := strconv.ParseInt(text, 10, 32); err != nil {
 			return 0, o.Errorf(key, "write digits such as '100'", "it is not an INT")
 		}
@@ -151,13 +151,13 @@ func readValue(o *table.Options, key string, t batch.Type) (int64, error) {
 	return o.Int(key, 0)
 }
 
-func readRandom(o *table.Options, option string, t batch.Type) (c Column, err error) {
-	switch t {
-	case batch.Int:
+func readRandom(o *table.Options, option string, t types.Type) (c Column, err error) {
+	switch t.Kind() {
+	case types.KindInt:
 		return readBounds(o, option, math.MinInt32, math.MaxInt32)
-	case batch.BigInt:
+	case types.KindBigInt:
 		return readBounds(o, option, math.MinInt64, math.MaxInt64)
-	case batch.Double:
+	case types.KindDouble:
 		// Flink's bounds are Java's: Double.MIN_VALUE is the smallest number above 0.
 		if c.MinDouble, err = o.Float(option+"min", math.SmallestNonzeroFloat64); err != nil {
 			return c, err
@@ -165,13 +165,13 @@ func readRandom(o *table.Options, option string, t batch.Type) (c Column, err er
 		if c.MaxDouble, err = o.Float(option+"max", math.MaxFloat64); err == nil && c.MaxDouble < c.MinDouble {
 			err = o.Errorf(option+"max", "exchange the two", "it is less than the minimum")
 		}
-	case batch.String:
+	case types.KindVarChar:
 		var n int64
 		if n, err = o.Int(option+"length", defaultLength); err == nil && (n < 0 || n > 1<<20) {
 			err = o.Errorf(option+"length", "write a length such as '20'", "it must be between 0 and %d", 1<<20)
 		}
 		c.Length = int(n)
-	case batch.Timestamp:
+	case types.KindTimestamp:
 		c.MaxPast, err = o.Duration(option+"max-past", 0)
 	}
 	return c, err

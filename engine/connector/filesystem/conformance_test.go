@@ -16,15 +16,16 @@ import (
 	"github.com/weirstream/weir/engine/connector/connectortest"
 	"github.com/weirstream/weir/engine/storage"
 	"github.com/weirstream/weir/engine/storage/storagetest"
+	"github.com/weirstream/weir/engine/types"
 )
 
-var testSchema = &batch.Schema{Fields: []batch.Field{{Name: "n", Type: batch.BigInt}, {Name: "text", Type: batch.String}}}
+var testSchema = types.Schema{{Name: "n", Type: types.BigInt()}, {Name: "text", Type: types.String()}}
 
 // testText makes records of different lengths.
 func testText(i int) string { return strings.Repeat("x", i*i%37) }
 
 func testBatch(from, n int) *batch.Batch {
-	c := batch.NewColumns(testSchema)
+	c := batch.NewColumns(testSchema.Layout())
 	for i := from; i < from+n; i++ {
 		c.Cols[0].(*batch.Fixed[int64]).Append(int64(i))
 		c.Cols[1].(*batch.Strings).AppendString(testText(i))

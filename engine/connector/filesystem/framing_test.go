@@ -32,7 +32,7 @@ func TestQuotedLineBreaksAreReadWholeInEveryBlockSize(t *testing.T) {
 	texts := []string{"plain", "a\nb", "\n", "x\r\ny\r", `"`, `,"` + "\n", "", "#no comment", strings.Repeat("long\n", 40)}
 	for seed := range uint64(30) {
 		rng := rand.New(rand.NewPCG(seed, 8))
-		c := batch.NewColumns(testSchema)
+		c := batch.NewColumns(testSchema.Layout())
 		var want []string
 		for range rng.IntN(30) {
 			n, text := rng.Int64N(100), texts[rng.IntN(len(texts))]

@@ -10,11 +10,11 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // DefaultFileBytes is the size at which a sink begins another file, as in Flink.
@@ -28,7 +28,7 @@ type SinkConfig struct {
 	// Path is a folder, as a local path or a URL that package storage opens.
 	Path   string
 	Format codec.Format
-	Schema *batch.Schema
+	Schema types.Schema
 	// FileBytes is the size at which another file is begun; 0: DefaultFileBytes. Files also end with each checkpoint.
 	FileBytes int64
 	// Random returns a name that no one else uses; nil: a random UUID.

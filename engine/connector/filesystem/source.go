@@ -12,6 +12,7 @@ import (
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // DefaultSplitBytes is the size of a split. Splits of one size, whatever the parallelism, make lateness the same in every
@@ -25,7 +26,7 @@ type SourceConfig struct {
 	Path string
 	// Format reads the lines, and Schema says into which columns.
 	Format codec.Format
-	Schema *batch.Schema
+	Schema types.Schema
 	// Monitor is how often the folder is listed for new files; 0: once, and the source is bounded.
 	Monitor time.Duration
 	// Order is the order in which splits start (P4).
@@ -83,7 +84,7 @@ func (s *Source) Bounded() bool { return s.config.Monitor == 0 }
 func (s *Source) Order() connector.SplitOrder { return s.config.Order }
 
 // Payload is empty columns of the schema.
-func (s *Source) Payload() batch.Payload { return batch.NewColumns(s.config.Schema) }
+func (s *Source) Payload() batch.Payload { return batch.NewColumns(s.config.Schema.Layout()) }
 
 // RowsPerSecond is the rate of the configuration.
 func (s *Source) RowsPerSecond() float64 { return s.config.RowsPerSecond }

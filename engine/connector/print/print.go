@@ -17,17 +17,18 @@ import (
 	"github.com/weirstream/weir/engine/codec/sqltime"
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/types"
 )
 
-// New returns a sink that writes columns to out, each line after the identifier if there is one. All writers of one sink
+// New returns a sink that writes the columns of a schema to out, each line after the identifier if there is one. All writers of one sink
 // share out; what else writes to it may come between lines, but not into them if out writes at once what it is given.
-func New(out io.Writer, identifier string) connector.Sink {
+func New(out io.Writer, identifier string, schema types.Schema) connector.Sink {
 	return newSink(out, identifier, func(p batch.Payload) (appendRow, error) {
 		c, ok := p.(*batch.Columns)
 		if !ok {
 			return nil, fmt.Errorf("the sink prints columns, not %T", p)
 		}
-		return func(dst []byte, row int) []byte { return appendColumns(dst, c, row) }, nil
+		return func(dst []byte, row int) []byte { return appendColumns(dst, schema, c, row) }, nil
 	})
 }
 
@@ -123,7 +124,7 @@ func (*writer) Prepare(context.Context, int64) ([][]byte, error) { return nil, n
 // Close does nothing: the stream is not the sink's.
 func (*writer) Close() error { return nil }
 
-func appendColumns(dst []byte, c *batch.Columns, row int) []byte {
+func appendColumns(dst []byte, schema types.Schema, c *batch.Columns, row int) []byte {
 	for i, v := range c.Cols {
 		if i > 0 {
 			dst = append(dst, ", "...)
@@ -131,13 +132,13 @@ func appendColumns(dst []byte, c *batch.Columns, row int) []byte {
 		if v.Null(row) {
 			dst = append(dst, "null"...)
 		} else {
-			dst = appendValue(dst, c.Schema.Fields[i].Type, v, row)
+			dst = appendValue(dst, schema[i].Type.Kind(), v, row)
 		}
 	}
 	return dst
 }
 
-func appendValue(dst []byte, t batch.Type, v batch.Vector, row int) []byte {
+func appendValue(dst []byte, k types.Kind, v batch.Vector, row int) []byte {
 	switch v := v.(type) {
 	case *batch.Strings:
 		return append(dst, v.At(row)...)
@@ -146,17 +147,17 @@ func appendValue(dst []byte, t batch.Type, v batch.Vector, row int) []byte {
 	case *batch.Fixed[float64]:
 		return codec.AppendJavaDouble(dst, v.V[row])
 	case *batch.Fixed[int32]:
-		if t == batch.Date {
+		if k == types.KindDate {
 			return sqltime.AppendDate(dst, v.V[row])
 		}
 		return strconv.AppendInt(dst, int64(v.V[row]), 10)
 	case *batch.Fixed[int64]:
-		if t == batch.Timestamp {
+		if k == types.KindTimestamp {
 			return appendTimestamp(dst, v.V[row])
 		}
 		return strconv.AppendInt(dst, v.V[row], 10)
 	}
-	panic("a column of a type that package batch does not have: " + t.String())
+	panic("no text is known for values of " + k.String())
 }
 
 // appendTimestamp writes what Java's LocalDateTime.toString does, which Flink prints: no seconds if they are 0, and three

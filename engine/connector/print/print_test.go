@@ -15,7 +15,7 @@ import (
 )
 
 func someRows() *batch.Batch {
-	c := batch.NewColumns(codectest.Schema)
+	c := batch.NewColumns(codectest.Schema.Layout())
 	for _, v := range c.Cols {
 		v.AppendNull()
 	}
@@ -31,7 +31,7 @@ func someRows() *batch.Batch {
 }
 
 func TestConformance(t *testing.T) {
-	connectortest.RunPlainSink(t, func(*testing.T) connector.Sink { return New(new(bytes.Buffer), "") }, someRows)
+	connectortest.RunPlainSink(t, func(*testing.T) connector.Sink { return New(new(bytes.Buffer), "", codectest.Schema) }, someRows)
 }
 
 func TestRowsArePrintedAsFlinkDoes(t *testing.T) {
@@ -50,7 +50,7 @@ func TestRowsArePrintedAsFlinkDoes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
-			w, err := New(&out, c.identifier).Writer(t.Context(), connector.WriterContext{Subtask: 1, Parallelism: c.parallelism})
+			w, err := New(&out, c.identifier, codectest.Schema).Writer(t.Context(), connector.WriterContext{Subtask: 1, Parallelism: c.parallelism})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +99,7 @@ var errBroken = errors.New("broken pipe")
 func (broken) Write([]byte) (int, error) { return 0, errBroken }
 
 func TestAStreamThatFailsFailsTheWriter(t *testing.T) {
-	w, err := New(broken{}, "").Writer(t.Context(), connector.WriterContext{Parallelism: 1})
+	w, err := New(broken{}, "", codectest.Schema).Writer(t.Context(), connector.WriterContext{Parallelism: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

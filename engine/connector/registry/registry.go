@@ -161,5 +161,5 @@ func newPrint(t table.Spec, env Environment) (connector.Sink, error) {
 	if toStderr {
 		out = env.Stderr
 	}
-	return print.New(out, t.Options.String("print-identifier", "")), nil
+	return print.New(out, t.Options.String("print-identifier", ""), t.Schema), nil
 }

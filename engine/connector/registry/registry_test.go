@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec/codectest"
 	"github.com/weirstream/weir/engine/connector"
@@ -46,7 +48,7 @@ func TestEveryConnectorIsMadeFromItsOptions(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if p, ok := s.Payload().(*batch.Columns); !ok || p.Schema != sp.Schema {
+				if p, ok := s.Payload().(*batch.Columns); !ok || !cmp.Equal(p.Schema, sp.Schema.Layout()) {
 					t.Error("the source's payload is not columns of the table's schema")
 				}
 				if err := sp.Options.Check(); err != nil {
@@ -148,7 +150,7 @@ func TestPrintWritesToTheStreamThatItIsTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := batch.NewColumns(codectest.Schema)
+		c := batch.NewColumns(codectest.Schema.Layout())
 		for _, v := range c.Cols {
 			v.AppendNull()
 		}

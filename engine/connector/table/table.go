@@ -8,7 +8,7 @@ package table
 import (
 	"fmt"
 
-	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // Spec declares a table to a connector.
@@ -16,7 +16,7 @@ type Spec struct {
 	// Name is the table's name in the script.
 	Name string
 	// Schema has the physical columns, in the order of the declaration: computed columns are not the connector's.
-	Schema *batch.Schema
+	Schema types.Schema
 	// Options are those of the WITH clause, 'connector' and 'format' included.
 	Options *Options
 }

@@ -4,10 +4,10 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/expr"
 	"github.com/weirstream/weir/engine/sql/logical"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // isAggregate says whether a query block groups rows.
@@ -66,7 +66,7 @@ func (b *block) aggregate(q *parser.Select, from scope, filter []expr.Expr, item
 	}
 	var having []expr.Expr
 	if q.Having != nil {
-		condition, err := expr.BindAs(q.Having, batch.Boolean, "the condition of HAVING", from.resolve, true)
+		condition, err := expr.BindAs(q.Having, types.Boolean(), "the condition of HAVING", from.resolve, true)
 		if err != nil {
 			return nil, err
 		}

@@ -4,11 +4,11 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/catalog"
 	"github.com/weirstream/weir/engine/sql/expr"
 	"github.com/weirstream/weir/engine/sql/logical"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 func (b *binder) insert(s *parser.Insert) error {
@@ -42,7 +42,7 @@ func (b *binder) insert(s *parser.Insert) error {
 
 // targets returns, for each physical column of the table, the column of the query that it gets; negative: NULL.
 func targets(t *catalog.Table, s *parser.Insert, r *logical.Relation) ([]int, error) {
-	out := make([]int, len(t.Physical.Fields))
+	out := make([]int, len(t.Physical))
 	want := len(out)
 	if len(s.Columns) > 0 {
 		want = len(s.Columns)
@@ -77,14 +77,14 @@ func (b *block) into(t *catalog.Table, targets []int, r *logical.Relation, at pa
 	}
 	calc, value := b.extend(r)
 	out := &logical.Relation{Op: calc}
-	for i, f := range t.Physical.Fields {
+	for i, f := range t.Physical {
 		var v expr.Expr = &expr.Literal{Pos: at, Null: true}
 		if targets[i] >= 0 {
 			v = value(targets[i], at)
 		}
 		e, ok := expr.Coerce(v, f.Type)
 		// A DATE has no time of day; as in Flink, that it becomes midnight has to be written.
-		if !ok || v.Type() == batch.Date && f.Type == batch.Timestamp {
+		if !ok || v.Type().Is(types.KindDate) && f.Type.Is(types.KindTimestamp) {
 			return nil, parser.Errorf(v.At(), "write CAST(... AS "+f.Type.String()+")", "column %s of %s is %v, but the query gives %v", f.Name, t.Name, f.Type, v.Type())
 		}
 		if _, declared := t.NotNull(i); declared {

@@ -3,10 +3,10 @@ package bind
 import (
 	"fmt"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/expr"
 	"github.com/weirstream/weir/engine/sql/logical"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // block is a query block that is being bound. Its path names it in uids (P9): the sink or view, and the aliases of the
@@ -42,7 +42,7 @@ func (b *block) typedQuery(q parser.Query) (*logical.Relation, error) {
 // checkTypes refuses columns that are nothing but NULL.
 func checkTypes(columns []logical.Column, at parser.Pos) error {
 	for i, c := range columns {
-		if c.Type == batch.Unknown {
+		if c.Type.Is(types.KindNull) {
 			return parser.Errorf(at, "write CAST(NULL AS INT) or the like", "the type of column %d of this query is not known: it is NULL", i+1)
 		}
 	}
@@ -56,7 +56,7 @@ func (b *block) selectBlock(q *parser.Select) (*logical.Relation, error) {
 	}
 	var filter []expr.Expr
 	if q.Where != nil {
-		condition, err := expr.BindAs(q.Where, batch.Boolean, "the condition of WHERE", from.resolve, false)
+		condition, err := expr.BindAs(q.Where, types.Boolean(), "the condition of WHERE", from.resolve, false)
 		if err != nil {
 			return nil, err
 		}

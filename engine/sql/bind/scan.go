@@ -11,11 +11,14 @@ import (
 func scan(t *catalog.Table) logical.Op {
 	op := &logical.Scan{Table: t}
 	in := &logical.Relation{Op: op, Columns: columnsOf(t)}
+	for i := range in.Columns {
+		in.Columns[i].Type = in.Columns[i].Type.WithNull(true) // whatever is declared, this is what is read
+	}
 	check := &logical.Calc{Block: "source/" + t.Name, Input: in}
 	checks := false
 	for i, c := range in.Columns {
 		e := expr.Expr(in.Of(i, parser.Pos{}))
-		if i < len(t.Physical.Fields) {
+		if i < len(t.Physical) {
 			if at, declared := t.NotNull(i); declared {
 				checks = true
 				e = expr.NotNull(e, at, "column "+c.Name+" of "+t.Name+" is declared NOT NULL, but a row that is read has NULL in it", "declare it without NOT NULL, and filter or fill in such rows")
@@ -32,7 +35,7 @@ func scan(t *catalog.Table) logical.Op {
 // columnsOf are the columns that a query sees in a table.
 func columnsOf(t *catalog.Table) []logical.Column {
 	var out []logical.Column
-	for _, f := range t.Physical.Fields {
+	for _, f := range t.Physical {
 		out = append(out, logical.Column{Name: f.Name, Type: f.Type, Origin: f.Name})
 	}
 	for i, e := range t.Computed {

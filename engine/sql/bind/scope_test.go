@@ -4,16 +4,16 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/expr"
 	"github.com/weirstream/weir/engine/sql/logical"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 func TestNamesAreFoundInTheirPartOfAScope(t *testing.T) {
 	r := &logical.Relation{}
 	for _, name := range []string{"id", "name", "id", "price"} {
-		r.Columns = append(r.Columns, logical.Column{Name: name, Type: batch.Int})
+		r.Columns = append(r.Columns, logical.Column{Name: name, Type: types.Int()})
 	}
 	s := scope{r, []part{{"person", 0, 2}, {"auction", 2, 4}}}
 	for text, want := range map[string]string{

@@ -55,7 +55,7 @@ func commonColumns(q *parser.Union, inputs []*logical.Relation) ([]logical.Colum
 func (b *block) widen(r *logical.Relation, to []logical.Column) *logical.Relation {
 	same := true
 	for i, c := range r.Columns {
-		same = same && c.Type == to[i].Type
+		same = same && c.Type.Same(to[i].Type)
 	}
 	if same {
 		return r

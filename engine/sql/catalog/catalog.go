@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector/table"
 	"github.com/weirstream/weir/engine/sql/parser"
 )
@@ -27,7 +26,7 @@ func (c *Catalog) CreateTable(s *parser.CreateTable) error {
 	if err := c.take(s.Name); err != nil {
 		return err
 	}
-	t := &Table{Pos: s.Name.Pos, Name: s.Name.Text, Physical: &batch.Schema{}, RowTime: -1, Options: s.Options}
+	t := &Table{Pos: s.Name.Pos, Name: s.Name.Text, RowTime: -1, Options: s.Options}
 	if err := t.bind(s); err != nil {
 		return err
 	}

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector/table"
 	"github.com/weirstream/weir/engine/sql/expr"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // MaxColumns is how many columns a table or a query may have: views upon views can double them each time.
@@ -24,10 +24,10 @@ type Table struct {
 	parser.Pos
 	Name string
 	// Physical are the columns that the connector reads or writes; Computed follow them when the table is read.
-	Physical      *batch.Schema
+	Physical      types.Schema
 	Computed      []expr.Expr // over the physical columns
 	ComputedNames []string
-	notNull       []parser.Pos // for each physical column; Line 0: it is not declared so
+	notNull       []parser.Pos // where each physical column that is NOT NULL is declared so
 	// RowTime is the index of the time attribute among all columns; negative: none.
 	RowTime int
 	// DelayMS is how far the watermark stays behind, WatermarkAt where it is declared.
@@ -37,10 +37,10 @@ type Table struct {
 }
 
 // Schema has the physical and the computed columns.
-func (t *Table) Schema() *batch.Schema {
-	s := &batch.Schema{Fields: append([]batch.Field(nil), t.Physical.Fields...)}
+func (t *Table) Schema() types.Schema {
+	s := slices.Clone(t.Physical)
 	for i, e := range t.Computed {
-		s.Fields = append(s.Fields, batch.Field{Name: t.ComputedNames[i], Type: e.Type()})
+		s = append(s, types.Field{Name: t.ComputedNames[i], Type: e.Type()})
 	}
 	return s
 }
@@ -56,18 +56,11 @@ func (t *Table) Option(key string) (string, bool) {
 }
 
 // PhysicalNames are the names of the physical columns.
-func (t *Table) PhysicalNames() []string {
-	names := make([]string, len(t.Physical.Fields))
-	for i, f := range t.Physical.Fields {
-		names[i] = f.Name
-	}
-	return names
-}
+func (t *Table) PhysicalNames() []string { return t.Physical.Names() }
 
 // NotNull says whether a physical column is declared NOT NULL, or a part of the primary key, and where.
 func (t *Table) NotNull(column int) (at parser.Pos, declared bool) {
-	at = t.notNull[column]
-	return at, at.Line > 0
+	return t.notNull[column], !t.Physical[column].Type.Nullable()
 }
 
 // bind fills the table from its declaration.
@@ -103,14 +96,14 @@ func (t *Table) bindColumns(defs []parser.ColumnDef) error {
 		if err != nil {
 			return err
 		}
-		t.Physical.Fields = append(t.Physical.Fields, batch.Field{Name: d.Name, Type: typ})
 		place := parser.Pos{}
 		if d.NotNull {
-			place = d.Pos
+			typ, place = typ.NotNull(), d.Pos
 		}
+		t.Physical = append(t.Physical, types.Field{Name: d.Name, Type: typ})
 		t.notNull = append(t.notNull, place)
 	}
-	if len(t.Physical.Fields) == 0 {
+	if len(t.Physical) == 0 {
 		return parser.Errorf(t.Pos, "", "table %s has no column that is not computed", t.Name)
 	}
 	for _, d := range defs {
@@ -121,7 +114,7 @@ func (t *Table) bindColumns(defs []parser.ColumnDef) error {
 		if err != nil {
 			return err
 		}
-		if e.Type() == batch.Unknown {
+		if e.Type().Is(types.KindNull) {
 			return parser.Errorf(d.Computed.At(), "write CAST(NULL AS INT) or the like", "the type of the column %s is not known", d.Name)
 		}
 		t.Computed, t.ComputedNames = append(t.Computed, e), append(t.ComputedNames, d.Name)
@@ -142,8 +135,8 @@ func (t *Table) bindPrimaryKey(key []parser.Name) error {
 			return parser.Errorf(n.Pos, "name it once", "the column %s is twice in the primary key", n.Text)
 		}
 		seen[n.Text] = true
-		if t.notNull[i].Line == 0 {
-			t.notNull[i] = n.Pos
+		if column := &t.Physical[i]; column.Type.Nullable() {
+			column.Type, t.notNull[i] = column.Type.NotNull(), n.Pos
 		}
 	}
 	return nil
@@ -151,7 +144,7 @@ func (t *Table) bindPrimaryKey(key []parser.Name) error {
 
 // resolve finds a physical column, or an earlier computed one, which is then computed again in its place.
 func (t *Table) resolve(c *parser.Column) (expr.Expr, error) {
-	for i, f := range t.Physical.Fields {
+	for i, f := range t.Physical {
 		if f.Name == c.Name && c.Table == "" {
 			return &expr.Column{Pos: c.Pos, Index: i, Name: f.Name, T: f.Type}, nil
 		}
@@ -182,11 +175,11 @@ func UnknownColumn(c *parser.Column, names []string) error {
 // bindWatermark reads WATERMARK FOR ts AS ts [- INTERVAL].
 func (t *Table) bindWatermark(w *parser.Watermark) error {
 	t.WatermarkAt = w.Pos
-	for i, f := range t.Schema().Fields {
+	for i, f := range t.Schema() {
 		if f.Name != w.Column.Text {
 			continue
 		}
-		if f.Type != batch.Timestamp {
+		if !f.Type.Is(types.KindTimestamp) {
 			return parser.Errorf(w.Column.Pos, "add a computed column: ts AS TO_TIMESTAMP("+f.Name+")", "the time attribute %s must be TIMESTAMP(3), not %v", f.Name, f.Type)
 		}
 		t.RowTime = i
@@ -244,7 +237,7 @@ func (t *Table) checkOptions() error {
 // withoutColumn is the key of an option without the column that it is about, as in 'fields.<column>.kind': that a column is
 // called token makes no secret of how it is generated.
 func (t *Table) withoutColumn(key string) string {
-	for _, f := range t.Physical.Fields {
+	for _, f := range t.Physical {
 		if rest, ok := strings.CutPrefix(key, "fields."+f.Name+"."); ok {
 			return rest
 		}

@@ -14,16 +14,8 @@ type AggregateCall struct {
 	Function string // COUNT, SUM, MIN, MAX, AVG
 	// Column is the index of the argument in the input; negative: COUNT(*).
 	Column int
-	// Type is the type of the argument, and of every result but that of COUNT.
-	Type batch.Type
-}
-
-// Result is the type of the result.
-func (c AggregateCall) Result() batch.Type {
-	if c.Function == "COUNT" {
-		return batch.BigInt
-	}
-	return c.Type
+	// Layout is that of the argument; COUNT does not ask for it. MIN, MAX, SUM and AVG give what they are given.
+	Layout batch.Layout
 }
 
 // accumulator keeps one aggregate in a part of the group's cell. The zero cell is the aggregate of no rows.
@@ -85,15 +77,15 @@ type sum[T int32 | int64 | float64] struct {
 
 func newSum(at int, c AggregateCall) accumulator {
 	mean := c.Function == "AVG"
-	switch c.Type {
-	case batch.Int:
+	switch c.Layout {
+	case batch.Int32:
 		return sum[int32]{at, mean}
-	case batch.BigInt:
+	case batch.Int64:
 		return sum[int64]{at, mean}
-	case batch.Double:
+	case batch.Float64:
 		return sum[float64]{at, mean}
 	}
-	panic(fmt.Sprintf("%s of %v", c.Function, c.Type))
+	panic(fmt.Sprintf("%s of the layout %d", c.Function, c.Layout))
 }
 
 func (a sum[T]) add(cells [][]byte, arg batch.Vector, from, end int) {
@@ -146,15 +138,15 @@ type extreme[T int32 | int64 | float64] struct {
 
 func newExtreme(at int, c AggregateCall) accumulator {
 	greatest := c.Function == "MAX"
-	switch c.Type {
-	case batch.Int, batch.Date:
+	switch c.Layout {
+	case batch.Int32:
 		return extreme[int32]{at, greatest}
-	case batch.BigInt, batch.Timestamp:
+	case batch.Int64:
 		return extreme[int64]{at, greatest}
-	case batch.Double:
+	case batch.Float64:
 		return extreme[float64]{at, greatest}
 	}
-	panic(fmt.Sprintf("%s of %v", c.Function, c.Type))
+	panic(fmt.Sprintf("%s of the layout %d", c.Function, c.Layout))
 }
 
 func (a extreme[T]) add(cells [][]byte, arg batch.Vector, from, end int) {

@@ -14,8 +14,8 @@ import (
 // AggregateSpec describes a window aggregate.
 type AggregateSpec struct {
 	Window window.Assigner
-	// Keys are the types of the group columns that the key of a row holds.
-	Keys  []batch.Type
+	// Keys is how many group columns the key of a row holds.
+	Keys  int
 	Calls []AggregateCall
 	// State declares the table; CellBytes is set by [AggregateSpec.Descriptor].
 	KeyNames, CallNames []string
@@ -182,7 +182,7 @@ func (a *aggregate) fire(ms int64, out operator.Output) error {
 
 // visitCell adds the result of one group to what is emitted.
 func (a *aggregate) visitCell(_ uint64, key, cell []byte) bool {
-	keys := len(a.spec.Keys)
+	keys := a.spec.Keys
 	if a.err = decodeKey(key, a.out.Cols[:keys]); a.err != nil {
 		return false
 	}

@@ -18,7 +18,7 @@ const (
 // WindowField returns the field of such a column, as Flink names it.
 func WindowField(column int) batch.Field {
 	name := map[int]string{WindowStart: "window_start", WindowEnd: "window_end", WindowTime: "window_time"}[column]
-	return batch.Field{Name: name, Type: batch.Timestamp}
+	return batch.Field{Name: name, Layout: batch.Int64}
 }
 
 // AssignSpec describes a windowing table-valued function.
@@ -170,7 +170,7 @@ func (a *assign) emit(b *batch.Batch, n int, whole bool, out operator.Output) er
 	o := &a.view.out
 	o.Window, o.Time = a.starts, b.Time
 	if !whole {
-		a.time = gatherTimes(a.time, b.Time, a.sel)
+		a.time = gather(a.time, b.Time, a.sel)
 		o.Time = a.time
 	}
 	err := out.Emit(o)

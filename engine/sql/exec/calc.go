@@ -59,10 +59,10 @@ func (c *calc) Process(_ int, b *batch.Batch, out operator.Output) error {
 	c.view.cols.N = len(sel)
 	o.Time, o.Mark, o.Window, o.Kind = b.Time, b.Mark, b.Window, b.Kind
 	if !whole {
-		c.time = gatherTimes(c.time, b.Time, sel)
-		c.mark = gatherTimes(c.mark, b.Mark, sel)
-		c.win = gatherTimes(c.win, b.Window, sel)
-		c.kind = gatherKinds(c.kind, b.Kind, sel)
+		c.time = gather(c.time, b.Time, sel)
+		c.mark = gather(c.mark, b.Mark, sel)
+		c.win = gather(c.win, b.Window, sel)
+		c.kind = gather(c.kind, b.Kind, sel)
 		o.Time, o.Mark, o.Window, o.Kind = c.time, c.mark, c.win, c.kind
 	}
 	err = out.Emit(o)
@@ -81,17 +81,6 @@ func (c *calc) blame(in *batch.Columns, err error) error {
 		}
 		return c.project.evaluate(in, sel)
 	})
-}
-
-func gatherKinds(dst, src []batch.RowKind, sel []int32) []batch.RowKind {
-	dst = dst[:0]
-	if len(src) == 0 {
-		return dst
-	}
-	for _, i := range sel {
-		dst = append(dst, src[i])
-	}
-	return dst
 }
 
 // selectRows returns those of the rows sel for which all conditions are true.

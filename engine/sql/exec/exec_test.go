@@ -14,14 +14,15 @@ import (
 	"github.com/weirstream/weir/engine/internal/operator"
 	"github.com/weirstream/weir/engine/sql/expr"
 	"github.com/weirstream/weir/engine/state"
+	"github.com/weirstream/weir/engine/types"
 	"github.com/weirstream/weir/engine/window"
 )
 
 func TestKeysAreReadBackAndEqualValuesHaveEqualKeys(t *testing.T) {
-	types := []batch.Type{batch.String, batch.Boolean, batch.Int, batch.BigInt, batch.Double, batch.Date, batch.Timestamp}
+	layouts := []batch.Layout{batch.Text, batch.Bool, batch.Int32, batch.Int64, batch.Float64}
 	vectors := func() (out []batch.Vector) {
-		for _, typ := range types {
-			out = append(out, batch.NewVector(typ))
+		for _, l := range layouts {
+			out = append(out, batch.NewVector(l))
 		}
 		return out
 	}
@@ -113,7 +114,7 @@ func TestAKeyOfOneColumnOfFixedWidthIsTheValueAlone(t *testing.T) {
 				if got := fmt.Sprintf("%x", keys.At(i)); got != want {
 					t.Errorf("row %d: %s, want %s", i, got, want)
 				}
-				back := []batch.Vector{batch.NewVector(typeOf(c.column))}
+				back := []batch.Vector{batch.NewVector(layoutOf(c.column))}
 				if err := decodeKey(keys.At(i), back); err != nil {
 					t.Fatal(err)
 				}
@@ -124,22 +125,22 @@ func TestAKeyOfOneColumnOfFixedWidthIsTheValueAlone(t *testing.T) {
 		})
 	}
 	for _, n := range []int{7, 9} {
-		if decodeKey(make([]byte, n), []batch.Vector{batch.NewVector(batch.BigInt)}) == nil {
+		if decodeKey(make([]byte, n), []batch.Vector{batch.NewVector(batch.Int64)}) == nil {
 			t.Errorf("a key of %d bytes is accepted for a BIGINT", n)
 		}
 	}
 }
 
-func typeOf(v batch.Vector) batch.Type {
+func layoutOf(v batch.Vector) batch.Layout {
 	switch v.(type) {
 	case *batch.Fixed[int64]:
-		return batch.BigInt
+		return batch.Int64
 	case *batch.Fixed[int32]:
-		return batch.Int
+		return batch.Int32
 	case *batch.Fixed[float64]:
-		return batch.Double
+		return batch.Float64
 	}
-	return batch.Boolean
+	return batch.Bool
 }
 
 func TestZerosAndNaNsAreOneGroup(t *testing.T) {
@@ -170,30 +171,30 @@ func fixedOf[T batch.Value](values ...any) *batch.Fixed[T] {
 func TestAggregatesFollowFlink(t *testing.T) {
 	for _, c := range []struct {
 		name, function string
-		typ            batch.Type
+		layout         batch.Layout
 		arg            batch.Vector
 		want           string
 	}{
-		{"COUNT of values leaves out NULLs", "COUNT", batch.Int, fixedOf[int32](int32(1), nil, int32(3)), "2"},
-		{"COUNT of nothing is 0", "COUNT", batch.Int, fixedOf[int32](nil), "0"},
-		{"SUM of INT wraps at 32 bits", "SUM", batch.Int, fixedOf[int32](int32(math.MaxInt32), int32(1)), "-2147483648"},
-		{"SUM of BIGINT wraps at 64 bits", "SUM", batch.BigInt, fixedOf[int64](int64(math.MaxInt64), int64(1)), "-9223372036854775808"},
-		{"SUM of NULLs is NULL", "SUM", batch.Int, fixedOf[int32](nil, nil), "NULL"},
-		{"SUM of zeros is 0", "SUM", batch.Int, fixedOf[int32](int32(0), nil), "0"},
-		{"SUM of DOUBLE", "SUM", batch.Double, fixedOf[float64](0.5, nil, 0.25), "0.75"},
-		{"AVG of INT is INT and cut towards zero", "AVG", batch.Int, fixedOf[int32](int32(-3), int32(-4)), "-3"},
-		{"AVG of INT is of the exact sum", "AVG", batch.Int, fixedOf[int32](int32(math.MaxInt32), int32(math.MaxInt32)), "2147483647"},
-		{"AVG of DOUBLE", "AVG", batch.Double, fixedOf[float64](1.0, 2.0), "1.5"},
-		{"AVG of NULLs is NULL", "AVG", batch.BigInt, fixedOf[int64](nil), "NULL"},
-		{"MIN below zero", "MIN", batch.Int, fixedOf[int32](int32(5), int32(-7), nil), "-7"},
-		{"MAX below zero is not the initial 0", "MAX", batch.BigInt, fixedOf[int64](int64(-5), int64(-7)), "-5"},
-		{"MAX of DOUBLE", "MAX", batch.Double, fixedOf[float64](-1.5, -0.5), "-0.5"},
-		{"MIN of NULLs is NULL", "MIN", batch.Double, fixedOf[float64](nil), "NULL"},
-		{"MIN of DATE", "MIN", batch.Date, fixedOf[int32](int32(11000), int32(10000)), "10000"},
+		{"COUNT of values leaves out NULLs", "COUNT", batch.Int32, fixedOf[int32](int32(1), nil, int32(3)), "2"},
+		{"COUNT of nothing is 0", "COUNT", batch.Int32, fixedOf[int32](nil), "0"},
+		{"SUM of INT wraps at 32 bits", "SUM", batch.Int32, fixedOf[int32](int32(math.MaxInt32), int32(1)), "-2147483648"},
+		{"SUM of BIGINT wraps at 64 bits", "SUM", batch.Int64, fixedOf[int64](int64(math.MaxInt64), int64(1)), "-9223372036854775808"},
+		{"SUM of NULLs is NULL", "SUM", batch.Int32, fixedOf[int32](nil, nil), "NULL"},
+		{"SUM of zeros is 0", "SUM", batch.Int32, fixedOf[int32](int32(0), nil), "0"},
+		{"SUM of DOUBLE", "SUM", batch.Float64, fixedOf[float64](0.5, nil, 0.25), "0.75"},
+		{"AVG of INT is INT and cut towards zero", "AVG", batch.Int32, fixedOf[int32](int32(-3), int32(-4)), "-3"},
+		{"AVG of INT is of the exact sum", "AVG", batch.Int32, fixedOf[int32](int32(math.MaxInt32), int32(math.MaxInt32)), "2147483647"},
+		{"AVG of DOUBLE", "AVG", batch.Float64, fixedOf[float64](1.0, 2.0), "1.5"},
+		{"AVG of NULLs is NULL", "AVG", batch.Int64, fixedOf[int64](nil), "NULL"},
+		{"MIN below zero", "MIN", batch.Int32, fixedOf[int32](int32(5), int32(-7), nil), "-7"},
+		{"MAX below zero is not the initial 0", "MAX", batch.Int64, fixedOf[int64](int64(-5), int64(-7)), "-5"},
+		{"MAX of DOUBLE", "MAX", batch.Float64, fixedOf[float64](-1.5, -0.5), "-0.5"},
+		{"MIN of NULLs is NULL", "MIN", batch.Float64, fixedOf[float64](nil), "NULL"},
+		{"MIN of DATE", "MIN", batch.Int32, fixedOf[int32](int32(11000), int32(10000)), "10000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			// A call before and one behind: the parts of a cell must not touch.
-			calls := []AggregateCall{{Function: "COUNT", Column: -1, Type: batch.BigInt}, {Function: c.function, Type: c.typ}, {Function: "MIN", Type: batch.Int}}
+			calls := []AggregateCall{{Function: "COUNT", Column: -1, Layout: batch.Int64}, {Function: c.function, Layout: c.layout}, {Function: "MIN", Layout: batch.Int32}}
 			accumulators, width := layout(calls)
 			cell := make([]byte, width)
 			n := c.arg.Len()
@@ -203,12 +204,16 @@ func TestAggregatesFollowFlink(t *testing.T) {
 			}
 			accumulators[0].add(cells, nil, 0, n)
 			accumulators[1].add(cells, c.arg, 0, n)
-			out := batch.NewVector(calls[1].Result())
+			result := c.layout
+			if c.function == "COUNT" {
+				result = batch.Int64
+			}
+			out := batch.NewVector(result)
 			accumulators[1].result(cell, out)
 			if got := text(out); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
-			rows, least := batch.NewVector(batch.BigInt), batch.NewVector(batch.Int)
+			rows, least := batch.NewVector(batch.Int64), batch.NewVector(batch.Int32)
 			accumulators[0].result(cell, rows)
 			accumulators[2].result(cell, least)
 			if text(rows) != fmt.Sprint(n) || !least.Null(0) {
@@ -268,7 +273,7 @@ func (c *collect) Emit(b *batch.Batch) error {
 }
 
 func TestLatenessIsDecidedByTheMarkOfEachRow(t *testing.T) {
-	schema := &batch.Schema{Fields: []batch.Field{{Name: "v", Type: batch.BigInt}}}
+	schema := &batch.Schema{Fields: []batch.Field{{Name: "v", Layout: batch.Int64}}}
 	for _, c := range []struct {
 		name       string
 		w          window.Assigner
@@ -306,7 +311,7 @@ func TestLatenessIsDecidedByTheMarkOfEachRow(t *testing.T) {
 }
 
 func TestHoppingWindowsMultiplyRowsInBatchesOfABoundedSize(t *testing.T) {
-	schema := &batch.Schema{Fields: []batch.Field{{Name: "v", Type: batch.BigInt}}}
+	schema := &batch.Schema{Fields: []batch.Field{{Name: "v", Layout: batch.Int64}}}
 	op, err := Assign(AssignSpec{Window: window.Hop(1, 1000, 0), Out: []int{0}, Schema: schema})()
 	if err != nil {
 		t.Fatal(err)
@@ -353,8 +358,8 @@ func rowOf(t *testing.T, err error) int {
 }
 
 func TestTheErrorOfAFilteredRowIsToldAsThatOfTheInput(t *testing.T) {
-	schema := &batch.Schema{Fields: []batch.Field{{Name: "keep", Type: batch.Boolean}}}
-	keep := &expr.Column{Index: 0, T: batch.Boolean}
+	schema := &batch.Schema{Fields: []batch.Field{{Name: "keep", Layout: batch.Bool}}}
+	keep := &expr.Column{Index: 0, T: types.Boolean()}
 	op, err := Calc(CalcSpec{Filter: []expr.Expr{keep}, Out: []expr.Expr{keep}, Schema: schema})()
 	if err != nil {
 		t.Fatal(err)
@@ -370,7 +375,7 @@ func TestTheErrorOfAFilteredRowIsToldAsThatOfTheInput(t *testing.T) {
 }
 
 func TestRowsWithoutEventTimeAreDroppedAndCounted(t *testing.T) {
-	schema := &batch.Schema{Fields: []batch.Field{{Name: "ts", Type: batch.Timestamp}}}
+	schema := &batch.Schema{Fields: []batch.Field{{Name: "ts", Layout: batch.Int64}}}
 	op, err := Stage(StageSpec{Schema: schema, SkipNull: true})()
 	if err != nil {
 		t.Fatal(err)

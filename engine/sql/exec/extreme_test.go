@@ -36,7 +36,7 @@ func TestMinAndMaxOfDoublesDoNotDependOnTheOrderOfRows(t *testing.T) {
 }
 
 func extremeOf(function string, values []float64) float64 {
-	accumulators, size := layout([]AggregateCall{{Function: function, Type: batch.Double}})
+	accumulators, size := layout([]AggregateCall{{Function: function, Layout: batch.Float64}})
 	cell := make([]byte, size)
 	for _, v := range values {
 		accumulators[0].add([][]byte{cell}, &batch.Fixed[float64]{V: []float64{v}}, 0, 1)

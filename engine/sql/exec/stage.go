@@ -96,7 +96,7 @@ func (s *stage) withoutTime(b *batch.Batch, t *batch.Fixed[int64], null int, out
 	if len(s.timed) == 0 {
 		return nil
 	}
-	s.time, s.mark, s.kind = gatherTimes(s.time, t.V, s.timed), gatherTimes(s.mark, b.Mark, s.timed), gatherKinds(s.kind, b.Kind, s.timed)
+	s.time, s.mark, s.kind = gather(s.time, t.V, s.timed), gather(s.mark, b.Mark, s.timed), gather(s.kind, b.Kind, s.timed)
 	for k, v := range s.view.cols.Cols {
 		s.view.gather(k, v, s.timed)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/internal/operator"
 	"github.com/weirstream/weir/engine/sql/expr"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // columnsOf is the payload of a SQL batch.
@@ -24,7 +25,7 @@ func newView(s *batch.Schema) view {
 	v := view{cols: c, gathered: make([]batch.Vector, len(s.Fields))}
 	v.out.Data = c
 	for i, f := range s.Fields {
-		v.gathered[i] = batch.NewVector(f.Type)
+		v.gathered[i] = batch.NewVector(f.Layout)
 	}
 	return v
 }
@@ -50,8 +51,8 @@ func (s *selection) all(n int) []int32 {
 	return s.rows[:n]
 }
 
-// gatherTimes appends the rows sel of a slice that has an entry for each row, or none.
-func gatherTimes(dst, src []int64, sel []int32) []int64 {
+// gather returns the rows sel of a slice that has an entry for each row, or none, in the memory of dst.
+func gather[T int64 | batch.RowKind](dst, src []T, sel []int32) []T {
 	dst = dst[:0]
 	if len(src) == 0 {
 		return dst
@@ -104,7 +105,7 @@ func (p *program) evaluate(in *batch.Columns, sel []int32) error {
 func Schema(names []string, es []expr.Expr) *batch.Schema {
 	s := &batch.Schema{Fields: make([]batch.Field, len(es))}
 	for i, e := range es {
-		s.Fields[i] = batch.Field{Name: names[i], Type: e.Type()}
+		s.Fields[i] = batch.Field{Name: names[i], Layout: types.MustLayout(e.Type())}
 	}
 	return s
 }

@@ -47,14 +47,14 @@ func (c *aggregateContext) MaxRestoredWatermark() int64         { return c.resto
 func (c *aggregateContext) Late(n int)                          { c.late += n }
 func (c *aggregateContext) Skipped(n int)                       { panic("an aggregate skips nothing") }
 
-var keyColumns = []batch.Field{{Name: "name", Type: batch.String}, {Name: "number", Type: batch.Int}}
+var keyColumns = []batch.Field{{Name: "name", Layout: batch.Text}, {Name: "number", Layout: batch.Int32}}
 
 // newWindowed opens the chain; table is that of a run before, or nil.
 func newWindowed(t *testing.T, w window.Assigner, table state.Table, restored func(hash uint64) int64) *windowed {
 	t.Helper()
 	spec := AggregateSpec{
-		Window: w, Keys: []batch.Type{batch.String, batch.Int}, Calls: []AggregateCall{{Function: "COUNT", Column: -1, Type: batch.BigInt}},
-		Schema: &batch.Schema{Fields: append(slices.Clone(keyColumns), batch.Field{Name: "n", Type: batch.BigInt},
+		Window: w, Keys: 2, Calls: []AggregateCall{{Function: "COUNT", Column: -1, Layout: batch.Int64}},
+		Schema: &batch.Schema{Fields: append(slices.Clone(keyColumns), batch.Field{Name: "n", Layout: batch.Int64},
 			WindowField(WindowStart), WindowField(WindowEnd), WindowField(WindowTime))},
 	}
 	if table == nil {
@@ -200,7 +200,7 @@ func TestAWindowThatFiredBeforeARestoreStaysClosedInTheKeyGroupsThatHadFired(t *
 
 	// The restored groups had acted on other watermarks: that of a on 19, that of b on 9, for which 19 is still to come.
 	hashOf := func(name string) uint64 {
-		cols := []batch.Vector{batch.NewVector(batch.String), batch.NewVector(batch.Int)}
+		cols := []batch.Vector{batch.NewVector(batch.Text), batch.NewVector(batch.Int32)}
 		cols[0].(*batch.Strings).AppendString(name)
 		cols[1].(*batch.Fixed[int32]).Append(1)
 		var keys batch.Bytes

@@ -6,10 +6,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector/table"
 	"github.com/weirstream/weir/engine/sql/datetime"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // Resolve finds the column that a name means.
@@ -23,12 +23,12 @@ func Bind(e parser.Expr, resolve Resolve, aggregates bool) (Expr, error) {
 }
 
 // BindAs binds an expression that must widen to a type; what names it in the error.
-func BindAs(e parser.Expr, to batch.Type, what string, resolve Resolve, aggregates bool) (Expr, error) {
+func BindAs(e parser.Expr, to types.Type, what string, resolve Resolve, aggregates bool) (Expr, error) {
 	b := &binder{resolve: resolve, aggregates: aggregates}
 	return b.bindAs(e, to, what)
 }
 
-func castRemedy(to batch.Type) string { return "write CAST(... AS " + to.String() + ")" }
+func castRemedy(to types.Type) string { return "write CAST(... AS " + to.String() + ")" }
 
 type binder struct {
 	resolve     Resolve
@@ -92,7 +92,7 @@ func (b *binder) bindAll(es []parser.Expr) ([]Expr, error) {
 }
 
 // bindAs binds an expression that must widen to a type; what names it in the error.
-func (b *binder) bindAs(e parser.Expr, to batch.Type, what string) (Expr, error) {
+func (b *binder) bindAs(e parser.Expr, to types.Type, what string) (Expr, error) {
 	bound, err := b.bind(e)
 	if err != nil {
 		return nil, err
@@ -110,36 +110,36 @@ func bindLiteral(e *parser.Literal) (Expr, error) {
 	case parser.NullLiteral:
 		l.Null = true
 	case parser.BoolLiteral:
-		l.T = batch.Boolean
+		l.T = types.Boolean()
 		if e.Text == "TRUE" {
 			l.Int = 1
 		}
 	case parser.StringLiteral:
-		l.T, l.Text = batch.String, e.Text
+		l.T, l.Text = types.String(), e.Text
 	case parser.IntLiteral:
 		n, err := strconv.ParseInt(e.Text, 10, 64)
 		if err != nil {
 			return nil, parser.Errorf(e.Pos, "", "the number %s does not fit into BIGINT", e.Text)
 		}
-		l.T, l.Int = batch.BigInt, n
+		l.T, l.Int = types.BigInt(), n
 		if n >= math.MinInt32 && n <= math.MaxInt32 {
-			l.T = batch.Int
+			l.T = types.Int()
 		}
 	case parser.DecimalLiteral:
 		f, err := strconv.ParseFloat(e.Text, 64)
 		if err != nil {
 			return nil, parser.Errorf(e.Pos, "", "the number %s does not fit into DOUBLE", e.Text)
 		}
-		l.T, l.Float = batch.Double, f
+		l.T, l.Float = types.Double(), f
 	case parser.DateLiteral:
 		days, ok := datetime.ParseDate([]byte(e.Text))
-		l.T, l.Int = batch.Date, days
+		l.T, l.Int = types.Date(), days
 		if !ok {
 			return nil, parser.Errorf(e.Pos, "write DATE '2001-12-31'", "'%s' is not a date", e.Text)
 		}
 	case parser.TimestampLiteral:
 		ms, ok := datetime.ParseTimestamp([]byte(e.Text))
-		l.T, l.Int = batch.Timestamp, ms
+		l.T, l.Int = types.Timestamp(3), ms
 		if _, fraction, _ := strings.Cut(e.Text, "."); ok {
 			l.Digits = min(len(fraction), 3)
 		}
@@ -152,18 +152,18 @@ func bindLiteral(e *parser.Literal) (Expr, error) {
 
 func (b *binder) unary(e *parser.Unary) (Expr, error) {
 	if e.Op == "NOT" {
-		x, err := b.bindAs(e.X, batch.Boolean, "the operand of NOT")
+		x, err := b.bindAs(e.X, types.Boolean(), "the operand of NOT")
 		if err != nil {
 			return nil, err
 		}
-		return call(e.Pos, "NOT", batch.Boolean, buildNot, x), nil
+		return call(e.Pos, "NOT", types.Boolean(), buildNot, x), nil
 	}
 	x, err := b.bind(e.X)
 	if err != nil {
 		return nil, err
 	}
 	if !numeric(x.Type()) {
-		return nil, parser.Errorf(e.Pos, castRemedy(batch.Double), "%s takes a number, not %v", e.Op, x.Type())
+		return nil, parser.Errorf(e.Pos, castRemedy(types.Double()), "%s takes a number, not %v", e.Op, x.Type())
 	}
 	if e.Op == "+" {
 		return x, nil
@@ -198,40 +198,40 @@ func (b *binder) binary(e *parser.Binary) (Expr, error) {
 }
 
 func arithmeticCall(at parser.Pos, op string, x, y Expr) (Expr, error) {
-	if x.Type() == batch.Timestamp && y.Type() == batch.Timestamp && op == "-" {
+	if x.Type().Is(types.KindTimestamp) && y.Type().Is(types.KindTimestamp) && op == "-" {
 		return nil, parser.Unsupported(at, "the difference of two timestamps as an interval", "use TIMESTAMPDIFF(unit, a, b)")
 	}
 	t, ok := Common(x.Type(), y.Type())
-	if t == batch.Unknown {
-		t = batch.Int
+	if t.Is(types.KindNull) {
+		t = types.Int()
 	}
 	remedy := "write CAST(... AS INT), BIGINT or DOUBLE"
-	if op == "+" && (x.Type() == batch.String || y.Type() == batch.String) {
+	if op == "+" && (x.Type().Is(types.KindVarChar) || y.Type().Is(types.KindVarChar)) {
 		remedy = "strings are joined with ||, numbers in strings need CAST"
 	}
 	if !ok || !numeric(t) {
 		return nil, parser.Errorf(at, remedy, "%s takes two numbers, not %v and %v", op, x.Type(), y.Type())
 	}
-	if op == "%" && t == batch.Double {
+	if op == "%" && t.Is(types.KindDouble) {
 		return nil, parser.Errorf(at, "write CAST(... AS BIGINT)", "%% takes two integers, not %v and %v", x.Type(), y.Type())
 	}
-	narrow := op == "%" && t == batch.BigInt && y.Type() == batch.Int
+	narrow := op == "%" && t.Is(types.KindBigInt) && y.Type().Is(types.KindInt)
 	x, y = mustCoerce(x, t), mustCoerce(y, t)
 	out := call(at, op, t, buildArithmetic(op, t), x, y)
 	if narrow {
 		// The rest is less than the divisor, and has its type. It is computed in 64 bits.
-		out.T, out.build = batch.Int, buildNarrowRest
+		out.T, out.build = types.Int().WithNull(out.T.Nullable()), buildNarrowRest
 	}
 	return out, nil
 }
 
 // buildNarrowRest makes % of a BIGINT and an INT.
 func buildNarrowRest(c *Call, args []Eval) Eval {
-	return convert[int64, int32](buildArithmetic(c.Name, batch.BigInt)(c, args))
+	return convert[int64, int32](buildArithmetic(c.Name, types.BigInt())(c, args))
 }
 
 // mustCoerce widens to a type that Common found.
-func mustCoerce(e Expr, to batch.Type) Expr {
+func mustCoerce(e Expr, to types.Type) Expr {
 	out, ok := Coerce(e, to)
 	if !ok {
 		panic("cannot widen " + e.Type().String() + " to " + to.String())
@@ -240,12 +240,12 @@ func mustCoerce(e Expr, to batch.Type) Expr {
 }
 
 func concatCall(at parser.Pos, x, y Expr) (Expr, error) {
-	a, ok1 := Coerce(x, batch.String)
-	c, ok2 := Coerce(y, batch.String)
+	a, ok1 := Coerce(x, types.String())
+	c, ok2 := Coerce(y, types.String())
 	if !ok1 || !ok2 {
-		return nil, parser.Errorf(at, castRemedy(batch.String), "|| joins two strings, not %v and %v", x.Type(), y.Type())
+		return nil, parser.Errorf(at, castRemedy(types.String()), "|| joins two strings, not %v and %v", x.Type(), y.Type())
 	}
-	return call(at, "||", batch.String, perRow(concat), a, c), nil
+	return call(at, "||", types.String(), perRow(concat), a, c), nil
 }
 
 func compareCall(at parser.Pos, op string, x, y Expr) (Expr, error) {
@@ -253,25 +253,25 @@ func compareCall(at parser.Pos, op string, x, y Expr) (Expr, error) {
 	t, ok := Common(x.Type(), y.Type())
 	if !ok {
 		to := x.Type()
-		if to == batch.String {
+		if to.Is(types.KindVarChar) {
 			to = y.Type()
 		}
 		for _, e := range [...]Expr{x, y} {
-			if l, ok := e.(*Literal); ok && l.T == batch.String && to != batch.Boolean {
-				return nil, parser.Errorf(l.Pos, "write "+example[to]+" or the like", "'%s' is no %v, with which it is compared", quoteBare(l.Text), to)
+			if l, ok := e.(*Literal); ok && l.T.Is(types.KindVarChar) && !to.Is(types.KindBoolean) {
+				return nil, parser.Errorf(l.Pos, "write "+example[to.Kind()]+" or the like", "'%s' is no %v, with which it is compared", quoteBare(l.Text), to)
 			}
 		}
 		return nil, parser.Errorf(at, castRemedy(to), "cannot compare %v with %v", x.Type(), y.Type())
 	}
-	if t == batch.Unknown {
-		t = batch.Int
+	if t.Is(types.KindNull) {
+		t = types.Int()
 	}
-	return call(at, op, batch.Boolean, buildCompare(op, t), mustCoerce(x, t), mustCoerce(y, t)), nil
+	return call(at, op, types.Boolean(), buildCompare(op, t), mustCoerce(x, t), mustCoerce(y, t)), nil
 }
 
 // example is how a value of a type is written.
-var example = map[batch.Type]string{
-	batch.Int: "12", batch.BigInt: "12", batch.Double: "1.5", batch.Date: "'2001-12-31'", batch.Timestamp: "'2001-12-31 23:59:59'",
+var example = map[types.Kind]string{
+	types.KindInt: "12", types.KindBigInt: "12", types.KindDouble: "1.5", types.KindDate: "'2001-12-31'", types.KindTimestamp: "'2001-12-31 23:59:59'",
 }
 
 // quoteBare shows a constant of the text in an error, shortened and without control characters.
@@ -281,22 +281,22 @@ func quoteBare(s string) string {
 
 // literalAs reads a string literal that is compared with a number or a time as one, as Flink does: ts > '2001-01-01'. What
 // it does not mean stays a string.
-func literalAs(e Expr, other batch.Type) Expr {
+func literalAs(e Expr, other types.Type) Expr {
 	l, ok := e.(*Literal)
-	if !ok || l.T != batch.String || l.Null {
+	if !ok || !l.T.Is(types.KindVarChar) || l.Null {
 		return e
 	}
 	out, text := &Literal{Pos: l.Pos, T: other}, bytes.TrimSpace([]byte(l.Text))
-	switch other {
-	case batch.Int, batch.BigInt:
+	switch other.Kind() {
+	case types.KindInt, types.KindBigInt:
 		out.Int, ok = parseInteger(text, math.MinInt64, math.MaxInt64)
 		ok = ok && !bytes.ContainsRune(text, '.')
-		out.T = batch.BigInt
-	case batch.Double:
+		out.T = types.BigInt()
+	case types.KindDouble:
 		out.Float, ok = parseDouble(text)
-	case batch.Date:
+	case types.KindDate:
 		out.Int, ok = datetime.ParseDate(text)
-	case batch.Timestamp:
+	case types.KindTimestamp:
 		out.Int, ok = datetime.ParseTimestamp(text)
 		out.Digits = 3
 	default:
@@ -315,16 +315,16 @@ func distinctCall(e *parser.Binary, x, y Expr) (Expr, error) {
 		return nil, err
 	}
 	args := equal.(*Call).Args
-	both := call(e.Pos, "AND", batch.Boolean, buildLogical(false), isNull(e.Pos, args[0]), isNull(e.Pos, args[1]))
-	same := call(e.Pos, "COALESCE", batch.Boolean, buildCoalesce, equal, both)
+	both := call(e.Pos, "AND", types.Boolean(), buildLogical(false), isNull(e.Pos, args[0]), isNull(e.Pos, args[1]))
+	same := call(e.Pos, "COALESCE", types.Boolean(), buildCoalesce, equal, both).nullable(false)
 	if e.Op == "IS DISTINCT FROM" {
-		return call(e.Pos, "NOT", batch.Boolean, buildNot, same), nil
+		return call(e.Pos, "NOT", types.Boolean(), buildNot, same), nil
 	}
 	return same, nil
 }
 
 func isNull(at parser.Pos, x Expr) Expr {
-	return call(at, "IS NULL", batch.Boolean, buildIsNull(false), x)
+	return call(at, "IS NULL", types.Boolean(), buildIsNull(false), x).nullable(false)
 }
 
 // shift binds x ± INTERVAL.
@@ -340,32 +340,32 @@ func (b *binder) shift(e *parser.Binary, operand parser.Expr, interval *parser.I
 	if minus {
 		months, ms = -months, -ms
 	}
-	amount := &Literal{Pos: interval.Pos, T: batch.BigInt, Int: months + ms}
+	amount := &Literal{Pos: interval.Pos, T: types.BigInt(), Int: months + ms}
 	unit := "MS"
 	if months != 0 {
 		unit = "MONTHS"
 	}
-	switch x.Type() {
-	case batch.Timestamp:
-		return call(e.Pos, "ADD_"+unit, batch.Timestamp, buildShift(months, ms), x, amount), nil
-	case batch.Date:
+	switch x.Type().Kind() {
+	case types.KindTimestamp:
+		return call(e.Pos, "ADD_"+unit, types.Timestamp(3), buildShift(months, ms), x, amount), nil
+	case types.KindDate:
 		if ms%datetime.DayMS != 0 {
 			return nil, parser.Errorf(interval.Pos, "write CAST(... AS TIMESTAMP(3)) for the date", "only whole days, months and years can be added to a DATE")
 		}
-		return call(e.Pos, "ADD_"+unit, batch.Date, buildShiftDate(months, ms/datetime.DayMS), x, amount), nil
+		return call(e.Pos, "ADD_"+unit, types.Date(), buildShiftDate(months, ms/datetime.DayMS), x, amount), nil
 	}
-	return nil, parser.Errorf(e.Pos, castRemedy(batch.Timestamp), "an INTERVAL is added to a DATE or TIMESTAMP, not to %v", x.Type())
+	return nil, parser.Errorf(e.Pos, castRemedy(types.Timestamp(3)), "an INTERVAL is added to a DATE or TIMESTAMP, not to %v", x.Type())
 }
 
 func (b *binder) logical(e *parser.Logical) (Expr, error) {
 	args := make([]Expr, len(e.Args))
 	for i, a := range e.Args {
 		var err error
-		if args[i], err = b.bindAs(a, batch.Boolean, "an operand of "+e.Op); err != nil {
+		if args[i], err = b.bindAs(a, types.Boolean(), "an operand of "+e.Op); err != nil {
 			return nil, err
 		}
 	}
-	return call(e.Pos, e.Op, batch.Boolean, buildLogical(e.Op == "OR"), args...), nil
+	return call(e.Pos, e.Op, types.Boolean(), buildLogical(e.Op == "OR"), args...), nil
 }
 
 func (b *binder) is(e *parser.Is) (Expr, error) {
@@ -374,14 +374,14 @@ func (b *binder) is(e *parser.Is) (Expr, error) {
 		return nil, err
 	}
 	if e.What != "NULL" {
-		c, ok := Coerce(x, batch.Boolean)
+		c, ok := Coerce(x, types.Boolean())
 		if !ok {
 			return nil, parser.Errorf(e.Pos, "compare it, or write IS NULL", "IS %s tests a BOOLEAN, not %v", e.What, x.Type())
 		}
 		x = c
 	}
-	if x.Type() == batch.Unknown {
-		x = mustCoerce(x, batch.Int)
+	if x.Type().Is(types.KindNull) {
+		x = mustCoerce(x, types.Int())
 	}
 	name := "IS " + e.What
 	if e.Not {
@@ -391,12 +391,12 @@ func (b *binder) is(e *parser.Is) (Expr, error) {
 	if e.What == "TRUE" || e.What == "FALSE" {
 		build = buildIsTruth(e.What == "TRUE", e.Not)
 	}
-	return call(e.Pos, name, batch.Boolean, build, x), nil
+	return call(e.Pos, name, types.Boolean(), build, x).nullable(false), nil
 }
 
 func negateIf(not bool, x Expr) Expr {
 	if not {
-		return call(x.At(), "NOT", batch.Boolean, buildNot, x)
+		return call(x.At(), "NOT", types.Boolean(), buildNot, x)
 	}
 	return x
 }
@@ -410,7 +410,7 @@ func (b *binder) between(e *parser.Between) (Expr, error) {
 	if err == nil && e.Symmetric {
 		var reversed Expr
 		if reversed, err = betweenCall(e.Pos, bound[0], bound[2], bound[1]); err == nil {
-			out = call(e.Pos, "OR", batch.Boolean, buildLogical(true), out, reversed)
+			out = call(e.Pos, "OR", types.Boolean(), buildLogical(true), out, reversed)
 		}
 	}
 	if err != nil {
@@ -428,7 +428,7 @@ func betweenCall(at parser.Pos, x, low, high Expr) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return call(at, "AND", batch.Boolean, buildLogical(false), above, below), nil
+	return call(at, "AND", types.Boolean(), buildLogical(false), above, below), nil
 }
 
 // in binds X IN (...): constants become a set, anything else a chain of comparisons.
@@ -453,12 +453,12 @@ func (b *binder) in(e *parser.In) (Expr, error) {
 		l, ok := item.(*Literal)
 		constants = constants && ok && !l.Null
 	}
-	if constants && t != batch.Double && t != batch.Boolean && len(list) > 1 {
+	if constants && !t.Is(types.KindDouble) && !t.Is(types.KindBoolean) && len(list) > 1 {
 		args := []Expr{mustCoerce(x, t)}
 		for _, item := range list {
 			args = append(args, mustCoerce(item, t))
 		}
-		return negateIf(e.Not, call(e.Pos, "IN", batch.Boolean, buildIn, args...)), nil
+		return negateIf(e.Not, call(e.Pos, "IN", types.Boolean(), buildIn, args...)), nil
 	}
 	tests := make([]Expr, len(list))
 	for i, item := range list {
@@ -466,7 +466,7 @@ func (b *binder) in(e *parser.In) (Expr, error) {
 			return nil, err
 		}
 	}
-	return negateIf(e.Not, call(e.Pos, "OR", batch.Boolean, buildLogical(true), tests...)), nil
+	return negateIf(e.Not, call(e.Pos, "OR", types.Boolean(), buildLogical(true), tests...)), nil
 }
 
 func (b *binder) like(e *parser.Like) (Expr, error) {
@@ -477,14 +477,14 @@ func (b *binder) like(e *parser.Like) (Expr, error) {
 	args := make([]Expr, len(operands))
 	for i, o := range operands {
 		var err error
-		if args[i], err = b.bindAs(o, batch.String, "an operand of LIKE"); err != nil {
+		if args[i], err = b.bindAs(o, types.String(), "an operand of LIKE"); err != nil {
 			return nil, err
 		}
 	}
 	if err := checkLike(args); err != nil {
 		return nil, err
 	}
-	return negateIf(e.Not, call(e.Pos, "LIKE", batch.Boolean, buildLike, args...)), nil
+	return negateIf(e.Not, call(e.Pos, "LIKE", types.Boolean(), buildLike, args...)), nil
 }
 
 func (b *binder) caseExpr(e *parser.Case) (Expr, error) {
@@ -523,7 +523,7 @@ func (b *binder) caseExpr(e *parser.Case) (Expr, error) {
 // caseCondition binds what stands behind WHEN: a condition, or a value to compare with the operand.
 func (b *binder) caseCondition(operand Expr, cond parser.Expr) (Expr, error) {
 	if operand == nil {
-		return b.bindAs(cond, batch.Boolean, "the condition of WHEN")
+		return b.bindAs(cond, types.Boolean(), "the condition of WHEN")
 	}
 	value, err := b.bind(cond)
 	if err != nil {
@@ -545,7 +545,7 @@ func (b *binder) orValues(operand, cond Expr, values []parser.Expr) (Expr, error
 		}
 		tests = append(tests, test)
 	}
-	return call(cond.At(), "OR", batch.Boolean, buildLogical(true), tests...), nil
+	return call(cond.At(), "OR", types.Boolean(), buildLogical(true), tests...), nil
 }
 
 // caseCall makes CASE of conditions, results and perhaps a last result, which get their common type.
@@ -566,12 +566,13 @@ func caseCall(at parser.Pos, name string, args []Expr) (Expr, error) {
 			args[i] = mustCoerce(a, t)
 		}
 	}
-	return call(at, name, t, buildCase, args...), nil
+	withoutElse := len(args)%2 == 0
+	return call(at, name, t, buildCase, args...).nullable(withoutElse || anyNullable(results)), nil
 }
 
 // commonType finds the type that all values widen to.
-func commonType(at parser.Pos, name string, values []Expr) (batch.Type, error) {
-	t := batch.Unknown
+func commonType(at parser.Pos, name string, values []Expr) (types.Type, error) {
+	t := types.Null()
 	for _, v := range values {
 		common, ok := Common(t, v.Type())
 		if !ok {
@@ -579,7 +580,7 @@ func commonType(at parser.Pos, name string, values []Expr) (batch.Type, error) {
 		}
 		t = common
 	}
-	if t == batch.Unknown {
+	if t.Is(types.KindNull) {
 		return t, parser.Errorf(at, "write CAST(NULL AS INT) or the like", "the type of %s is not known: all its values are NULL", name)
 	}
 	return t, nil
@@ -594,7 +595,7 @@ func (b *binder) cast(e *parser.Cast) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l, ok := x.(*Literal); ok && l.T == batch.Unknown {
+	if l, ok := x.(*Literal); ok && l.T.Is(types.KindNull) {
 		out := *l.widen(to)
 		out.Digits = 3
 		return &out, nil
@@ -602,11 +603,11 @@ func (b *binder) cast(e *parser.Cast) (Expr, error) {
 	if e.Type.Name == "VARCHAR" && len(e.Type.Args) == 1 && castable(x.Type(), to) {
 		// A cast to a limited length cuts what is longer, which is all that a length does in Flink.
 		text := call(e.Pos, "CAST_STRING", to, castBuilder(x.Type(), to, e.Try), x)
-		return lookup("LEFT").apply(e.Pos, []Expr{text, &Literal{Pos: e.Pos, T: batch.Int, Int: int64(e.Type.Args[0])}})
+		return lookup("LEFT").apply(e.Pos, []Expr{text, &Literal{Pos: e.Pos, T: types.Int(), Int: int64(e.Type.Args[0])}})
 	}
 	if !castable(x.Type(), to) {
 		remedy := ""
-		if x.Type() == batch.Timestamp {
+		if x.Type().Is(types.KindTimestamp) {
 			remedy = "use EXTRACT(EPOCH FROM ...) for a number"
 		}
 		return nil, parser.Errorf(e.Pos, remedy, "cannot cast %v to %v", x.Type(), to)
@@ -616,12 +617,16 @@ func (b *binder) cast(e *parser.Cast) (Expr, error) {
 		name = "TRY_" + name
 	}
 	build := castBuilder(x.Type(), to, e.Try)
-	if n := digits(x); x.Type() == batch.Timestamp && to == batch.String && n < 3 {
+	if n := digits(x); x.Type().Is(types.KindTimestamp) && to.Is(types.KindVarChar) && n < 3 {
 		build = func(_ *Call, args []Eval) Eval {
 			return rowText(args, true, func(_ *Run, a *row, dst []byte) ([]byte, bool) { return datetime.AppendPrecise(dst, a.int(0), n), true })
 		}
 	}
-	return call(e.Pos, name, to, build, x), nil
+	out := call(e.Pos, name, to, build, x)
+	if e.Try {
+		out.nullable(true)
+	}
+	return out, nil
 }
 
 // digits is how many digits behind the second Flink's type of a TIMESTAMP has: a literal as many as are written, a column
@@ -639,7 +644,7 @@ func digits(e Expr) int {
 		case "CASE", "COALESCE", "GREATEST", "LEAST":
 			most := 0
 			for _, a := range e.Args {
-				if a.Type() == batch.Timestamp {
+				if a.Type().Is(types.KindTimestamp) {
 					most = max(most, digits(a))
 				}
 			}

@@ -4,9 +4,9 @@ import (
 	"math"
 	"strings"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/datetime"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 func (b *binder) call(e *parser.Call) (Expr, error) {
@@ -55,7 +55,7 @@ func (f *function) apply(at parser.Pos, args []Expr) (Expr, error) {
 	if len(args) < f.required || len(args) > len(f.params) && !f.variadic {
 		return nil, f.wrongCount(at, len(args))
 	}
-	common := batch.Unknown
+	common := types.Null()
 	for i, a := range args {
 		if k := f.kindOf(i); k == numbers || k == anyType {
 			t, ok := Common(common, a.Type())
@@ -68,16 +68,20 @@ func (f *function) apply(at parser.Pos, args []Expr) (Expr, error) {
 	for i, a := range args {
 		to := f.wanted(f.kindOf(i), a.Type(), common)
 		c, ok := Coerce(a, to)
-		if !ok || to == batch.Unknown {
+		if !ok || to.Is(types.KindNull) {
 			return nil, parser.Errorf(a.At(), "the signature is "+f.Signature, "argument %d of %s must be %s, not %v", i+1, f.Name, kindNames[f.kindOf(i)], a.Type())
 		}
 		args[i] = c
 	}
 	t := f.result
-	if t == batch.Unknown {
+	if t.Is(types.KindNull) {
 		t = args[0].Type()
 	}
-	return call(at, f.Name, t, f.build, args...), nil
+	out := call(at, f.Name, t, f.build, args...)
+	if f.givesNull {
+		out.nullable(true)
+	}
+	return out, nil
 }
 
 func (f *function) wrongCount(at parser.Pos, n int) error {
@@ -86,26 +90,26 @@ func (f *function) wrongCount(at parser.Pos, n int) error {
 
 func (f *function) kindOf(i int) kind { return f.params[min(i, len(f.params)-1)] }
 
-// wanted is the type that an argument has to widen to; Unknown: none will do.
-func (f *function) wanted(k kind, from, common batch.Type) batch.Type {
+// wanted is the type that an argument has to widen to; that of a bare NULL: none will do.
+func (f *function) wanted(k kind, from, common types.Type) types.Type {
 	switch k {
 	case text:
-		return batch.String
+		return types.String()
 	case real:
-		return batch.Double
+		return types.Double()
 	case instant:
-		return batch.Timestamp
+		return types.Timestamp(3)
 	case whole:
 		if integer(from) {
 			return from
 		}
-		if from == batch.Unknown {
-			return batch.Int
+		if from.Is(types.KindNull) {
+			return types.Int()
 		}
-		return batch.Unknown
+		return types.Null()
 	case numbers:
-		if common != batch.Unknown && !numeric(common) {
-			return batch.Unknown
+		if !common.Is(types.KindNull) && !numeric(common) {
+			return types.Null()
 		}
 	}
 	return common
@@ -125,7 +129,7 @@ func (b *binder) aggregate(e *parser.Call) (Expr, error) {
 		return nil, parser.Errorf(e.Pos, "write "+e.Name+"(x)", "%s takes one argument, not %d", e.Name, len(e.Args))
 	}
 	inner := &binder{resolve: b.resolve, aggregates: true, inAggregate: true}
-	out := &Aggregate{Pos: e.Pos, Function: e.Name, T: batch.BigInt}
+	out := &Aggregate{Pos: e.Pos, Function: e.Name, T: types.BigInt().NotNull()}
 	var err error
 	if !e.Star {
 		if out.Arg, err = inner.bind(e.Args[0]); err != nil {
@@ -133,12 +137,12 @@ func (b *binder) aggregate(e *parser.Call) (Expr, error) {
 		}
 	}
 	if e.Filter != nil {
-		cond, err := inner.bindAs(e.Filter, batch.Boolean, "the condition of FILTER")
+		cond, err := inner.bindAs(e.Filter, types.Boolean(), "the condition of FILTER")
 		if err != nil {
 			return nil, err
 		}
 		if out.Arg == nil {
-			out.Arg = &Literal{Pos: e.Pos, T: batch.Int, Int: 1}
+			out.Arg = &Literal{Pos: e.Pos, T: types.Int(), Int: 1}
 		}
 		if out.Arg, err = caseCall(e.Pos, "CASE", []Expr{cond, out.Arg}); err != nil {
 			return nil, err
@@ -147,13 +151,14 @@ func (b *binder) aggregate(e *parser.Call) (Expr, error) {
 	return out, out.checkType()
 }
 
-// checkType sets the type of the result, or refuses that of the argument.
+// checkType sets the type of the result, or refuses that of the argument. A group has at least one row, so that it gives NULL
+// only if the argument may be NULL.
 func (e *Aggregate) checkType() error {
 	if e.Arg == nil {
 		return nil
 	}
 	t := e.Arg.Type()
-	if t == batch.Unknown {
+	if t.Is(types.KindNull) {
 		return parser.Errorf(e.Pos, "write CAST(NULL AS INT) or the like", "the type of the argument of %s is not known", e.Function)
 	}
 	switch e.Function {
@@ -164,7 +169,7 @@ func (e *Aggregate) checkType() error {
 			return parser.Errorf(e.Pos, "write CAST(... AS INT), BIGINT or DOUBLE", "%s takes a number, not %v", e.Function, t)
 		}
 	default:
-		if t == batch.String || t == batch.Boolean {
+		if t.Is(types.KindVarChar) || t.Is(types.KindBoolean) {
 			return parser.Unsupported(e.Pos, e.Function+" of "+t.String(), "take it of a number, DATE or TIMESTAMP")
 		}
 	}
@@ -226,13 +231,13 @@ func bindFloor(b *binder, c *parser.Call) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	ts, ok := Coerce(x, batch.Timestamp)
+	ts, ok := Coerce(x, types.Timestamp(3))
 	if !ok {
-		return nil, parser.Errorf(c.Pos, castRemedy(batch.Timestamp), "%s(x TO %s) takes a DATE or TIMESTAMP, not %v", c.Name, c.Unit, x.Type())
+		return nil, parser.Errorf(c.Pos, castRemedy(types.Timestamp(3)), "%s(x TO %s) takes a DATE or TIMESTAMP, not %v", c.Name, c.Unit, x.Type())
 	}
-	out := call(c.Pos, c.Name+"_TO_"+c.Unit, batch.Timestamp, buildFloorTo(u, ceil), ts)
-	if x.Type() == batch.Date {
-		return call(c.Pos, "CAST_DATE", batch.Date, castBuilder(batch.Timestamp, batch.Date, false), out), nil
+	out := call(c.Pos, c.Name+"_TO_"+c.Unit, types.Timestamp(3), buildFloorTo(u, ceil), ts)
+	if x.Type().Is(types.KindDate) {
+		return call(c.Pos, "CAST_DATE", types.Date(), castBuilder(types.Timestamp(3), types.Date(), false), out), nil
 	}
 	return out, nil
 }
@@ -245,7 +250,7 @@ func bindRound(build builder) form {
 			return nil, err
 		}
 		if len(args) == 1 {
-			args = append(args, &Literal{Pos: c.Pos, T: batch.Int})
+			args = append(args, &Literal{Pos: c.Pos, T: types.Int()})
 		}
 		f := function{Function: lookup(c.Name).Function, params: []kind{numbers, whole}, required: 2, build: build}
 		return f.apply(c.Pos, args)
@@ -258,7 +263,7 @@ func bindConstant(value float64) form {
 		if len(c.Args) > 0 {
 			return nil, lookup(c.Name).wrongCount(c.Pos, len(c.Args))
 		}
-		return &Literal{Pos: c.Pos, T: batch.Double, Float: value}, nil
+		return &Literal{Pos: c.Pos, T: types.Double(), Float: value}, nil
 	}
 }
 
@@ -282,11 +287,11 @@ func bindExtract(b *binder, c *parser.Call) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	ts, ok := Coerce(x, batch.Timestamp)
+	ts, ok := Coerce(x, types.Timestamp(3))
 	if !ok {
-		return nil, parser.Errorf(c.Pos, castRemedy(batch.Timestamp), "EXTRACT takes a DATE or TIMESTAMP, not %v", x.Type())
+		return nil, parser.Errorf(c.Pos, castRemedy(types.Timestamp(3)), "EXTRACT takes a DATE or TIMESTAMP, not %v", x.Type())
 	}
-	return call(c.Pos, "EXTRACT_"+c.Unit, batch.BigInt, buildExtract(u), ts), nil
+	return call(c.Pos, "EXTRACT_"+c.Unit, types.BigInt(), buildExtract(u), ts), nil
 }
 
 func bindTimestampAdd(b *binder, c *parser.Call) (Expr, error) {
@@ -299,12 +304,12 @@ func bindTimestampAdd(b *binder, c *parser.Call) (Expr, error) {
 		return nil, err
 	}
 	// A DATE stays one if the unit is made of days.
-	isDate := len(args) == 2 && args[1].Type() == batch.Date && u >= datetime.Day
-	out, err := withUnit(c, args, batch.Timestamp, buildAddUnits(u), whole, instant)
+	isDate := len(args) == 2 && args[1].Type().Is(types.KindDate) && u >= datetime.Day
+	out, err := withUnit(c, args, types.Timestamp(3), buildAddUnits(u), whole, instant)
 	if err != nil || !isDate {
 		return out, err
 	}
-	return call(c.Pos, "CAST_DATE", batch.Date, castBuilder(batch.Timestamp, batch.Date, false), out), nil
+	return call(c.Pos, "CAST_DATE", types.Date(), castBuilder(types.Timestamp(3), types.Date(), false), out), nil
 }
 
 func bindTimestampDiff(b *binder, c *parser.Call) (Expr, error) {
@@ -316,11 +321,11 @@ func bindTimestampDiff(b *binder, c *parser.Call) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return withUnit(c, args, batch.Int, buildDiff(u), instant, instant)
+	return withUnit(c, args, types.Int(), buildDiff(u), instant, instant)
 }
 
 // withUnit makes a special form of its unit and the arguments behind it.
-func withUnit(c *parser.Call, args []Expr, result batch.Type, build builder, params ...kind) (Expr, error) {
+func withUnit(c *parser.Call, args []Expr, result types.Type, build builder, params ...kind) (Expr, error) {
 	f := function{Function: lookup(c.Name).Function, params: params, required: len(params), result: result, build: build}
 	out, err := f.apply(c.Pos, args)
 	if err != nil {
@@ -346,7 +351,7 @@ func bindCoalesce(b *binder, c *parser.Call) (Expr, error) {
 	for i, a := range args {
 		args[i] = mustCoerce(a, t)
 	}
-	return call(c.Pos, "COALESCE", t, buildCoalesce, args...), nil
+	return call(c.Pos, "COALESCE", t, buildCoalesce, args...).nullable(allNullable(args)), nil
 }
 
 func bindNullIf(b *binder, c *parser.Call) (Expr, error) {
@@ -368,7 +373,7 @@ func bindIf(b *binder, c *parser.Call) (Expr, error) {
 	if len(c.Args) != 3 {
 		return nil, lookup(c.Name).wrongCount(c.Pos, len(c.Args))
 	}
-	cond, err := b.bindAs(c.Args[0], batch.Boolean, "the condition of IF")
+	cond, err := b.bindAs(c.Args[0], types.Boolean(), "the condition of IF")
 	if err != nil {
 		return nil, err
 	}

@@ -9,57 +9,58 @@ import (
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/sql/datetime"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // castable says which types a CAST converts into which.
-func castable(from, to batch.Type) bool {
+func castable(from, to types.Type) bool {
 	switch {
-	case from == to, from == batch.Unknown, from == batch.String, to == batch.String:
+	case from.Same(to), from.Is(types.KindNull), from.Is(types.KindVarChar), to.Is(types.KindVarChar):
 		return true
 	case numeric(from):
-		return numeric(to) || to == batch.Boolean
-	case from == batch.Boolean:
+		return numeric(to) || to.Is(types.KindBoolean)
+	case from.Is(types.KindBoolean):
 		return numeric(to)
 	}
-	return from == batch.Date && to == batch.Timestamp || from == batch.Timestamp && to == batch.Date
+	return from.Is(types.KindDate) && to.Is(types.KindTimestamp) || from.Is(types.KindTimestamp) && to.Is(types.KindDate)
 }
 
 // castBuilder makes a conversion. What a string does not mean is an error, or NULL for TRY_CAST. Numbers are narrowed as
 // Flink (Java) does: integers wrap, DOUBLE is cut towards zero and stops at the ends of the range.
-func castBuilder(from, to batch.Type, try bool) builder {
+func castBuilder(from, to types.Type, try bool) builder {
 	return func(c *Call, args []Eval) Eval {
 		arg := args[0]
 		switch {
-		case from == to:
+		case from.Same(to):
 			return arg
-		case from == batch.String:
+		case from.Is(types.KindVarChar):
 			return castFromText(c, args, to, try)
-		case to == batch.String:
+		case to.Is(types.KindVarChar):
 			return castToText(args, from)
 		}
-		switch from {
-		case batch.Int:
+		switch from.Kind() {
+		case types.KindInt:
 			return castNumber[int32](arg, to)
-		case batch.BigInt:
+		case types.KindBigInt:
 			return castNumber[int64](arg, to)
-		case batch.Double:
+		case types.KindDouble:
 			return castDouble(arg, to)
-		case batch.Boolean:
+		case types.KindBoolean:
 			return castBoolean(arg, to)
-		case batch.Date:
+		case types.KindDate:
 			return mapFixed(arg, func(v int32) int64 { return int64(v) * datetime.DayMS })
 		}
 		return mapFixed(arg, func(v int64) int32 { days, _ := datetime.Split(v); return int32(days) })
 	}
 }
 
-func castNumber[A int32 | int64](arg Eval, to batch.Type) Eval {
-	switch to {
-	case batch.Int:
+func castNumber[A int32 | int64](arg Eval, to types.Type) Eval {
+	switch to.Kind() {
+	case types.KindInt:
 		return convert[A, int32](arg)
-	case batch.BigInt:
+	case types.KindBigInt:
 		return convert[A, int64](arg)
-	case batch.Double:
+	case types.KindDouble:
 		return convert[A, float64](arg)
 	}
 	return mapFixed(arg, func(v A) bool { return v != 0 })
@@ -79,11 +80,11 @@ func convert[A int32 | int64, R number](arg Eval) Eval {
 	}
 }
 
-func castDouble(arg Eval, to batch.Type) Eval {
-	switch to {
-	case batch.Int:
+func castDouble(arg Eval, to types.Type) Eval {
+	switch to.Kind() {
+	case types.KindInt:
 		return mapFixed(arg, func(v float64) int32 { return int32(saturate(v, math.MinInt32, math.MaxInt32)) })
-	case batch.BigInt:
+	case types.KindBigInt:
 		return mapFixed(arg, func(v float64) int64 { return saturate(v, math.MinInt64, math.MaxInt64) })
 	}
 	return mapFixed(arg, func(v float64) bool { return v != 0 })
@@ -102,11 +103,11 @@ func saturate(v float64, low, high int64) int64 {
 	return int64(v)
 }
 
-func castBoolean(arg Eval, to batch.Type) Eval {
-	switch to {
-	case batch.Int:
+func castBoolean(arg Eval, to types.Type) Eval {
+	switch to.Kind() {
+	case types.KindInt:
 		return mapFixed(arg, oneOrZero[int32])
-	case batch.BigInt:
+	case types.KindBigInt:
 		return mapFixed(arg, oneOrZero[int64])
 	}
 	return mapFixed(arg, oneOrZero[float64])
@@ -119,42 +120,42 @@ func oneOrZero[T number | int](v bool) T {
 	return 0
 }
 
-func castToText(args []Eval, from batch.Type) Eval {
-	write := map[batch.Type]func(*row, []byte) []byte{
-		batch.Int:       func(a *row, dst []byte) []byte { return strconv.AppendInt(dst, a.int(0), 10) },
-		batch.BigInt:    func(a *row, dst []byte) []byte { return strconv.AppendInt(dst, a.int(0), 10) },
-		batch.Double:    func(a *row, dst []byte) []byte { return codec.AppendJavaDouble(dst, a.float(0)) },
-		batch.Date:      func(a *row, dst []byte) []byte { return datetime.AppendDate(dst, a.int(0)) },
-		batch.Timestamp: func(a *row, dst []byte) []byte { return datetime.AppendTimestamp(dst, a.int(0)) },
-		batch.Boolean: func(a *row, dst []byte) []byte {
+func castToText(args []Eval, from types.Type) Eval {
+	write := map[types.Kind]func(*row, []byte) []byte{
+		types.KindInt:       func(a *row, dst []byte) []byte { return strconv.AppendInt(dst, a.int(0), 10) },
+		types.KindBigInt:    func(a *row, dst []byte) []byte { return strconv.AppendInt(dst, a.int(0), 10) },
+		types.KindDouble:    func(a *row, dst []byte) []byte { return codec.AppendJavaDouble(dst, a.float(0)) },
+		types.KindDate:      func(a *row, dst []byte) []byte { return datetime.AppendDate(dst, a.int(0)) },
+		types.KindTimestamp: func(a *row, dst []byte) []byte { return datetime.AppendTimestamp(dst, a.int(0)) },
+		types.KindBoolean: func(a *row, dst []byte) []byte {
 			if a.bool(0) {
 				return append(dst, "TRUE"...)
 			}
 			return append(dst, "FALSE"...)
 		},
-	}[from]
+	}[from.Kind()]
 	return rowText(args, true, func(_ *Run, a *row, dst []byte) ([]byte, bool) { return write(a, dst), true })
 }
 
-func castFromText(c *Call, args []Eval, to batch.Type, try bool) Eval {
+func castFromText(c *Call, args []Eval, to types.Type, try bool) Eval {
 	refuse := func(r *Run, s []byte) {
 		if !try {
 			r.fail(c.Pos, "use TRY_CAST to get NULL instead", "cannot cast %s to %v", quote(s), to)
 		}
 	}
-	switch to {
-	case batch.Boolean:
+	switch to.Kind() {
+	case types.KindBoolean:
 		return parseEach(args, parseBool, refuse)
-	case batch.Int:
+	case types.KindInt:
 		return parseEach(args, func(s []byte) (int32, bool) {
 			n, ok := parseInteger(s, math.MinInt32, math.MaxInt32)
 			return int32(n), ok
 		}, refuse)
-	case batch.BigInt:
+	case types.KindBigInt:
 		return parseEach(args, func(s []byte) (int64, bool) { return parseInteger(s, math.MinInt64, math.MaxInt64) }, refuse)
-	case batch.Double:
+	case types.KindDouble:
 		return parseEach(args, parseDouble, refuse)
-	case batch.Date:
+	case types.KindDate:
 		return parseWhole(args, castDate, refuse)
 	}
 	return parseWhole(args, datetime.ParseTimestamp, refuse)

@@ -13,32 +13,32 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // encodingFunctions write strings in other forms. Digests are no protection of secrets here: they name and compare data.
 func encodingFunctions() []function {
 	return []function{
-		plain("ASCII(s STRING) INT", "The first byte of the string, from -128 to 127; 0 if it is empty.", batch.Int, intPerRow(ascii), 1, text),
-		plain("CHR(n INT) STRING", "The character with the number n modulo 256; the empty string for a negative n.", batch.String, perRow(chr), 1, whole),
-		plain("BIN(n INT) STRING", "The number in binary digits.", batch.String, perRow(func(_ *Run, a *row, dst []byte) ([]byte, bool) {
+		plain("ASCII(s STRING) INT", "The first byte of the string, from -128 to 127; 0 if it is empty.", types.Int(), intPerRow(ascii), 1, text),
+		plain("CHR(n INT) STRING", "The character with the number n modulo 256; the empty string for a negative n.", types.String(), perRow(chr), 1, whole),
+		plain("BIN(n INT) STRING", "The number in binary digits.", types.String(), perRow(func(_ *Run, a *row, dst []byte) ([]byte, bool) {
 			return strconv.AppendUint(dst, uint64(a.int(0)), 2), true
 		}), 1, whole),
 		special("HEX(x INT, BIGINT or STRING) STRING", "The number, or the bytes of the string, in hexadecimal digits.", bindHex),
-		plain("TO_BASE64(s STRING) STRING", "The string in base 64.", batch.String, perRow(func(_ *Run, a *row, dst []byte) ([]byte, bool) {
+		plain("TO_BASE64(s STRING) STRING", "The string in base 64.", types.String(), perRow(func(_ *Run, a *row, dst []byte) ([]byte, bool) {
 			return base64.StdEncoding.AppendEncode(dst, a.text(0)), true
 		}), 1, text),
-		plain("FROM_BASE64(s STRING) STRING", "The string that s is in base 64.", batch.String, buildFromBase64, 1, text),
-		plain("URL_ENCODE(s STRING) STRING", "The string as application/x-www-form-urlencoded.", batch.String, perRow(urlEncode), 1, text),
-		plain("URL_DECODE(s STRING) STRING", "The string that s is as application/x-www-form-urlencoded; NULL if it is none.", batch.String, perRow(urlDecode), 1, text),
-		plain("MD5(s STRING) STRING", "The MD5 digest of the string in hexadecimal digits.", batch.String, buildDigest(md5.New), 1, text),
-		plain("SHA1(s STRING) STRING", "The SHA-1 digest in hexadecimal digits.", batch.String, buildDigest(sha1.New), 1, text),
-		plain("SHA224(s STRING) STRING", "The SHA-224 digest in hexadecimal digits.", batch.String, buildDigest(sha256.New224), 1, text),
-		plain("SHA256(s STRING) STRING", "The SHA-256 digest in hexadecimal digits.", batch.String, buildDigest(sha256.New), 1, text),
-		plain("SHA384(s STRING) STRING", "The SHA-384 digest in hexadecimal digits.", batch.String, buildDigest(sha512.New384), 1, text),
-		plain("SHA512(s STRING) STRING", "The SHA-512 digest in hexadecimal digits.", batch.String, buildDigest(sha512.New), 1, text),
-		plain("SHA2(s STRING, bits INT) STRING", "The digest of 224, 256, 384 or 512 bits in hexadecimal digits.", batch.String, buildSHA2, 2, text, whole),
+		plain("FROM_BASE64(s STRING) STRING", "The string that s is in base 64.", types.String(), buildFromBase64, 1, text),
+		plain("URL_ENCODE(s STRING) STRING", "The string as application/x-www-form-urlencoded.", types.String(), perRow(urlEncode), 1, text),
+		plain("URL_DECODE(s STRING) STRING", "The string that s is as application/x-www-form-urlencoded; NULL if it is none.", types.String(), perRow(urlDecode), 1, text).orNull(),
+		plain("MD5(s STRING) STRING", "The MD5 digest of the string in hexadecimal digits.", types.String(), buildDigest(md5.New), 1, text),
+		plain("SHA1(s STRING) STRING", "The SHA-1 digest in hexadecimal digits.", types.String(), buildDigest(sha1.New), 1, text),
+		plain("SHA224(s STRING) STRING", "The SHA-224 digest in hexadecimal digits.", types.String(), buildDigest(sha256.New224), 1, text),
+		plain("SHA256(s STRING) STRING", "The SHA-256 digest in hexadecimal digits.", types.String(), buildDigest(sha256.New), 1, text),
+		plain("SHA384(s STRING) STRING", "The SHA-384 digest in hexadecimal digits.", types.String(), buildDigest(sha512.New384), 1, text),
+		plain("SHA512(s STRING) STRING", "The SHA-512 digest in hexadecimal digits.", types.String(), buildDigest(sha512.New), 1, text),
+		plain("SHA2(s STRING, bits INT) STRING", "The digest of 224, 256, 384 or 512 bits in hexadecimal digits.", types.String(), buildSHA2, 2, text, whole),
 	}
 }
 
@@ -61,8 +61,8 @@ func bindHex(b *binder, c *parser.Call) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := function{Function: lookup(c.Name).Function, params: []kind{whole}, required: 1, result: batch.String, build: perRow(hexNumber)}
-	if x.Type() == batch.String {
+	f := function{Function: lookup(c.Name).Function, params: []kind{whole}, required: 1, result: types.String(), build: perRow(hexNumber)}
+	if x.Type().Is(types.KindVarChar) {
 		f.params, f.build = []kind{text}, perRow(hexText)
 	}
 	return f.apply(c.Pos, []Expr{x})

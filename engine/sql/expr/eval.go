@@ -6,6 +6,7 @@ import (
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // Run is one evaluation over a batch. The first row that cannot be evaluated sets its error; the evaluation still ends,
@@ -53,14 +54,14 @@ func Compile(e Expr) Eval {
 }
 
 func compileLiteral(e *Literal) Eval {
-	switch e.T {
-	case batch.String:
+	switch e.T.Kind() {
+	case types.KindVarChar:
 		return constantText(e.Text, e.Null)
-	case batch.Boolean:
+	case types.KindBoolean:
 		return constant(e.Int != 0, e.Null)
-	case batch.Int, batch.Date:
+	case types.KindInt, types.KindDate:
 		return constant(int32(e.Int), e.Null)
-	case batch.Double:
+	case types.KindDouble:
 		return constant(e.Float, e.Null)
 	}
 	return constant(e.Int, e.Null)

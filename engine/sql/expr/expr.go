@@ -2,19 +2,20 @@ package expr
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/codec"
 	"github.com/weirstream/weir/engine/sql/datetime"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // Expr is a bound expression: *Column, *Literal, *Call or *Aggregate. It is immutable; many subtasks compile the same one.
 type Expr interface {
 	At() parser.Pos
-	Type() batch.Type
+	Type() types.Type
 }
 
 type (
@@ -23,12 +24,12 @@ type (
 		parser.Pos
 		Index int
 		Name  string
-		T     batch.Type
+		T     types.Type
 	}
-	// Literal is a constant. Type Unknown is a bare NULL.
+	// Literal is a constant. It is of T, without NULL if it is none. The zero T is that of a bare NULL.
 	Literal struct {
 		parser.Pos
-		T     batch.Type
+		T     types.Type
 		Null  bool
 		Int   int64 // INT, BIGINT, DATE (days), TIMESTAMP (ms), BOOLEAN (0 or 1)
 		Float float64
@@ -41,7 +42,7 @@ type (
 		parser.Pos
 		Name  string
 		Args  []Expr
-		T     batch.Type
+		T     types.Type
 		build builder
 		size  int // the number of calls in it, itself included
 	}
@@ -50,7 +51,7 @@ type (
 		parser.Pos
 		Function string // COUNT, SUM, MIN, MAX, AVG
 		Arg      Expr   // nil: COUNT(*)
-		T        batch.Type
+		T        types.Type
 	}
 )
 
@@ -61,12 +62,27 @@ type builder func(c *Call, args []Eval) Eval
 // twice, stand in their places: more than a text of parser.MaxBytes can write out.
 const MaxCalls = 1 << 17
 
-func call(at parser.Pos, name string, t batch.Type, build builder, args ...Expr) *Call {
-	c := &Call{Pos: at, Name: name, Args: args, T: t, build: build, size: 1}
+// call makes a call whose result is of a type, and may be NULL if any argument may.
+func call(at parser.Pos, name string, t types.Type, build builder, args ...Expr) *Call {
+	c := &Call{Pos: at, Name: name, Args: args, T: t.WithNull(anyNullable(args)), build: build, size: 1}
 	for _, a := range args {
 		c.size += calls(a)
 	}
 	return c
+}
+
+// nullable says of a call whether its result may be NULL, where that is not decided by whether any argument may.
+func (e *Call) nullable(may bool) *Call {
+	e.T = e.T.WithNull(may)
+	return e
+}
+
+func anyNullable(es []Expr) bool {
+	return slices.ContainsFunc(es, func(e Expr) bool { return e.Type().Nullable() })
+}
+
+func allNullable(es []Expr) bool {
+	return !slices.ContainsFunc(es, func(e Expr) bool { return !e.Type().Nullable() })
 }
 
 // calls is the number of calls in an expression.
@@ -83,16 +99,16 @@ func calls(e Expr) int {
 }
 
 // Type is the type of the column.
-func (e *Column) Type() batch.Type { return e.T }
+func (e *Column) Type() types.Type { return e.T }
 
 // Type is the type of the constant.
-func (e *Literal) Type() batch.Type { return e.T }
+func (e *Literal) Type() types.Type { return e.T.WithNull(e.Null) }
 
 // Type is the type of the result.
-func (e *Call) Type() batch.Type { return e.T }
+func (e *Call) Type() types.Type { return e.T }
 
 // Type is the type of the result.
-func (e *Aggregate) Type() batch.Type { return e.T }
+func (e *Aggregate) Type() types.Type { return e.T }
 
 // Format writes an expression in one canonical form, with the columns as name writes them. Two expressions with equal
 // forms have equal values.
@@ -142,16 +158,16 @@ func (e *Literal) text() string {
 	if e.Null {
 		return "NULL"
 	}
-	switch e.T {
-	case batch.String:
+	switch e.T.Kind() {
+	case types.KindVarChar:
 		return "'" + strings.ReplaceAll(e.Text, "'", "''") + "'"
-	case batch.Boolean:
+	case types.KindBoolean:
 		return strings.ToUpper(strconv.FormatBool(e.Int != 0))
-	case batch.Double:
+	case types.KindDouble:
 		return string(codec.AppendJavaDouble(nil, e.Float))
-	case batch.Date:
+	case types.KindDate:
 		return "DATE '" + string(datetime.AppendDate(nil, e.Int)) + "'"
-	case batch.Timestamp:
+	case types.KindTimestamp:
 		return "TIMESTAMP '" + string(datetime.AppendTimestamp(nil, e.Int)) + "'"
 	}
 	return strconv.FormatInt(e.Int, 10)
@@ -195,50 +211,56 @@ func Rewrite(e Expr, f func(Expr) (Expr, error)) (Expr, error) {
 }
 
 // numeric says whether values of the type can be added.
-func numeric(t batch.Type) bool { return t == batch.Int || t == batch.BigInt || t == batch.Double }
-
-func integer(t batch.Type) bool { return t == batch.Int || t == batch.BigInt }
-
-// Common returns the type that values of both types widen to without a CAST.
-func Common(a, b batch.Type) (batch.Type, bool) {
-	switch {
-	case a == b || b == batch.Unknown:
-		return a, true
-	case a == batch.Unknown:
-		return b, true
-	case numeric(a) && numeric(b):
-		return max(a, b), true // Int < BigInt < Double
-	case a == batch.Date && b == batch.Timestamp, a == batch.Timestamp && b == batch.Date:
-		return batch.Timestamp, true
-	}
-	return batch.Unknown, false
+func numeric(t types.Type) bool {
+	return t.Is(types.KindInt) || t.Is(types.KindBigInt) || t.Is(types.KindDouble)
 }
 
-// Coerce widens an expression to a type; it fails if that takes a CAST.
-func Coerce(e Expr, to batch.Type) (Expr, bool) {
+func integer(t types.Type) bool { return t.Is(types.KindInt, types.KindBigInt) }
+
+// Common returns the type that values of both types widen to without a CAST. It has NULL if one of them has.
+func Common(a, b types.Type) (types.Type, bool) {
+	null := a.Nullable() || b.Nullable()
+	switch {
+	case b.Is(types.KindNull) || a.Same(b):
+		return a.WithNull(null), true
+	case a.Is(types.KindNull):
+		return b.WithNull(null), true
+	case numeric(a) && numeric(b):
+		if a.Kind() < b.Kind() { // INT, BIGINT, DOUBLE
+			a = b
+		}
+		return a.WithNull(null), true
+	case a.Is(types.KindDate) && b.Is(types.KindTimestamp), a.Is(types.KindTimestamp) && b.Is(types.KindDate):
+		return types.Timestamp(3).WithNull(null), true
+	}
+	return types.Null(), false
+}
+
+// Coerce widens an expression to a type; it fails if that takes a CAST. It makes no NULL, and none away.
+func Coerce(e Expr, to types.Type) (Expr, bool) {
 	from := e.Type()
-	if from == to {
+	if from.Same(to) {
 		return e, true
 	}
-	if t, ok := Common(from, to); !ok || t != to {
+	if t, ok := Common(from, to); !ok || !t.Same(to) {
 		return nil, false
 	}
 	if l, ok := e.(*Literal); ok {
 		return l.widen(to), true
 	}
-	if c, ok := e.(*Call); ok && c.Name == "%" && c.Args[0].Type() == to {
+	if c, ok := e.(*Call); ok && c.Name == "%" && c.Args[0].Type().Same(to) {
 		// The rest of a BIGINT and an INT has been computed in 64 bits, and only cut to the type of the divisor.
 		return call(c.Pos, c.Name, to, buildArithmetic(c.Name, to), c.Args...), true
 	}
 	return call(e.At(), "CAST_"+typeWord(to), to, castBuilder(from, to, false), e), true
 }
 
-func (e *Literal) widen(to batch.Type) *Literal {
+func (e *Literal) widen(to types.Type) *Literal {
 	l := *e
 	switch {
-	case to == batch.Double && e.T != batch.Unknown:
+	case to.Is(types.KindDouble) && !e.T.Is(types.KindNull):
 		l.Float, l.Int = float64(e.Int), 0
-	case to == batch.Timestamp && e.T == batch.Date:
+	case to.Is(types.KindTimestamp) && e.T.Is(types.KindDate):
 		l.Int *= datetime.DayMS
 	}
 	l.T = to
@@ -246,36 +268,36 @@ func (e *Literal) widen(to batch.Type) *Literal {
 }
 
 // typeWord is a type's name in the canonical form of a cast.
-func typeWord(t batch.Type) string {
+func typeWord(t types.Type) string {
 	s, _, _ := strings.Cut(t.String(), "(")
 	return s
 }
 
 // TypeOf returns the type that a name means.
-func TypeOf(n parser.TypeName) (batch.Type, error) {
+func TypeOf(n parser.TypeName) (types.Type, error) {
 	full := n.Name
 	if len(n.Args) > 0 {
 		full += strings.ReplaceAll(fmt.Sprint(n.Args), " ", ", ")
 		full = strings.NewReplacer("[", "(", "]", ")").Replace(full)
 	}
 	if n.Name == "VARCHAR" && (len(n.Args) == 0 || len(n.Args) == 1 && n.Args[0] > 0) {
-		return batch.String, nil
+		return types.String(), nil
 	}
 	switch full {
 	case "STRING":
-		return batch.String, nil
+		return types.String(), nil
 	case "BOOLEAN":
-		return batch.Boolean, nil
+		return types.Boolean(), nil
 	case "INT", "INTEGER":
-		return batch.Int, nil
+		return types.Int(), nil
 	case "BIGINT":
-		return batch.BigInt, nil
+		return types.BigInt(), nil
 	case "DOUBLE":
-		return batch.Double, nil
+		return types.Double(), nil
 	case "DATE":
-		return batch.Date, nil
+		return types.Date(), nil
 	case "TIMESTAMP(3)":
-		return batch.Timestamp, nil
+		return types.Timestamp(3), nil
 	}
 	remedy := "the types are STRING, BOOLEAN, INT, BIGINT, DOUBLE, DATE and TIMESTAMP(3)"
 	switch n.Name {
@@ -288,5 +310,5 @@ func TypeOf(n parser.TypeName) (batch.Type, error) {
 	case "TIMESTAMP", "TIMESTAMP_LTZ":
 		remedy = "use TIMESTAMP(3)"
 	}
-	return batch.Unknown, parser.Unsupported(n.Pos, "the type "+full, remedy)
+	return types.Null(), parser.Unsupported(n.Pos, "the type "+full, remedy)
 }

@@ -13,19 +13,20 @@ import (
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/sql/datetime"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // testSchema has a column of each type with a value, and one of each type (prefix n) that is NULL.
-var testSchema = &batch.Schema{Fields: []batch.Field{
-	{Name: "i", Type: batch.Int}, {Name: "l", Type: batch.BigInt}, {Name: "d", Type: batch.Double}, {Name: "s", Type: batch.String},
-	{Name: "b", Type: batch.Boolean}, {Name: "dt", Type: batch.Date}, {Name: "ts", Type: batch.Timestamp},
-	{Name: "ni", Type: batch.Int}, {Name: "nl", Type: batch.BigInt}, {Name: "nd", Type: batch.Double}, {Name: "ns", Type: batch.String},
-	{Name: "nb", Type: batch.Boolean}, {Name: "nt", Type: batch.Timestamp}, {Name: "zero", Type: batch.Int},
-}}
+var testSchema = types.Schema{
+	{Name: "i", Type: types.Int().NotNull()}, {Name: "l", Type: types.BigInt().NotNull()}, {Name: "d", Type: types.Double().NotNull()}, {Name: "s", Type: types.String().NotNull()},
+	{Name: "b", Type: types.Boolean().NotNull()}, {Name: "dt", Type: types.Date().NotNull()}, {Name: "ts", Type: types.Timestamp(3).NotNull()},
+	{Name: "ni", Type: types.Int()}, {Name: "nl", Type: types.BigInt()}, {Name: "nd", Type: types.Double()}, {Name: "ns", Type: types.String()},
+	{Name: "nb", Type: types.Boolean()}, {Name: "ndt", Type: types.Date()}, {Name: "nt", Type: types.Timestamp(3)}, {Name: "zero", Type: types.Int().NotNull()},
+}
 
 // testRows returns n equal rows: 7, 3000000000, 2.5, 'Hällo Wörld', TRUE, 2001-01-09, 2001-01-09 18:05:03.042, NULLs, 0.
 func testRows(n int) *batch.Columns {
-	c := batch.NewColumns(testSchema)
+	c := batch.NewColumns(testSchema.Layout())
 	for range n {
 		c.Cols[0].(*batch.Fixed[int32]).Append(7)
 		c.Cols[1].(*batch.Fixed[int64]).Append(3_000_000_000)
@@ -34,18 +35,18 @@ func testRows(n int) *batch.Columns {
 		c.Cols[4].(*batch.Fixed[bool]).Append(true)
 		c.Cols[5].(*batch.Fixed[int32]).Append(int32(datetime.Floor(datetime.Day, 979_000_000_000) / datetime.DayMS))
 		c.Cols[6].(*batch.Fixed[int64]).Append(979_063_503_042)
-		for _, v := range c.Cols[7:13] {
+		for _, v := range c.Cols[7:14] {
 			v.AppendNull()
 		}
-		c.Cols[13].(*batch.Fixed[int32]).Append(0)
+		c.Cols[14].(*batch.Fixed[int32]).Append(0)
 		c.N++
 	}
 	return c
 }
 
-func resolveIn(s *batch.Schema) Resolve {
+func resolveIn(s types.Schema) Resolve {
 	return func(c *parser.Column) (Expr, error) {
-		for i, f := range s.Fields {
+		for i, f := range s {
 			if f.Name == c.Name {
 				return &Column{Pos: c.Pos, Index: i, Name: f.Name, T: f.Type}, nil
 			}
@@ -82,7 +83,7 @@ func mustBind(t testing.TB, text string) Expr {
 	return e
 }
 
-func showValue(v batch.Vector, t batch.Type, i int) string {
+func showValue(v batch.Vector, t types.Type, i int) string {
 	if v.Null(i) {
 		return "NULL"
 	}
@@ -94,12 +95,12 @@ func showValue(v batch.Vector, t batch.Type, i int) string {
 	case *batch.Fixed[float64]:
 		return string(codec.AppendJavaDouble(nil, v.V[i]))
 	case *batch.Fixed[int32]:
-		if t == batch.Date {
+		if t.Is(types.KindDate) {
 			return string(datetime.AppendDate(nil, int64(v.V[i])))
 		}
 		return strconv.Itoa(int(v.V[i]))
 	case *batch.Fixed[int64]:
-		if t == batch.Timestamp {
+		if t.Is(types.KindTimestamp) {
 			return string(datetime.AppendTimestamp(nil, v.V[i]))
 		}
 		return strconv.FormatInt(v.V[i], 10)
@@ -232,7 +233,7 @@ func TestExpressionsGiveWhatFlinkGives(t *testing.T) {
 			if e.Type().String() != c.typ {
 				t.Errorf("the type is %v, want %s", e.Type(), c.typ)
 			}
-			if l, ok := e.(*Literal); ok && l.T == batch.Unknown {
+			if l, ok := e.(*Literal); ok && l.T.Is(types.KindNull) {
 				t.Fatal("a literal without a type")
 			}
 			eval := Compile(e)
@@ -361,7 +362,7 @@ func TestWhatHasNoTypeIsRefusedWithItsPlaceAndARemedy(t *testing.T) {
 
 // randomRows fills the columns with values, and NULL for about one in five.
 func randomRows(r *rand.Rand, n int) *batch.Columns {
-	c := batch.NewColumns(testSchema)
+	c := batch.NewColumns(testSchema.Layout())
 	texts := []string{"", "a", "Zürich", "12", "-3", "2001-01-09", "100%", "  x "}
 	for range n {
 		for _, v := range c.Cols {
@@ -413,7 +414,7 @@ func TestABatchGivesWhatItsRowsGiveOneByOne(t *testing.T) {
 			v := whole(run, sel)
 			failed := false
 			for _, i := range sel {
-				alone := batch.NewColumns(testSchema)
+				alone := batch.NewColumns(testSchema.Layout())
 				alone.AppendSelected(in, []int32{i})
 				one.Start(alone)
 				w := single(one, []int32{0})

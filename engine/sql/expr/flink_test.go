@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // flinkValues are expressions with the values that Apache Flink 2.3.0 gave them on Java 17, in streaming mode and the zone
@@ -62,8 +63,8 @@ func valueOf(text string) string {
 	return out.String()
 }
 
-func showNumber(v batch.Vector, typ batch.Type) string {
-	if typ == batch.Date {
+func showNumber(v batch.Vector, typ types.Type) string {
+	if typ.Is(types.KindDate) {
 		return fmt.Sprintf("D%d", v.(*batch.Fixed[int32]).V[0])
 	}
 	return fmt.Sprintf("T%d", v.(*batch.Fixed[int64]).V[0])

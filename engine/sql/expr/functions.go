@@ -7,9 +7,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/datetime"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // Function describes a function to people; the SQL reference is made from these.
@@ -45,8 +45,8 @@ type function struct {
 	params   []kind
 	required int  // how many of params must be there
 	variadic bool // the last one repeats
-	// result is the type of the result; Unknown: that of the first argument.
-	result batch.Type
+	// result is the type of the result; that of a bare NULL: the type of the first argument.
+	result types.Type
 	build  builder
 	// check refuses constant arguments that can never do; nil: there is nothing to check.
 	check func(args []Expr) error
@@ -54,6 +54,8 @@ type function struct {
 	bind form
 	// aggregate functions take *, DISTINCT and FILTER.
 	aggregate bool
+	// givesNull says that the result may be NULL though no argument is; else an argument that is NULL is the only reason.
+	givesNull bool
 }
 
 // form binds a call whose syntax or types are its own.
@@ -85,7 +87,7 @@ func lookup(name string) *function {
 	return registry.byName[name]
 }
 
-func plain(signature, description string, result batch.Type, build builder, required int, params ...kind) function {
+func plain(signature, description string, result types.Type, build builder, required int, params ...kind) function {
 	name, _, _ := strings.Cut(signature, "(")
 	return function{Function: Function{name, signature, description}, params: params, required: required, result: result, build: build}
 }
@@ -96,11 +98,11 @@ func special(signature, description string, bind form) function {
 }
 
 func extract(signature, description string, u datetime.Unit) function {
-	return plain(signature, description, batch.BigInt, buildExtract(u), 1, instant)
+	return plain(signature, description, types.BigInt(), buildExtract(u), 1, instant)
 }
 
 func math1(signature, description string, f func(float64) float64) function {
-	return plain(signature, description, batch.Double, func(_ *Call, args []Eval) Eval { return mapFixed(args[0], f) }, 1, real)
+	return plain(signature, description, types.Double(), func(_ *Call, args []Eval) Eval { return mapFixed(args[0], f) }, 1, real)
 }
 
 func aggregateFunctions() []function {
@@ -122,42 +124,42 @@ func aggregate(signature, description string) function {
 func textFunctions() []function {
 	charLengthBuild := func(_ *Call, args []Eval) Eval { return charLength(args[0]) }
 	return []function{
-		plain("CHAR_LENGTH(s STRING) INT", "The number of characters.", batch.Int, charLengthBuild, 1, text),
-		plain("CHARACTER_LENGTH(s STRING) INT", "The same as CHAR_LENGTH.", batch.Int, charLengthBuild, 1, text),
-		plain("UPPER(s STRING) STRING", "The string in upper case.", batch.String, mapRunes(upperASCII, appendUpper), 1, text),
-		plain("LOWER(s STRING) STRING", "The string in lower case.", batch.String, mapRunes(lowerASCII, appendLower), 1, text),
-		plain("INITCAP(s STRING) STRING", "Each word with its first letter in upper case, the others in lower case.", batch.String, perRow(initCap), 1, text),
-		plain("CONCAT(s STRING, ...) STRING", "The strings one after the other; NULL if any is NULL.", batch.String, perRow(concat), 1, text).many(),
-		plain("CONCAT_WS(separator STRING, s STRING, ...) STRING", "The strings that are not NULL with the separator between them.", batch.String, buildConcatWS, 2, text, text).many(),
-		plain("SUBSTRING(s STRING, start INT[, length INT]) STRING", "Characters from start, counted from 1; also SUBSTRING(s FROM start FOR length). A negative start counts from the end.", batch.String, perRow(substring), 2, text, whole, whole),
-		plain("SUBSTR(s STRING, start INT[, length INT]) STRING", "The same as SUBSTRING.", batch.String, perRow(substring), 2, text, whole, whole),
-		plain("LEFT(s STRING, n INT) STRING", "The first n characters.", batch.String, perRow(left), 2, text, whole),
-		plain("RIGHT(s STRING, n INT) STRING", "The last n characters.", batch.String, perRow(right), 2, text, whole),
-		plain("LPAD(s STRING, n INT, pad STRING) STRING", "The string, padded on the left or cut to n characters.", batch.String, buildPad(true), 3, text, whole, text),
-		plain("RPAD(s STRING, n INT, pad STRING) STRING", "The string, padded on the right or cut to n characters.", batch.String, buildPad(false), 3, text, whole, text),
-		plain("REPEAT(s STRING, n INT) STRING", "The string n times.", batch.String, buildRepeat, 2, text, whole),
-		plain("REPLACE(s STRING, search STRING, by STRING) STRING", "The string with every occurrence of search replaced.", batch.String, buildReplace, 3, text, text, text),
-		plain("REVERSE(s STRING) STRING", "The characters in reverse order.", batch.String, perRow(reverse), 1, text),
-		plain("POSITION(needle STRING IN s STRING) INT", "Where needle first occurs in s, from 1; 0 if it does not.", batch.Int, intPerRow(func(a *row) int32 { return find(a.text(1), a.text(0)) }), 2, text, text),
-		plain("LOCATE(needle STRING, s STRING[, start INT]) INT", "Where needle first occurs in s, from 1, looking from start on; 0 if it does not.", batch.Int, intPerRow(locate), 2, text, text, whole),
-		plain("INSTR(s STRING, needle STRING) INT", "The same as POSITION(needle IN s).", batch.Int, intPerRow(func(a *row) int32 { return find(a.text(0), a.text(1)) }), 2, text, text),
-		plain("STARTSWITH(s STRING, prefix STRING) BOOLEAN", "Whether s begins with prefix.", batch.Boolean, boolPerRow(func(a *row) bool { return bytes.HasPrefix(a.text(0), a.text(1)) }), 2, text, text),
-		plain("ENDSWITH(s STRING, suffix STRING) BOOLEAN", "Whether s ends with suffix.", batch.Boolean, boolPerRow(func(a *row) bool { return bytes.HasSuffix(a.text(0), a.text(1)) }), 2, text, text),
-		plain("SPLIT_INDEX(s STRING, separator STRING, n INT) STRING", "Part n, from 0, of s split at the separator, or at white space if that is empty; NULL if there is none.", batch.String, perRow(splitIndex), 3, text, text, whole),
-		plain("ELT(n INT, s STRING, ...) STRING", "String n of the arguments, from 1; NULL if there is none.", batch.String, buildElt, 2, whole, text).many(),
-		plain("OVERLAY(s STRING PLACING by STRING FROM start INT [FOR length INT]) STRING", "The string with length characters from start replaced; without a length, as many as by has.", batch.String, perRow(overlay), 3, text, text, whole, whole),
-		plain("TRANSLATE(s STRING, from STRING, to STRING) STRING", "The string with each character of from replaced by the one at its place in to, or left out if there is none. A NULL in from or to counts as the empty string.", batch.String, buildTranslate, 3, text, text, text),
+		plain("CHAR_LENGTH(s STRING) INT", "The number of characters.", types.Int(), charLengthBuild, 1, text),
+		plain("CHARACTER_LENGTH(s STRING) INT", "The same as CHAR_LENGTH.", types.Int(), charLengthBuild, 1, text),
+		plain("UPPER(s STRING) STRING", "The string in upper case.", types.String(), mapRunes(upperASCII, appendUpper), 1, text),
+		plain("LOWER(s STRING) STRING", "The string in lower case.", types.String(), mapRunes(lowerASCII, appendLower), 1, text),
+		plain("INITCAP(s STRING) STRING", "Each word with its first letter in upper case, the others in lower case.", types.String(), perRow(initCap), 1, text),
+		plain("CONCAT(s STRING, ...) STRING", "The strings one after the other; NULL if any is NULL.", types.String(), perRow(concat), 1, text).many(),
+		plain("CONCAT_WS(separator STRING, s STRING, ...) STRING", "The strings that are not NULL with the separator between them.", types.String(), buildConcatWS, 2, text, text).many(),
+		plain("SUBSTRING(s STRING, start INT[, length INT]) STRING", "Characters from start, counted from 1; also SUBSTRING(s FROM start FOR length). A negative start counts from the end.", types.String(), perRow(substring), 2, text, whole, whole).orNull(),
+		plain("SUBSTR(s STRING, start INT[, length INT]) STRING", "The same as SUBSTRING.", types.String(), perRow(substring), 2, text, whole, whole).orNull(),
+		plain("LEFT(s STRING, n INT) STRING", "The first n characters.", types.String(), perRow(left), 2, text, whole),
+		plain("RIGHT(s STRING, n INT) STRING", "The last n characters.", types.String(), perRow(right), 2, text, whole),
+		plain("LPAD(s STRING, n INT, pad STRING) STRING", "The string, padded on the left or cut to n characters.", types.String(), buildPad(true), 3, text, whole, text).orNull(),
+		plain("RPAD(s STRING, n INT, pad STRING) STRING", "The string, padded on the right or cut to n characters.", types.String(), buildPad(false), 3, text, whole, text).orNull(),
+		plain("REPEAT(s STRING, n INT) STRING", "The string n times.", types.String(), buildRepeat, 2, text, whole),
+		plain("REPLACE(s STRING, search STRING, by STRING) STRING", "The string with every occurrence of search replaced.", types.String(), buildReplace, 3, text, text, text),
+		plain("REVERSE(s STRING) STRING", "The characters in reverse order.", types.String(), perRow(reverse), 1, text),
+		plain("POSITION(needle STRING IN s STRING) INT", "Where needle first occurs in s, from 1; 0 if it does not.", types.Int(), intPerRow(func(a *row) int32 { return find(a.text(1), a.text(0)) }), 2, text, text),
+		plain("LOCATE(needle STRING, s STRING[, start INT]) INT", "Where needle first occurs in s, from 1, looking from start on; 0 if it does not.", types.Int(), intPerRow(locate), 2, text, text, whole),
+		plain("INSTR(s STRING, needle STRING) INT", "The same as POSITION(needle IN s).", types.Int(), intPerRow(func(a *row) int32 { return find(a.text(0), a.text(1)) }), 2, text, text),
+		plain("STARTSWITH(s STRING, prefix STRING) BOOLEAN", "Whether s begins with prefix.", types.Boolean(), boolPerRow(func(a *row) bool { return bytes.HasPrefix(a.text(0), a.text(1)) }), 2, text, text),
+		plain("ENDSWITH(s STRING, suffix STRING) BOOLEAN", "Whether s ends with suffix.", types.Boolean(), boolPerRow(func(a *row) bool { return bytes.HasSuffix(a.text(0), a.text(1)) }), 2, text, text),
+		plain("SPLIT_INDEX(s STRING, separator STRING, n INT) STRING", "Part n, from 0, of s split at the separator, or at white space if that is empty; NULL if there is none.", types.String(), perRow(splitIndex), 3, text, text, whole).orNull(),
+		plain("ELT(n INT, s STRING, ...) STRING", "String n of the arguments, from 1; NULL if there is none.", types.String(), buildElt, 2, whole, text).many().orNull(),
+		plain("OVERLAY(s STRING PLACING by STRING FROM start INT [FOR length INT]) STRING", "The string with length characters from start replaced; without a length, as many as by has.", types.String(), perRow(overlay), 3, text, text, whole, whole),
+		plain("TRANSLATE(s STRING, from STRING, to STRING) STRING", "The string with each character of from replaced by the one at its place in to, or left out if there is none. A NULL in from or to counts as the empty string.", types.String(), buildTranslate, 3, text, text, text),
 		special("TRIM([BOTH | LEADING | TRAILING] [characters STRING FROM] s STRING) STRING", "The string without spaces, or the characters, at its ends.", bindTrim),
-		plain("LTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its start.", batch.String, buildTrim(true, false), 1, text, text),
-		plain("RTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its end.", batch.String, buildTrim(false, true), 1, text, text),
-		plain("BTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its ends.", batch.String, buildTrim(true, true), 1, text, text),
+		plain("LTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its start.", types.String(), buildTrim(true, false), 1, text, text),
+		plain("RTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its end.", types.String(), buildTrim(false, true), 1, text, text),
+		plain("BTRIM(s STRING[, characters STRING]) STRING", "The string without spaces, or the characters, at its ends.", types.String(), buildTrim(true, true), 1, text, text),
 	}
 }
 
 func numberFunctions() []function {
 	return []function{
-		plain("ABS(x number) same type", "The value without its sign.", batch.Unknown, buildUnary(absolute[int32], absolute[int64], math.Abs), 1, numbers),
-		plain("SIGN(x number) same type", "-1, 0 or 1.", batch.Unknown, buildUnary(sign[int32], sign[int64], sign[float64]), 1, numbers),
+		plain("ABS(x number) same type", "The value without its sign.", types.Null(), buildUnary(absolute[int32], absolute[int64], math.Abs), 1, numbers),
+		plain("SIGN(x number) same type", "-1, 0 or 1.", types.Null(), buildUnary(sign[int32], sign[int64], sign[float64]), 1, numbers),
 		special("FLOOR(x number) same type", "The greatest whole number that is not greater; FLOOR(ts TO unit) is the start of the unit that holds the TIMESTAMP.", bindFloor),
 		special("CEIL(x number) same type", "The least whole number that is not less; CEIL(ts TO unit) is the next start of a unit.", bindFloor),
 		special("CEILING(x number) same type", "The same as CEIL.", bindFloor),
@@ -166,17 +168,17 @@ func numberFunctions() []function {
 		special("PI() DOUBLE", "The number pi.", bindConstant(math.Pi)),
 		special("E() DOUBLE", "The base of natural logarithms.", bindConstant(math.E)),
 		special("MOD(a INT or BIGINT, b INT or BIGINT) same type", "The rest of a / b, with the sign of a; the same as a % b.", bindMod),
-		plain("POWER(x DOUBLE, y DOUBLE) DOUBLE", "x to the power of y.", batch.Double, func(_ *Call, args []Eval) Eval {
+		plain("POWER(x DOUBLE, y DOUBLE) DOUBLE", "x to the power of y.", types.Double(), func(_ *Call, args []Eval) Eval {
 			return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return power(a.float(0), a.float(1)), true })
 		}, 2, real, real),
 		math1("SQRT(x DOUBLE) DOUBLE", "The square root.", squareRoot),
 		math1("EXP(x DOUBLE) DOUBLE", "e to the power of x.", math.Exp),
 		math1("LOG2(x DOUBLE) DOUBLE", "The logarithm to base 2.", func(x float64) float64 { return ln(x) / math.Ln2 }),
-		plain("LOG([base DOUBLE,] x DOUBLE) DOUBLE", "The logarithm to the base, or the natural one.", batch.Double, buildLog, 1, real, real),
+		plain("LOG([base DOUBLE,] x DOUBLE) DOUBLE", "The logarithm to the base, or the natural one.", types.Double(), buildLog, 1, real, real),
 		math1("LN(x DOUBLE) DOUBLE", "The natural logarithm.", ln),
 		math1("LOG10(x DOUBLE) DOUBLE", "The logarithm to base 10.", log10),
-		plain("GREATEST(x any, ...) common type", "The greatest argument; NULL if any is NULL. NaN is greater than all numbers.", batch.Unknown, buildExtreme(1), 1, anyType).many(),
-		plain("LEAST(x any, ...) common type", "The least argument; NULL if any is NULL.", batch.Unknown, buildExtreme(-1), 1, anyType).many(),
+		plain("GREATEST(x any, ...) common type", "The greatest argument; NULL if any is NULL. NaN is greater than all numbers.", types.Null(), buildExtreme(1), 1, anyType).many(),
+		plain("LEAST(x any, ...) common type", "The least argument; NULL if any is NULL.", types.Null(), buildExtreme(-1), 1, anyType).many(),
 	}
 }
 
@@ -189,7 +191,7 @@ func trigonometry() []function {
 		math1("ASIN(x DOUBLE) DOUBLE", "The angle of a sine.", math.Asin),
 		math1("ACOS(x DOUBLE) DOUBLE", "The angle of a cosine.", math.Acos),
 		math1("ATAN(x DOUBLE) DOUBLE", "The angle of a tangent.", math.Atan),
-		plain("ATAN2(y DOUBLE, x DOUBLE) DOUBLE", "The angle of the point x, y.", batch.Double, func(_ *Call, args []Eval) Eval {
+		plain("ATAN2(y DOUBLE, x DOUBLE) DOUBLE", "The angle of the point x, y.", types.Double(), func(_ *Call, args []Eval) Eval {
 			return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return math.Atan2(a.float(0), a.float(1)), true })
 		}, 2, real, real),
 		math1("SINH(x DOUBLE) DOUBLE", "The hyperbolic sine.", math.Sinh),
@@ -220,12 +222,12 @@ func timeFunctions() []function {
 		extract("HOUR(ts TIMESTAMP) BIGINT", "EXTRACT(HOUR FROM ts).", datetime.Hour),
 		extract("MINUTE(ts TIMESTAMP) BIGINT", "EXTRACT(MINUTE FROM ts).", datetime.Minute),
 		extract("SECOND(ts TIMESTAMP) BIGINT", "EXTRACT(SECOND FROM ts).", datetime.Second),
-		plain("DATE_FORMAT(ts TIMESTAMP, format STRING) STRING", "The TIMESTAMP in a format of Java's letters, such as 'yyyy-MM-dd HH:mm'.", batch.String, buildDateFormat, 2, instant, text).patterned(false),
-		plain("TO_TIMESTAMP(s STRING[, format STRING]) TIMESTAMP(3)", "The TIMESTAMP that s means, by default as 'yyyy-MM-dd HH:mm:ss', also where it does not fit the format; NULL if it means none.", batch.Timestamp, buildToTimestamp, 1, text, text).patterned(true),
-		plain("TO_DATE(s STRING[, format STRING]) DATE", "The DATE that s means, by default as 'yyyy-MM-dd'; NULL if it means none.", batch.Date, buildToDate, 1, text, text).patterned(true),
-		plain("TO_TIMESTAMP_LTZ(n BIGINT[, precision INT]) TIMESTAMP(3)", "The TIMESTAMP, in UTC, n seconds (precision 0) or milliseconds (3, the default) after 1970-01-01 00:00:00.", batch.Timestamp, buildFromEpoch, 1, whole, whole),
-		plain("FROM_UNIXTIME(n BIGINT[, format STRING]) STRING", "The time, in UTC, n seconds after 1970-01-01 00:00:00, by default as 'yyyy-MM-dd HH:mm:ss'.", batch.String, buildFromUnixTime, 1, whole, text).patterned(false),
-		plain("UNIX_TIMESTAMP(s STRING[, format STRING]) BIGINT", "The seconds from 1970-01-01 00:00:00 to the time, in UTC, that s means; NULL if it means none.", batch.BigInt, buildUnixTimestamp, 1, text, text).patterned(true),
+		plain("DATE_FORMAT(ts TIMESTAMP, format STRING) STRING", "The TIMESTAMP in a format of Java's letters, such as 'yyyy-MM-dd HH:mm'.", types.String(), buildDateFormat, 2, instant, text).patterned(false),
+		plain("TO_TIMESTAMP(s STRING[, format STRING]) TIMESTAMP(3)", "The TIMESTAMP that s means, by default as 'yyyy-MM-dd HH:mm:ss', also where it does not fit the format; NULL if it means none.", types.Timestamp(3), buildToTimestamp, 1, text, text).patterned(true).orNull(),
+		plain("TO_DATE(s STRING[, format STRING]) DATE", "The DATE that s means, by default as 'yyyy-MM-dd'; NULL if it means none.", types.Date(), buildToDate, 1, text, text).patterned(true).orNull(),
+		plain("TO_TIMESTAMP_LTZ(n BIGINT[, precision INT]) TIMESTAMP(3)", "The TIMESTAMP, in UTC, n seconds (precision 0) or milliseconds (3, the default) after 1970-01-01 00:00:00.", types.Timestamp(3), buildFromEpoch, 1, whole, whole),
+		plain("FROM_UNIXTIME(n BIGINT[, format STRING]) STRING", "The time, in UTC, n seconds after 1970-01-01 00:00:00, by default as 'yyyy-MM-dd HH:mm:ss'.", types.String(), buildFromUnixTime, 1, whole, text).patterned(false),
+		plain("UNIX_TIMESTAMP(s STRING[, format STRING]) BIGINT", "The seconds from 1970-01-01 00:00:00 to the time, in UTC, that s means; NULL if it means none.", types.BigInt(), buildUnixTimestamp, 1, text, text).patterned(true).orNull(),
 		special("TIMESTAMPADD(unit, n INT, ts TIMESTAMP) TIMESTAMP(3)", "The TIMESTAMP n units later.", bindTimestampAdd),
 		special("TIMESTAMPDIFF(unit, a TIMESTAMP, b TIMESTAMP) INT", "The number of whole units from a to b.", bindTimestampDiff),
 	}
@@ -238,6 +240,12 @@ func conditionalFunctions() []function {
 		special("NULLIF(a any, b any) type of a", "NULL if a = b, else a.", bindNullIf),
 		special("IF(condition BOOLEAN, a any, b any) common type", "a if the condition is true, else b; only one of them is evaluated.", bindIf),
 	}
+}
+
+// orNull says that the result may be NULL though no argument is.
+func (f function) orNull() function {
+	f.givesNull = true
+	return f
 }
 
 // many lets the last parameter repeat.

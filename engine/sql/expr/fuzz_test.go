@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // edges are the values at which functions go wrong, by type.
@@ -27,18 +28,18 @@ var edges = struct {
 		"yyyy-MM-dd HH:mm:ss.SSS", "[yyyy", "''", "w Q e", "2001-02-05", "2001-02-30 24:00:00", "10000-01-01", "9", strings.Repeat("ab", 100), "%zz", "+1%20", "====", "TRUE"},
 }
 
-// edgeRows fills the columns of the test schema with edge values, and with NULL now and then.
+// edgeRows fills the columns of the test schema with edge values, and those that may be NULL with NULL now and then.
 func edgeRows(r *rand.Rand, n int) *batch.Columns {
-	c := batch.NewColumns(testSchema)
+	c := batch.NewColumns(testSchema.Layout())
 	for range n {
 		for k, v := range c.Cols {
-			if r.IntN(8) == 0 {
+			if testSchema[k].Type.Nullable() && r.IntN(4) == 0 {
 				v.AppendNull()
 				continue
 			}
 			switch v := v.(type) {
 			case *batch.Fixed[int32]:
-				if testSchema.Fields[k].Type == batch.Date {
+				if testSchema[k].Type.Is(types.KindDate) {
 					v.Append(pick(r, edges.days))
 				} else {
 					v.Append(pick(r, edges.ints))
@@ -63,32 +64,32 @@ func pick[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 // generator writes random expressions that are mostly well typed.
 type generator struct{ *rand.Rand }
 
-var columnsOf = map[batch.Type][]string{
-	batch.Int: {"i", "ni", "zero"}, batch.BigInt: {"l", "nl"}, batch.Double: {"d", "nd"}, batch.String: {"s", "ns"}, batch.Boolean: {"b", "nb"},
-	batch.Date: {"dt"}, batch.Timestamp: {"ts", "nt"},
+var columnsOf = map[types.Kind][]string{
+	types.KindInt: {"i", "ni", "zero"}, types.KindBigInt: {"l", "nl"}, types.KindDouble: {"d", "nd"}, types.KindVarChar: {"s", "ns"}, types.KindBoolean: {"b", "nb"},
+	types.KindDate: {"dt", "ndt"}, types.KindTimestamp: {"ts", "nt"},
 }
 
-var allTypes = []batch.Type{batch.Int, batch.BigInt, batch.Double, batch.String, batch.Boolean, batch.Date, batch.Timestamp}
+var allTypes = []types.Type{types.Int(), types.BigInt(), types.Double(), types.String(), types.Boolean(), types.Date(), types.Timestamp(3)}
 
 // forms are the expressions that are no plain functions, by type; {x} stands for an expression of the type x, {same} for one
 // of a type that is the same throughout the form.
-var forms = map[batch.Type][]string{
-	batch.Int: {"{INT} + {INT}", "{INT} / {INT}", "{BIGINT} % {INT}", "- {INT}", "MOD({INT}, {INT})", "TIMESTAMPDIFF(MONTH, {TIMESTAMP}, {TIMESTAMP})", "TIMESTAMPDIFF(WEEK, {DATE}, {TIMESTAMP})",
+var forms = map[types.Kind][]string{
+	types.KindInt: {"{INT} + {INT}", "{INT} / {INT}", "{BIGINT} % {INT}", "- {INT}", "MOD({INT}, {INT})", "TIMESTAMPDIFF(MONTH, {TIMESTAMP}, {TIMESTAMP})", "TIMESTAMPDIFF(WEEK, {DATE}, {TIMESTAMP})",
 		"POSITION({STRING} IN {STRING})", "ROUND({INT}, {INT})", "TRUNCATE({INT}, {INT})"},
-	batch.BigInt: {"{BIGINT} * {BIGINT}", "{BIGINT} / {BIGINT}", "{BIGINT} - {INT}", "EXTRACT(ISOYEAR FROM {TIMESTAMP})", "EXTRACT(WEEK FROM {DATE})", "EXTRACT(MILLENNIUM FROM {TIMESTAMP})", "FLOOR({BIGINT})",
+	types.KindBigInt: {"{BIGINT} * {BIGINT}", "{BIGINT} / {BIGINT}", "{BIGINT} - {INT}", "EXTRACT(ISOYEAR FROM {TIMESTAMP})", "EXTRACT(WEEK FROM {DATE})", "EXTRACT(MILLENNIUM FROM {TIMESTAMP})", "FLOOR({BIGINT})",
 		"ROUND({BIGINT}, {BIGINT})", "TRUNCATE({BIGINT}, {INT})"},
-	batch.Double: {"{DOUBLE} / {DOUBLE}", "{DOUBLE} * {INT}", "ROUND({DOUBLE}, {BIGINT})", "TRUNCATE({DOUBLE}, {INT})", "CEIL({DOUBLE})", "PI()"},
-	batch.String: {"{STRING} || {STRING}", "TRIM(BOTH {STRING} FROM {STRING})", "CAST({STRING} AS VARCHAR(3))", "HEX({BIGINT})", "HEX({STRING})"},
-	batch.Boolean: {"{same} < {same}", "{same} = {same}", "{same} IS DISTINCT FROM {same}", "{same} BETWEEN SYMMETRIC {same} AND {same}", "{same} IN ({same}, {same})", "{same} IS NULL",
+	types.KindDouble:  {"{DOUBLE} / {DOUBLE}", "{DOUBLE} * {INT}", "ROUND({DOUBLE}, {BIGINT})", "TRUNCATE({DOUBLE}, {INT})", "CEIL({DOUBLE})", "PI()"},
+	types.KindVarChar: {"{STRING} || {STRING}", "TRIM(BOTH {STRING} FROM {STRING})", "CAST({STRING} AS VARCHAR(3))", "HEX({BIGINT})", "HEX({STRING})"},
+	types.KindBoolean: {"{same} < {same}", "{same} = {same}", "{same} IS DISTINCT FROM {same}", "{same} BETWEEN SYMMETRIC {same} AND {same}", "{same} IN ({same}, {same})", "{same} IS NULL",
 		"{BOOLEAN} AND {BOOLEAN}", "{BOOLEAN} OR NOT {BOOLEAN}", "{BOOLEAN} IS NOT TRUE", "{STRING} LIKE {STRING}", "{STRING} LIKE {STRING} ESCAPE {STRING}", "{INT} IN (1, 7, 2147483647)"},
-	batch.Date:      {"{DATE} + INTERVAL '1' MONTH", "{DATE} - INTERVAL '400' DAY", "FLOOR({DATE} TO WEEK)", "CEIL({DATE} TO YEAR)", "TIMESTAMPADD(DAY, {INT}, {DATE})"},
-	batch.Timestamp: {"{TIMESTAMP} + INTERVAL '1-6' YEAR TO MONTH", "{TIMESTAMP} - INTERVAL '1.5' SECOND", "FLOOR({TIMESTAMP} TO QUARTER)", "CEIL({TIMESTAMP} TO HOUR)", "TIMESTAMPADD(YEAR, {BIGINT}, {TIMESTAMP})"},
+	types.KindDate:      {"{DATE} + INTERVAL '1' MONTH", "{DATE} - INTERVAL '400' DAY", "FLOOR({DATE} TO WEEK)", "CEIL({DATE} TO YEAR)", "TIMESTAMPADD(DAY, {INT}, {DATE})"},
+	types.KindTimestamp: {"{TIMESTAMP} + INTERVAL '1-6' YEAR TO MONTH", "{TIMESTAMP} - INTERVAL '1.5' SECOND", "FLOOR({TIMESTAMP} TO QUARTER)", "CEIL({TIMESTAMP} TO HOUR)", "TIMESTAMPADD(YEAR, {BIGINT}, {TIMESTAMP})"},
 }
 
 // of writes an expression of a type.
-func (g generator) of(t batch.Type, depth int) string {
+func (g generator) of(t types.Type, depth int) string {
 	if depth == 0 || g.IntN(5) == 0 {
-		return pick(g.Rand, columnsOf[t])
+		return pick(g.Rand, columnsOf[t.Kind()])
 	}
 	switch g.IntN(6) {
 	case 0:
@@ -97,13 +98,13 @@ func (g generator) of(t batch.Type, depth int) string {
 	case 1:
 		return "(" + g.fill(pick(g.Rand, []string{"CASE WHEN {BOOLEAN} THEN {this} ELSE {this} END", "COALESCE({this}, {this})", "NULLIF({this}, {this})", "IF({BOOLEAN}, {this}, {this})", "GREATEST({this}, {this})", "LEAST({this}, {this})"}), t, depth) + ")"
 	case 2, 3:
-		return "(" + g.fill(pick(g.Rand, forms[t]), t, depth) + ")"
+		return "(" + g.fill(pick(g.Rand, forms[t.Kind()]), t, depth) + ")"
 	}
 	return g.function(t, depth)
 }
 
 // fill puts expressions into the places of a form.
-func (g generator) fill(form string, this batch.Type, depth int) string {
+func (g generator) fill(form string, this types.Type, depth int) string {
 	same := pick(g.Rand, allTypes)
 	for {
 		before, rest, found := strings.Cut(form, "{")
@@ -125,29 +126,29 @@ func (g generator) fill(form string, this batch.Type, depth int) string {
 }
 
 // function calls a plain function whose result has the type.
-func (g generator) function(t batch.Type, depth int) string {
+func (g generator) function(t types.Type, depth int) string {
 	f := pick(g.Rand, functions())
-	for tries := 0; f.bind != nil || f.result != t && !(f.result == batch.Unknown && numeric(t)); tries++ {
+	for tries := 0; f.bind != nil || !f.result.Same(t) && !(f.result.Is(types.KindNull) && numeric(t)); tries++ {
 		if tries == 500 {
-			return pick(g.Rand, columnsOf[t])
+			return pick(g.Rand, columnsOf[t.Kind()])
 		}
 		f = pick(g.Rand, functions())
 	}
 	args := make([]string, f.required+g.IntN(len(f.params)-f.required+1))
 	for k := range args {
-		of := map[kind][]batch.Type{
-			text: {batch.String}, whole: {batch.Int, batch.BigInt}, real: {batch.Double, batch.Int}, numbers: {t}, anyType: {t}, instant: {batch.Timestamp, batch.Date},
+		of := map[kind][]types.Type{
+			text: {types.String()}, whole: {types.Int(), types.BigInt()}, real: {types.Double(), types.Int()}, numbers: {t}, anyType: {t}, instant: {types.Timestamp(3), types.Date()},
 		}[f.kindOf(k)]
 		args[k] = g.of(pick(g.Rand, of), depth-1)
 	}
 	if f.Name == "OVERLAY" && len(args) >= 3 || f.Name != "OVERLAY" {
 		return f.Name + "(" + strings.Join(args, ", ") + ")"
 	}
-	return pick(g.Rand, columnsOf[t])
+	return pick(g.Rand, columnsOf[t.Kind()])
 }
 
 // FuzzExpressions evaluates random expressions over edge values: whatever binds gives a value or a permanent fault for
-// every row, and never panics. An input makes few expressions over few rows: each may make strings of maxTextBytes, and one
+// every row, is NULL only if its type says that it may be, and never panics. An input makes few expressions over few rows: each may make strings of maxTextBytes, and one
 // input must not take seconds.
 func FuzzExpressions(f *testing.F) {
 	for seed := range uint64(40) {
@@ -192,7 +193,7 @@ func FuzzTexts(f *testing.F) {
 	}
 	in := edgeRows(rand.New(rand.NewPCG(1, 1)), 60)
 	f.Fuzz(func(t *testing.T, text string) {
-		if e, err := bindText(text); err == nil && e.Type() != batch.Unknown {
+		if e, err := bindText(text); err == nil && !e.Type().Is(types.KindNull) {
 			evaluate(t, text, e, in)
 		}
 	})
@@ -221,6 +222,9 @@ func evaluate(t *testing.T, text string, e Expr, in *batch.Columns) {
 		t.Errorf("%s gives %d values for %d rows", text, v.Len(), in.N)
 	}
 	for i := range sel {
+		if v.Null(i) && !e.Type().Nullable() {
+			t.Fatalf("%s is %s, but NULL in row %d", text, e.Type().SQL(), i)
+		}
 		showValue(v, e.Type(), i)
 	}
 }

@@ -1,10 +1,13 @@
 package expr
 
-import "github.com/weirstream/weir/engine/batch"
+import (
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/types"
+)
 
 // buildIn makes the test of a value against constants of its type: a set, where IN of expressions is a chain of comparisons.
 func buildIn(c *Call, args []Eval) Eval {
-	if c.Args[0].Type() == batch.String {
+	if c.Args[0].Type().Is(types.KindVarChar) {
 		set := map[string]bool{}
 		for _, a := range c.Args[1:] {
 			set[a.(*Literal).Text] = true

@@ -3,6 +3,7 @@ package expr
 import (
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // buildLogical makes AND (stop is false) or OR (stop is true): three-valued, and a row for which an argument has
@@ -73,7 +74,7 @@ func buildIsNull(not bool) builder {
 
 // NotNull is the value of an expression, and fails the run at a place if it is NULL.
 func NotNull(e Expr, at parser.Pos, msg, remedy string) Expr {
-	if l, ok := e.(*Literal); ok && !l.Null {
+	if !e.Type().Nullable() {
 		return e
 	}
 	return call(at, "NOT_NULL", e.Type(), func(c *Call, args []Eval) Eval {
@@ -89,7 +90,7 @@ func NotNull(e Expr, at parser.Pos, msg, remedy string) Expr {
 			}
 			return v
 		}
-	}, e)
+	}, e).nullable(false)
 }
 
 // buildIsTruth makes IS TRUE or IS FALSE; with not, IS NOT TRUE or IS NOT FALSE. It is never NULL.
@@ -114,16 +115,16 @@ type choice struct {
 	gather  func(n int, sel []int32, from []int32, results []batch.Vector) batch.Vector
 }
 
-func newChoice(t batch.Type, results int) *choice {
+func newChoice(t types.Type, results int) *choice {
 	c := &choice{results: make([]batch.Vector, results)}
-	switch t {
-	case batch.String:
+	switch t.Kind() {
+	case types.KindVarChar:
 		c.gather = gatherText()
-	case batch.Boolean:
+	case types.KindBoolean:
 		c.gather = gatherFixed[bool]()
-	case batch.Int, batch.Date:
+	case types.KindInt, types.KindDate:
 		c.gather = gatherFixed[int32]()
-	case batch.Double:
+	case types.KindDouble:
 		c.gather = gatherFixed[float64]()
 	default:
 		c.gather = gatherFixed[int64]()

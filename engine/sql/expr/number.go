@@ -7,17 +7,18 @@ import (
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 type number interface{ int32 | int64 | float64 }
 
 // buildArithmetic makes + - * / % on two numbers of the type t.
-func buildArithmetic(op string, t batch.Type) builder {
+func buildArithmetic(op string, t types.Type) builder {
 	return func(c *Call, args []Eval) Eval {
-		switch t {
-		case batch.Int:
+		switch t.Kind() {
+		case types.KindInt:
 			return arithmetic(args, integerLoop[int32](op, c.Pos))
-		case batch.BigInt:
+		case types.KindBigInt:
 			return arithmetic(args, integerLoop[int64](op, c.Pos))
 		}
 		return arithmetic(args, floatLoop(op))
@@ -101,16 +102,16 @@ func integerLoop[T int32 | int64](op string, at parser.Pos) loop[T] {
 }
 
 // buildCompare makes a comparison of two values of one type.
-func buildCompare(op string, t batch.Type) builder {
+func buildCompare(op string, t types.Type) builder {
 	return func(_ *Call, args []Eval) Eval {
-		switch t {
-		case batch.String:
+		switch t.Kind() {
+		case types.KindVarChar:
 			return compareText(op, args)
-		case batch.Boolean:
+		case types.KindBoolean:
 			return compareBool(op, args)
-		case batch.Int, batch.Date:
+		case types.KindInt, types.KindDate:
 			return compareFixed(args, compareLoop[int32](op))
-		case batch.Double:
+		case types.KindDouble:
 			return compareFixed(args, compareLoop[float64](op))
 		}
 		return compareFixed(args, compareLoop[int64](op))
@@ -217,10 +218,10 @@ func compareBool(op string, args []Eval) Eval {
 // buildUnary makes a function of one number, by the type of its argument; a nil function does not exist for that type.
 func buildUnary(i32 func(int32) int32, i64 func(int64) int64, f64 func(float64) float64) builder {
 	return func(c *Call, args []Eval) Eval {
-		switch c.T {
-		case batch.Int:
+		switch c.T.Kind() {
+		case types.KindInt:
 			return mapFixed(args[0], i32)
-		case batch.BigInt:
+		case types.KindBigInt:
 			return mapFixed(args[0], i64)
 		}
 		return mapFixed(args[0], f64)
@@ -263,10 +264,10 @@ func same[T number](v T) T { return v }
 
 // buildRound makes ROUND(x, digits): half away from zero on the decimal digits that a person sees, as Flink does.
 func buildRound(c *Call, args []Eval) Eval {
-	if c.T == batch.Double {
+	if c.T.Is(types.KindDouble) {
 		return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return round(a.float(0), int(clampDigits(a.int(1)))), true })
 	}
-	if c.T == batch.Int {
+	if c.T.Is(types.KindInt) {
 		return rowFixed(args, func(_ *Run, a *row) (int32, bool) { return int32(roundInteger(a.int(0), a.int(1))), true })
 	}
 	return rowFixed(args, func(_ *Run, a *row) (int64, bool) { return roundInteger(a.int(0), a.int(1)), true })
@@ -274,10 +275,10 @@ func buildRound(c *Call, args []Eval) Eval {
 
 // buildTruncate makes TRUNCATE(x, digits), which drops the digits that ROUND rounds.
 func buildTruncate(c *Call, args []Eval) Eval {
-	switch c.T {
-	case batch.Double:
+	switch c.T.Kind() {
+	case types.KindDouble:
 		return rowFixed(args, func(_ *Run, a *row) (float64, bool) { return cut(a.float(0), int(clampDigits(a.int(1))), false), true })
-	case batch.Int:
+	case types.KindInt:
 		return rowFixed(args, func(_ *Run, a *row) (int32, bool) { return int32(cutInteger(a.int(0), a.int(1))), true })
 	}
 	return rowFixed(args, func(_ *Run, a *row) (int64, bool) { return cutInteger(a.int(0), a.int(1)), true })
@@ -448,8 +449,8 @@ func Precedes[T int32 | int64 | float64](a, b T) bool {
 func buildExtreme(want int) builder {
 	return func(c *Call, args []Eval) Eval {
 		better := func(x, y int) bool { return x*want > y*want }
-		switch c.T {
-		case batch.String:
+		switch c.T.Kind() {
+		case types.KindVarChar:
 			return rowText(args, true, func(_ *Run, a *row, dst []byte) ([]byte, bool) {
 				best := a.text(0)
 				for k := 1; k < len(args); k++ {
@@ -459,7 +460,7 @@ func buildExtreme(want int) builder {
 				}
 				return append(dst, best...), true
 			})
-		case batch.Double:
+		case types.KindDouble:
 			return rowFixed(args, func(_ *Run, a *row) (float64, bool) {
 				best := a.float(0)
 				for k := 1; k < len(args); k++ {
@@ -469,7 +470,7 @@ func buildExtreme(want int) builder {
 				}
 				return best, true
 			})
-		case batch.Boolean:
+		case types.KindBoolean:
 			return rowFixed(args, func(_ *Run, a *row) (bool, bool) {
 				best := a.bool(0)
 				for k := 1; k < len(args); k++ {
@@ -479,7 +480,7 @@ func buildExtreme(want int) builder {
 				}
 				return best, true
 			})
-		case batch.Int, batch.Date:
+		case types.KindInt, types.KindDate:
 			return rowFixed(args, func(_ *Run, a *row) (int32, bool) { return int32(extremeInteger(a, want > 0)), true })
 		}
 		return rowFixed(args, func(_ *Run, a *row) (int64, bool) { return extremeInteger(a, want > 0), true })

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"unicode/utf8"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/javaregexp"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // Regular expressions are Java's, which Flink has, as far as they match in time linear to the text: package javaregexp says
@@ -16,27 +16,27 @@ import (
 const regexpRemedy = "the SQL reference says what regular expressions have"
 
 func regexpFunctions() []function {
-	first := func(result batch.Type, signature, description string, build builder, params ...kind) function {
+	first := func(result types.Type, signature, description string, build builder, params ...kind) function {
 		f := plain(signature, description, result, build, 2, params...)
 		f.check = checkRegexp
 		return f
 	}
 	return []function{
-		first(batch.Boolean, "REGEXP(s STRING, regex STRING) BOOLEAN", "Whether the regular expression, which must not be empty, matches a part of s.", buildRegexpTest, text, text),
-		first(batch.Int, "REGEXP_COUNT(s STRING, regex STRING) INT", "How often the regular expression matches.", regexpNumber(func(re *javaregexp.Regexp, s []byte) (n int32) {
+		first(types.Boolean(), "REGEXP(s STRING, regex STRING) BOOLEAN", "Whether the regular expression, which must not be empty, matches a part of s.", buildRegexpTest, text, text),
+		first(types.Int(), "REGEXP_COUNT(s STRING, regex STRING) INT", "How often the regular expression matches.", regexpNumber(func(re *javaregexp.Regexp, s []byte) (n int32) {
 			re.Each(s, func(int, int) bool { n++; return true })
 			return n
-		}), text, text),
-		first(batch.Int, "REGEXP_INSTR(s STRING, regex STRING) INT", "Where the regular expression first matches, from 1; 0 if it does not.", regexpNumber(func(re *javaregexp.Regexp, s []byte) int32 {
+		}), text, text).orNull(),
+		first(types.Int(), "REGEXP_INSTR(s STRING, regex STRING) INT", "Where the regular expression first matches, from 1; 0 if it does not.", regexpNumber(func(re *javaregexp.Regexp, s []byte) int32 {
 			at := re.Find(s)
 			if at == nil {
 				return 0
 			}
 			return int32(utf8.RuneCount(s[:at[0]])) + 1
-		}), text, text),
-		first(batch.String, "REGEXP_SUBSTR(s STRING, regex STRING) STRING", "The first part that matches; NULL if none does.", buildRegexpExtract, text, text),
-		first(batch.String, "REGEXP_EXTRACT(s STRING, regex STRING[, group INT]) STRING", "What the group, from 1, matches where the regular expression first does; 0, the default, is the whole match; NULL if there is none.", buildRegexpExtract, text, text, whole),
-		first(batch.String, "REGEXP_REPLACE(s STRING, regex STRING, by STRING) STRING", "The string with every match replaced by the text, in which $ and \\ mean themselves.", buildRegexpReplace, text, text, text).needs(3),
+		}), text, text).orNull(),
+		first(types.String(), "REGEXP_SUBSTR(s STRING, regex STRING) STRING", "The first part that matches; NULL if none does.", buildRegexpExtract, text, text).orNull(),
+		first(types.String(), "REGEXP_EXTRACT(s STRING, regex STRING[, group INT]) STRING", "What the group, from 1, matches where the regular expression first does; 0, the default, is the whole match; NULL if there is none.", buildRegexpExtract, text, text, whole).orNull(),
+		first(types.String(), "REGEXP_REPLACE(s STRING, regex STRING, by STRING) STRING", "The string with every match replaced by the text, in which $ and \\ mean themselves.", buildRegexpReplace, text, text, text).needs(3).orNull(),
 	}
 }
 
@@ -52,7 +52,7 @@ func checkRegexp(args []Expr) error {
 		return nil // the number of arguments is checked behind this
 	}
 	l, ok := args[1].(*Literal)
-	if !ok || l.T != batch.String || l.Null {
+	if !ok || !l.T.Is(types.KindVarChar) || l.Null {
 		return nil
 	}
 	if _, err := javaregexp.Compile(l.Text); err != nil {

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"fmt"
 
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/datetime"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // buildExtract makes EXTRACT of a unit from a TIMESTAMP.
@@ -84,7 +84,7 @@ func checkPattern(reads bool) func(args []Expr) error {
 			return nil
 		}
 		l, ok := args[1].(*Literal)
-		if !ok || l.T != batch.String || l.Null {
+		if !ok || !l.T.Is(types.KindVarChar) || l.Null {
 			return nil
 		}
 		if _, err := compilePattern([]byte(l.Text), reads); err != nil {

@@ -7,10 +7,10 @@
 package logical
 
 import (
-	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/sql/catalog"
 	"github.com/weirstream/weir/engine/sql/expr"
 	"github.com/weirstream/weir/engine/sql/parser"
+	"github.com/weirstream/weir/engine/types"
 	"github.com/weirstream/weir/engine/window"
 )
 
@@ -41,7 +41,7 @@ type Relation struct {
 type Column struct {
 	// Name is empty for an expression without an alias.
 	Name string
-	Type batch.Type
+	Type types.Type
 	// Origin is the value expanded to columns of tables, for fingerprints: it does not change when an alias does.
 	Origin string
 	Role   Role
@@ -85,9 +85,9 @@ func (w *Windowing) String() string {
 // Columns are window_start, window_end and window_time, as the windowing function adds them.
 func (w *Windowing) Columns() []Column {
 	return []Column{
-		{Name: "window_start", Type: batch.Timestamp, Origin: "window_start of " + w.String(), Role: WindowStart},
-		{Name: "window_end", Type: batch.Timestamp, Origin: "window_end of " + w.String(), Role: WindowEnd},
-		{Name: "window_time", Type: batch.Timestamp, Origin: "window_time of " + w.String(), Role: WindowTime},
+		{Name: "window_start", Type: types.Timestamp(3).NotNull(), Origin: "window_start of " + w.String(), Role: WindowStart},
+		{Name: "window_end", Type: types.Timestamp(3).NotNull(), Origin: "window_end of " + w.String(), Role: WindowEnd},
+		{Name: "window_time", Type: types.Timestamp(3).NotNull(), Origin: "window_time of " + w.String(), Role: WindowTime},
 	}
 }
 
@@ -138,7 +138,7 @@ type Call struct {
 	Function string // COUNT, SUM, MIN, MAX, AVG
 	// Arg is the place of the argument among those of the Aggregate's input; negative: COUNT(*).
 	Arg    int
-	Result batch.Type
+	Result types.Type
 }
 
 // Of returns an expression for column i, as a text at a place names it.

@@ -5,6 +5,7 @@ import (
 	"github.com/weirstream/weir/engine/sql/exec"
 	"github.com/weirstream/weir/engine/sql/expr"
 	"github.com/weirstream/weir/engine/sql/logical"
+	"github.com/weirstream/weir/engine/types"
 )
 
 // windowColumns are what a windowing function adds, in this order.
@@ -20,7 +21,7 @@ func (b *builder) window(w *logical.Window, inTime bool) ([]*Node, error) {
 	schema := &batch.Schema{}
 	for i, c := range w.Input.Columns {
 		layout = append(layout, i)
-		schema.Fields = append(schema.Fields, batch.Field{Name: c.Name, Type: c.Type})
+		schema.Fields = append(schema.Fields, batch.Field{Name: c.Name, Layout: types.MustLayout(c.Type)})
 	}
 	for _, k := range windowColumns {
 		layout = append(layout, k)
@@ -105,23 +106,22 @@ func (b *builder) aggregate(a *logical.Aggregate) ([]*Node, error) {
 		return nil, err
 	}
 	keyBy := exec.KeyBySpec{Schema: &batch.Schema{}}
-	spec := exec.AggregateSpec{Window: a.Windowing.Assigner(), KeyNames: a.KeyNames(), CallNames: a.CallNames(), Schema: &batch.Schema{}}
+	spec := exec.AggregateSpec{Window: a.Windowing.Assigner(), Keys: a.Keys, KeyNames: a.KeyNames(), CallNames: a.CallNames(), Schema: &batch.Schema{}}
 	for i, c := range a.KeyColumns() {
 		keyBy.Keys = append(keyBy.Keys, i)
-		spec.Keys = append(spec.Keys, c.Type)
-		spec.Schema.Fields = append(spec.Schema.Fields, batch.Field{Name: c.Origin, Type: c.Type})
+		spec.Schema.Fields = append(spec.Schema.Fields, batch.Field{Name: c.Origin, Layout: types.MustLayout(c.Type)})
 	}
 	for i, c := range a.Arguments() {
 		keyBy.Out = append(keyBy.Out, a.Keys+i)
-		keyBy.Schema.Fields = append(keyBy.Schema.Fields, batch.Field{Name: c.Origin, Type: c.Type})
+		keyBy.Schema.Fields = append(keyBy.Schema.Fields, batch.Field{Name: c.Origin, Layout: types.MustLayout(c.Type)})
 	}
 	for i, c := range a.Calls {
-		call := exec.AggregateCall{Function: c.Function, Column: c.Arg, Type: c.Result}
+		call := exec.AggregateCall{Function: c.Function, Column: c.Arg}
 		if c.Arg >= 0 {
-			call.Type = a.Arguments()[c.Arg].Type
+			call.Layout = types.MustLayout(a.Arguments()[c.Arg].Type)
 		}
 		spec.Calls = append(spec.Calls, call)
-		spec.Schema.Fields = append(spec.Schema.Fields, batch.Field{Name: spec.CallNames[i], Type: c.Result})
+		spec.Schema.Fields = append(spec.Schema.Fields, batch.Field{Name: spec.CallNames[i], Layout: types.MustLayout(c.Result)})
 	}
 	for _, k := range windowColumns {
 		spec.Schema.Fields = append(spec.Schema.Fields, exec.WindowField(k))
