@@ -65,7 +65,7 @@ func nothingLost(m *snapshot.Metadata, left []*snapshot.OperatorState) error {
 				Remedy: "put it back or name it so again, or set spec.upgrade.allowNonRestoredState (-n) to leave its state behind",
 			})
 		}
-		if m.Outcome == outcome.None && hasOutput(old) {
+		if m.Outcome == outcome.None && len(m.ToCommit(old.UID)) > 0 {
 			return permanent(&IncompatibleError{
 				UID:    old.UID,
 				Reason: "the job no longer has this sink, and the output of its last checkpoint may not be committed",
@@ -99,11 +99,6 @@ func permanent(err *IncompatibleError) error { return &fault.Error{Class: fault.
 
 func hasState(o *snapshot.OperatorState) bool {
 	return len(o.Schemas) > 0 || len(o.Enumerator) > 0
-}
-
-// hasOutput tells whether a snapshot names output of an operator. A stopped job has committed it.
-func hasOutput(o *snapshot.OperatorState) bool {
-	return slices.ContainsFunc(o.Subtasks, func(s snapshot.SubtaskState) bool { return len(s.Committables) > 0 })
 }
 
 // sameMeaning compares what a snapshot says of an operator with what the job now says.

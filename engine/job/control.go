@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -62,8 +63,8 @@ func (d *driver) overview() rest.Job {
 	if d.exit != nil && failure != nil {
 		o.FailureKind = kindOf(failure)
 	}
-	if s.LastFailure != nil {
-		o.CheckpointFailure = s.LastFailure.Error()
+	if failure := cmp.Or(s.LastFailure, s.Held); failure != nil {
+		o.CheckpointFailure = failure.Error()
 	}
 	if s.Complete != nil {
 		complete := d.checkpoint(*s.Complete)

@@ -159,7 +159,7 @@ func (d *driver) canCommit() error {
 	}
 	for i := range d.began.restored.Operators {
 		o := &d.began.restored.Operators[i]
-		if n := d.nodes[o.UID]; n == nil || n.Sink == nil || !hasOutput(o) || d.committers[o.UID] != nil || d.givesUpOutput() {
+		if n := d.nodes[o.UID]; n == nil || n.Sink == nil || len(d.began.restored.ToCommit(o.UID)) == 0 || d.committers[o.UID] != nil || d.givesUpOutput() {
 			continue
 		}
 		return permanent(&IncompatibleError{
@@ -522,7 +522,7 @@ func (d *driver) commit(e coordinator.Commit) {
 func (d *driver) commitAll(ctx context.Context, e coordinator.Commit) error {
 	for _, s := range e.Sinks {
 		c := d.committers[s.UID]
-		if c == nil && e.Checkpoint == d.restoredID() { // what canCommit has let pass
+		if c == nil && e.Checkpoint <= d.restoredID() { // what canCommit has let pass
 			d.log.Warn("the sink commits nothing now: if output of the restored checkpoint was not committed before, it is missing", "sink", s.UID)
 			continue
 		}

@@ -11,14 +11,14 @@ import (
 )
 
 // commitToEnd is commitAll, and for the checkpoint that ended the job what no later checkpoint will do: it records that all
-// is committed, and removes what was staged (P10). A start that finds the record commits nothing: what the user has moved
-// away since does not appear again. A process that is killed before the record is written leaves the commit to the next
-// start; one that is killed after it, the removal.
+// is committed, and removes what was staged (P10). A start that finds the record commits nothing, of that checkpoint and of
+// those before: what the user has moved away since does not appear again. A process that is killed before the record is
+// written leaves the commit to the next start; one that is killed after it, the removal.
 func (d *driver) commitToEnd(ctx context.Context, e coordinator.Commit) error {
-	if e.Last == nil {
+	if e.End == nil {
 		return d.commitAll(ctx, e)
 	}
-	s, err := d.snapshotOf(e.Last)
+	s, err := d.snapshotOf(e.End)
 	if err != nil {
 		return err
 	}
@@ -26,9 +26,10 @@ func (d *driver) commitToEnd(ctx context.Context, e coordinator.Commit) error {
 	if err != nil {
 		return err
 	}
-	foreign := d.began.foreign && e.Last == d.began.restored // its folder is another job's, and so is what was staged
+	foreign := d.began.foreign && e.End == d.began.restored // its folder is another job's, and so is what was staged
+	ends := e.Checkpoint == e.End.ID
 	if !confirmed {
-		if err := d.commitAll(ctx, e); err != nil || foreign {
+		if err := d.commitAll(ctx, e); err != nil || foreign || !ends {
 			return err
 		}
 		d.opt.AtStep(StepUnrecorded)
@@ -37,8 +38,8 @@ func (d *driver) commitToEnd(ctx context.Context, e coordinator.Commit) error {
 			return nil // the output is visible; the next start records that
 		}
 	}
-	if !foreign {
-		d.forget(coordinator.Forget{Sinks: e.Sinks})
+	if !foreign && ends {
+		d.forget(coordinator.Forget{Sinks: e.Staged})
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ type Job struct {
 	CompletedCheckpoints int64 `json:"completedCheckpoints"`
 	FailedCheckpoints    int64 `json:"failedCheckpoints"`
 	// FailedCheckpointsInARow are those that failed since the newest complete one, or since the attempt began.
-	// CheckpointFailure is why the last of them did; empty: none failed.
+	// CheckpointFailure is why the last of them did or, if none did, why none is started; empty: neither.
 	FailedCheckpointsInARow int64  `json:"failedCheckpointsInARow,omitempty"`
 	CheckpointFailure       string `json:"checkpointFailure,omitempty"`
 	// RecordsIn counts what the sources emitted, RecordsOut what the sinks took, RecordsLate what came too late for its

@@ -68,6 +68,23 @@ func encodeMetadata(m *Metadata) []byte {
 	for i := range m.Operators {
 		w.bytesAlways(16, encodeOperator(&m.Operators[i]))
 	}
+	for _, u := range m.Uncommitted {
+		w.bytesAlways(17, encodeUncommitted(u))
+	}
+	return w
+}
+
+func encodeUncommitted(u Uncommitted) []byte {
+	var w message
+	w.int(1, u.Checkpoint)
+	for _, s := range u.Sinks {
+		var sink message
+		sink.text(1, s.UID)
+		for _, c := range s.Committables {
+			sink.bytesAlways(2, c)
+		}
+		w.bytesAlways(2, sink)
+	}
 	return w
 }
 
@@ -242,8 +259,30 @@ func decodeMetadata(m *Metadata, n protowire.Number, v value) error {
 		return v.toCount(&m.MaxParallelism)
 	case 16:
 		return appendMessage(v, &m.Operators, decodeOperator)
+	case 17:
+		return appendMessage(v, &m.Uncommitted, decodeUncommitted)
 	}
 	return unknownField("Metadata", n, v)
+}
+
+func decodeUncommitted(u *Uncommitted, n protowire.Number, v value) error {
+	switch n {
+	case 1:
+		return v.toInt64(&u.Checkpoint)
+	case 2:
+		return appendMessage(v, &u.Sinks, decodeSink)
+	}
+	return unknownField("Uncommitted", n, v)
+}
+
+func decodeSink(s *SinkCommittables, n protowire.Number, v value) error {
+	switch n {
+	case 1:
+		return v.toText(&s.UID)
+	case 2:
+		return v.appendBytes(&s.Committables)
+	}
+	return unknownField("Sink", n, v)
 }
 
 func decodeOperator(o *OperatorState, n protowire.Number, v value) error {
@@ -356,6 +395,12 @@ func decodeBlock(b *Block, n protowire.Number, v value) error {
 // check holds what the wire format cannot say: a file with a right checksum may still have been written by something
 // that is not this engine, and must not lead a reader outside of the snapshot.
 func (m *Metadata) check() error {
+	for i, u := range m.Uncommitted {
+		if u.Checkpoint >= m.ID || i > 0 && u.Checkpoint <= m.Uncommitted[i-1].Checkpoint {
+			return &CorruptError{Offset: metadataHeader, Reason: fmt.Sprintf(
+				"what is to be committed of checkpoint %d is not in order, before checkpoint %d", u.Checkpoint, m.ID)}
+		}
+	}
 	for _, f := range m.Files() {
 		if !relativePath(f.Path) {
 			return &CorruptError{Offset: metadataHeader, Reason: fmt.Sprintf("data file %q is not beside its snapshot", f.Path)}

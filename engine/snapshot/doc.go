@@ -43,13 +43,23 @@
 //	  bytes  nonce = 7;            // of the attempt, 16 bytes
 //	  sint64 outcome = 8;          // 0 none, 1 stopped, 2 drained, 3 completed
 //	  repeated sint64 retained = 9;  // not packed; ids that stay once this one is complete, itself included
-//	  sint64 confirmed = 10;       // newest checkpoint whose commits are known to be done
+//	  sint64 confirmed = 10;       // newest checkpoint whose commits, and all before, are known to be done
 //	  sint64 time = 11;            // ms since 1970 UTC
 //	  string engine = 12;
 //	  string revision = 13;
 //	  sint64 parallelism = 14;
 //	  sint64 max_parallelism = 15; // number of key groups
 //	  repeated Operator operators = 16;
+//	  repeated Uncommitted uncommitted = 17; // of complete checkpoints before this one, oldest first; since format 2
+//	  reserved 18;                 // P2: the checkpoint from which on commits are held while an upgrade is verified
+//	}
+//	message Uncommitted {          // output that may not be visible: a restore commits it before this checkpoint's own
+//	  sint64 checkpoint = 1;
+//	  repeated Sink sinks = 2;
+//	}
+//	message Sink {
+//	  string uid = 1;
+//	  repeated bytes committables = 2;
 //	}
 //	message Operator {
 //	  string uid = 1;
@@ -61,6 +71,7 @@
 //	  bytes  enumerator = 7;
 //	  repeated Subtask subtasks = 8;
 //	  string advisory = 9;         // P9; since format 2
+//	  string connector = 10;       // of a source: whose positions these are; since format 2
 //	}
 //	message Schema {
 //	  string name = 1;
@@ -75,6 +86,7 @@
 //	  repeated File files = 4;
 //	  repeated bytes committables = 5;
 //	  bytes  extra = 6;
+//	  reserved 7;                  // P7: records in flight, by upstream and downstream uid and input
 //	}
 //	message Split {
 //	  string id = 1;
@@ -88,6 +100,7 @@
 //	  sint64 size = 2;
 //	  sint64 crc32c = 3;           // of all bytes of the file
 //	  repeated Block blocks = 4;
+//	  reserved 5, 6;               // P17: first and last epoch of a run in shared/
 //	}
 //	message Block {
 //	  sint64 group = 1;            // key group
@@ -98,8 +111,14 @@
 //	  sint64 watermark = 6;        // highest watermark acted on (P4), ms; the smallest sint64: none
 //	}
 //
-// A reader refuses fields that it does not know: an engine must not lose state silently by not understanding it. Whoever
-// adds a field raises the version. Format 2 added Operator.advisory and writes Subtask.finished no more.
+// A reader refuses fields that it does not know, the reserved ones too: an engine must not lose state silently by not
+// understanding it. Whoever adds a field raises the version, once a release has written it: so a file of a newer engine is
+// refused as one, and only a file that no engine has written as damaged. Format 2 added Operator.advisory,
+// Operator.connector and Metadata.uncommitted, and writes Subtask.finished no more.
+//
+// Reserved numbers keep the place of what is planned. What else is planned needs no field: parallelism is recorded for each
+// operator, the path of a file may lead to ../shared/, pins are objects of their own (P6), and that the end of a job is
+// committed is recorded beside its last checkpoint, in _confirmed, because no later checkpoint will.
 //
 // # Data files, format 1
 //

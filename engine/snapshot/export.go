@@ -95,7 +95,7 @@ func (e *exporter) run(ctx context.Context) (*Snapshot, error) {
 // copyFiles copies all data files under names of their own, and returns the metadata that names the copies.
 func (e *exporter) copyFiles(ctx context.Context) (*Metadata, error) {
 	m := *e.from.Metadata
-	m.Savepoint, m.Retained, m.Parent = true, nil, 0
+	m.Savepoint, m.Retained, m.Parent, m.Uncommitted = true, nil, 0, nil
 	m.Operators = append([]OperatorState(nil), m.Operators...)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelReads)

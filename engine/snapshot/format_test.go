@@ -27,7 +27,11 @@ var update = flag.Bool("update", false, "write the golden files of the current f
 func example(files ...snapshot.GroupFile) *snapshot.Metadata {
 	return &snapshot.Metadata{
 		Format: snapshot.Format, Savepoint: true, Job: "default.flight-delays", ID: 42, Parent: 41, Attempt: 3, Restart: 1,
-		Nonce: snapshot.Nonce{0: 1, 15: 255}, Outcome: outcome.Stopped, Retained: []int64{40, 41, 42}, Confirmed: 41,
+		Nonce: snapshot.Nonce{0: 1, 15: 255}, Outcome: outcome.Stopped, Retained: []int64{40, 41, 42}, Confirmed: 39,
+		Uncommitted: []snapshot.Uncommitted{
+			{Checkpoint: 40, Sinks: []snapshot.SinkCommittables{{UID: "delays/group.1", Committables: [][]byte{[]byte("part-0"), {}}}, {UID: "sink/out", Committables: [][]byte{[]byte("a")}}}},
+			{Checkpoint: 41, Sinks: []snapshot.SinkCommittables{{UID: "sink/out", Committables: [][]byte{[]byte("b")}}}},
+		},
 		Time:   time.Date(2001, 1, 2, 3, 4, 5, 678_000_000, time.UTC),
 		Engine: "v0.1.0", Revision: "7c4f9", Parallelism: 2, MaxParallelism: 1024,
 		Operators: []snapshot.OperatorState{
@@ -139,6 +143,13 @@ func randomMetadata(r *rand.Rand) *snapshot.Metadata {
 	for range r.IntN(4) {
 		m.Retained = append(m.Retained, number())
 	}
+	for id := m.ID - 3; id < m.ID && m.ID > math.MinInt64+3; id++ {
+		u := snapshot.Uncommitted{Checkpoint: id}
+		for range r.IntN(3) {
+			u.Sinks = append(u.Sinks, snapshot.SinkCommittables{UID: text(), Committables: [][]byte{some(), some()}})
+		}
+		m.Uncommitted = append(m.Uncommitted, u)
+	}
 	for range r.IntN(4) {
 		o := snapshot.OperatorState{
 			UID: text(), Name: text(), Fingerprint: text(), Advisory: text(), Parallelism: r.IntN(9), MaxParallelism: r.IntN(9), Enumerator: some(),
@@ -172,25 +183,48 @@ func randomMetadata(r *rand.Rand) *snapshot.Metadata {
 }
 
 func TestGoldenFilesOfEveryReleasedFormatRestore(t *testing.T) {
-	for version := 1; version <= snapshot.Format; version++ {
-		t.Run(fmt.Sprintf("format %d", version), func(t *testing.T) { testGolden(t, version) })
+	for _, g := range goldens {
+		t.Run(g.folder, func(t *testing.T) { testGolden(t, g) })
+	}
+	if newest := goldens[len(goldens)-1]; newest.format != snapshot.Format || newest.folder != currentGolden {
+		t.Errorf("the newest golden files are %s, of format %d", newest.folder, newest.format)
 	}
 }
 
-// of returns the example as a format could say it.
-func of(version int, m *snapshot.Metadata) *snapshot.Metadata {
-	m.Format = version
-	if version < 2 {
+// golden is a folder in testdata with the example as an engine once wrote it.
+type golden struct {
+	folder  string
+	format  int
+	without func(*snapshot.Metadata) // takes out what it could not say
+}
+
+// currentGolden holds what this engine writes. The others are never written again.
+const currentGolden = "format-2-uncommitted"
+
+var goldens = []golden{
+	{"format-1", 1, func(m *snapshot.Metadata) {
+		withoutQueue(m)
 		for i := range m.Operators {
 			m.Operators[i].Advisory, m.Operators[i].Connector = "", ""
 		}
-	}
+	}},
+	{"format-2", 2, withoutQueue},
+	{currentGolden, 2, func(*snapshot.Metadata) {}},
+}
+
+// withoutQueue is the example from before a checkpoint could wait for the commits of another.
+func withoutQueue(m *snapshot.Metadata) { m.Uncommitted, m.Confirmed = nil, 41 }
+
+// of returns the example as it was then.
+func (g golden) of(m *snapshot.Metadata) *snapshot.Metadata {
+	m.Format = g.format
+	g.without(m)
 	return m
 }
 
-func testGolden(t *testing.T, version int) {
-	golden := filepath.Join("testdata", fmt.Sprintf("format-%d", version))
-	if *update && version == snapshot.Format {
+func testGolden(t *testing.T, g golden) {
+	golden := filepath.Join("testdata", g.folder)
+	if *update && g.folder == currentGolden {
 		if err := os.RemoveAll(golden); err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +241,7 @@ func testGolden(t *testing.T, version int) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if diff := cmp.Diff(of(version, example(s.Metadata.Files()...)), s.Metadata, cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(g.of(example(s.Metadata.Files()...)), s.Metadata, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("metadata (-want +got):\n%s", diff)
 	}
 	o := s.Metadata.Operator("delays/group.1")
@@ -222,7 +256,7 @@ func testGolden(t *testing.T, version int) {
 	if n := len(o.GroupBlocks(1, 4)); n != 6 {
 		t.Errorf("key groups 1 to 4 have %d blocks, want 6", n)
 	}
-	if version < snapshot.Format {
+	if g.folder != currentGolden {
 		return
 	}
 	// What this engine writes is what the golden files hold.
@@ -409,6 +443,24 @@ func TestMetadataThatLeadsOutOfItsSnapshotIsRefused(t *testing.T) {
 	}
 }
 
+func TestMetadataWhoseCommitsAreOutOfOrderIsRefused(t *testing.T) {
+	of := func(ids ...int64) *snapshot.Metadata {
+		m := &snapshot.Metadata{Job: "j", ID: 5}
+		for _, id := range ids {
+			m.Uncommitted = append(m.Uncommitted, snapshot.Uncommitted{Checkpoint: id})
+		}
+		return m
+	}
+	if _, err := snapshot.Decode(snapshot.Encode(of(2, 4))); err != nil {
+		t.Errorf("in order: %v", err)
+	}
+	for _, ids := range [][]int64{{4, 2}, {2, 2}, {2, 5}, {6}} {
+		if _, err := snapshot.Decode(snapshot.Encode(of(ids...))); !is[*snapshot.CorruptError](err) {
+			t.Errorf("checkpoints %v before 5: %v, want a CorruptError", ids, err)
+		}
+	}
+}
+
 func FuzzDecodeMetadata(f *testing.F) {
 	f.Add(snapshot.Encode(example(snapshot.GroupFile{Path: "x", Size: 100, Blocks: []snapshot.Block{{Offset: 12, Size: 3}}})))
 	f.Add(snapshot.Encode(&snapshot.Metadata{}))
@@ -433,7 +485,7 @@ func FuzzDecodeMetadata(f *testing.F) {
 
 func TestInspectSaysWhatIsInASnapshot(t *testing.T) {
 	golden := filepath.Join("testdata", "inspect")
-	s, err := snapshot.OpenSnapshot(t.Context(), filepath.Join("testdata", fmt.Sprintf("format-%d", snapshot.Format), "_metadata"))
+	s, err := snapshot.OpenSnapshot(t.Context(), filepath.Join("testdata", currentGolden, "_metadata"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -480,5 +532,27 @@ func TestTheConnectorOfASourceIsKnown(t *testing.T) {
 		if got := m.Operators[0].Connector; got != c.want {
 			t.Errorf("%s: the connector is %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// TestASavepointHasNothingToCommit: it is made when all output up to its checkpoint is committed, also what waited before.
+func TestASavepointHasNothingToCommit(t *testing.T) {
+	from, err := snapshot.OpenSnapshot(t.Context(), filepath.Join("testdata", currentGolden))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	savepoint, err := snapshot.Export(t.Context(), from, openBucket(t, t.TempDir()), "s", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := savepoint.Metadata
+	for _, o := range from.Metadata.Operators {
+		if left := m.ToCommit(o.UID); len(left) > 0 || len(m.Uncommitted) > 0 {
+			t.Errorf("of %s it has %q to commit, of earlier checkpoints %v", o.UID, left, m.Uncommitted)
+		}
+	}
+	if n := len(from.Metadata.ToCommit("sink/out")); n != 2 {
+		t.Errorf("the checkpoint has %d committables of sink/out, want those of two before it", n)
 	}
 }

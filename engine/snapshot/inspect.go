@@ -12,25 +12,33 @@ import (
 
 // Summary is what people and scripts want to know of a snapshot. Its JSON is the output of `weir snapshot inspect`.
 type Summary struct {
-	Path           string            `json:"path"`
-	Kind           string            `json:"kind"` // checkpoint or savepoint
-	Format         int               `json:"format"`
-	Job            string            `json:"job"`
-	ID             int64             `json:"id"`
-	Parent         int64             `json:"parent,omitempty"`
-	Attempt        int64             `json:"attempt"`
-	Restart        int64             `json:"restart"`
-	Outcome        string            `json:"outcome"`
-	Time           *time.Time        `json:"time,omitempty"`
-	Engine         string            `json:"engine,omitempty"`
-	Revision       string            `json:"revision,omitempty"`
-	Parallelism    int               `json:"parallelism"`
-	MaxParallelism int               `json:"maxParallelism"`
-	Retained       []int64           `json:"retained,omitempty"`
-	Confirmed      int64             `json:"confirmed,omitempty"`
-	Files          int               `json:"files"`
-	StateBytes     int64             `json:"stateBytes"`
-	Operators      []OperatorSummary `json:"operators"`
+	Path           string     `json:"path"`
+	Kind           string     `json:"kind"` // checkpoint or savepoint
+	Format         int        `json:"format"`
+	Job            string     `json:"job"`
+	ID             int64      `json:"id"`
+	Parent         int64      `json:"parent,omitempty"`
+	Attempt        int64      `json:"attempt"`
+	Restart        int64      `json:"restart"`
+	Outcome        string     `json:"outcome"`
+	Time           *time.Time `json:"time,omitempty"`
+	Engine         string     `json:"engine,omitempty"`
+	Revision       string     `json:"revision,omitempty"`
+	Parallelism    int        `json:"parallelism"`
+	MaxParallelism int        `json:"maxParallelism"`
+	Retained       []int64    `json:"retained,omitempty"`
+	Confirmed      int64      `json:"confirmed,omitempty"`
+	// Uncommitted are checkpoints before this one whose output may not be visible; a restore of this one makes sure of it.
+	Uncommitted []UncommittedSummary `json:"uncommitted,omitempty"`
+	Files       int                  `json:"files"`
+	StateBytes  int64                `json:"stateBytes"`
+	Operators   []OperatorSummary    `json:"operators"`
+}
+
+// UncommittedSummary is the output of an earlier checkpoint that may not be visible.
+type UncommittedSummary struct {
+	Checkpoint   int64 `json:"checkpoint"`
+	Committables int   `json:"committables"`
 }
 
 // OperatorSummary is the part of one operator.
@@ -87,6 +95,13 @@ func (s *Snapshot) Inspect() Summary {
 	}
 	if !m.Time.IsZero() {
 		sum.Time = &m.Time
+	}
+	for _, u := range m.Uncommitted {
+		earlier := UncommittedSummary{Checkpoint: u.Checkpoint}
+		for _, s := range u.Sinks {
+			earlier.Committables += len(s.Committables)
+		}
+		sum.Uncommitted = append(sum.Uncommitted, earlier)
 	}
 	for i := range m.Operators {
 		sum.Operators = append(sum.Operators, inspectOperator(&m.Operators[i]))
@@ -153,6 +168,9 @@ func (s Summary) WriteText(w io.Writer) error {
 	line("format", "%d%s", s.Format, optional(", engine ", s.Engine))
 	line("parallelism", "%d of at most %d", s.Parallelism, s.MaxParallelism)
 	line("state", "%d bytes in %d files", s.StateBytes, s.Files)
+	for _, u := range s.Uncommitted {
+		line("to commit", "%d of checkpoint %d before it", u.Committables, u.Checkpoint)
+	}
 	for _, o := range s.Operators {
 		line("\noperator", "%s", o.UID)
 		for _, text := range [...]struct{ name, lines string }{{"  fingerprint", o.Fingerprint}, {"  rows", o.Advisory}} {

@@ -192,7 +192,7 @@ func (s *survey) beyond(older int64, line []candidate) string {
 		if snapshot == nil {
 			return fmt.Sprintf("what checkpoint %d committed, which is no longer there", id)
 		}
-		if snapshot.Metadata.hasCommittables() {
+		if len(snapshot.Metadata.Output()) > 0 {
 			if newest := line[0].id; newest > older+1 {
 				return fmt.Sprintf("what checkpoints %d to %d committed", older+1, newest)
 			}

@@ -31,14 +31,29 @@ type Metadata struct {
 	Nonce     Nonce
 	Outcome   outcome.Outcome // why this checkpoint is the last of its run; None: it is not (P3)
 	Retained  []int64         // ids that stay once this one is complete, itself included
-	// Confirmed is the newest checkpoint whose commits are known to be done: its staged objects may go (P10).
-	Confirmed      int64
+	// Confirmed is the newest checkpoint whose commits, and all before, are known to be done: its staged objects may go (P10).
+	Confirmed int64
+	// Uncommitted is the output of complete checkpoints before this one whose commits were not known to be done, oldest
+	// first: whoever goes on from here makes sure of them, in this order, before this one's own.
+	Uncommitted    []Uncommitted
 	Time           time.Time // millisecond precision, UTC; for people
 	Engine         string    // version of the engine
 	Revision       string
 	Parallelism    int
 	MaxParallelism int
 	Operators      []OperatorState // stateless ones too
+}
+
+// Uncommitted is the output of a complete checkpoint that may not be visible.
+type Uncommitted struct {
+	Checkpoint int64
+	Sinks      []SinkCommittables
+}
+
+// SinkCommittables are the committables of one sink.
+type SinkCommittables struct {
+	UID          string
+	Committables [][]byte
 }
 
 // OperatorState is the state of one operator.
@@ -133,16 +148,40 @@ func (m *Metadata) StateSize() int64 {
 	return n
 }
 
-// hasCommittables tells whether completing this snapshot may have made output visible.
-func (m *Metadata) hasCommittables() bool {
+// Output returns the committables of this checkpoint itself, by operator, of those that have any.
+func (m *Metadata) Output() []SinkCommittables {
+	var output []SinkCommittables
 	for _, o := range m.Operators {
+		var list [][]byte
 		for _, s := range o.Subtasks {
-			if len(s.Committables) > 0 {
-				return true
+			list = append(list, s.Committables...)
+		}
+		if len(list) > 0 {
+			output = append(output, SinkCommittables{UID: o.UID, Committables: list})
+		}
+	}
+	return output
+}
+
+// ToCommit returns the committables of a sink that a restore of this checkpoint makes sure of: those of checkpoints before
+// it, and its own. A nil m has none.
+func (m *Metadata) ToCommit(uid string) [][]byte {
+	if m == nil {
+		return nil
+	}
+	var list [][]byte
+	add := func(sinks []SinkCommittables) {
+		for _, s := range sinks {
+			if s.UID == uid {
+				list = append(list, s.Committables...)
 			}
 		}
 	}
-	return false
+	for _, earlier := range m.Uncommitted {
+		add(earlier.Sinks)
+	}
+	add(m.Output())
+	return list
 }
 
 // GroupBlocks returns the blocks of the key groups first to last, both included: what one subtask restores, whatever the

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
@@ -19,20 +18,25 @@ const failurePause = time.Second
 // chain is the chain of checkpoints of the run.
 type chain struct {
 	nextID   int64
-	current  *checkpoint        // nil: none is under way, and the commits of head are confirmed
+	current  *checkpoint        // nil: none is under way
 	head     *snapshot.Metadata // newest complete checkpoint, or what the run was restored from; nil: neither
 	parent   int64              // head's id if head is of this chain
 	retained []int64            // by head
 
-	// confirmed is the newest checkpoint of this chain whose commits are known to be done.
+	// commits are those of the newest complete checkpoints that are not confirmed, oldest first. Only the first is under way.
+	commits []*commit
+	// confirmed is the newest checkpoint of this chain of which it is known that its commits, and all before, are done.
 	confirmed int64
+	// staged are confirmed commits of which no complete checkpoint says so: what is staged for them stays (P10).
+	staged []*commit
 
 	failures int           // in a row
 	earliest time.Duration // of the next trigger, whoever wants it
 	next     time.Duration // trigger by interval
+	held     bool          // one is due and waits for commits, which was said
 
 	ending   outcome.Outcome // of the complete checkpoint that ends the job; None: the job goes on
-	finishBy time.Duration   // when the commits must be confirmed, if the job is ending
+	finishBy time.Duration   // when the oldest commit must be confirmed, if the job is ending
 
 	stagedSwept bool
 }
@@ -45,8 +49,6 @@ const (
 	acking stage = iota
 	// publishing: it is not known whether it is complete (P1).
 	publishing
-	// committing: it is complete, its commits are not confirmed.
-	committing
 )
 
 // checkpoint is the one checkpoint that is under way.
@@ -56,8 +58,6 @@ type checkpoint struct {
 	mode    message.Mode
 	outcome outcome.Outcome
 	last    bool // taken because of an interrupt
-	// restored: it is what the run started from, and only its commits are under way.
-	restored bool
 
 	stage       stage
 	started     time.Duration
@@ -70,20 +70,29 @@ type checkpoint struct {
 
 	metadata *snapshot.Metadata // from publishing on
 	publish  retry
-	commit   retry
 }
 
-// advanceTrigger starts the next checkpoint: one at a time, and none before the commits of the one before are confirmed.
+// advanceTrigger starts the next checkpoint: one at a time, and none while too many wait for their commits. What another
+// job has left to commit is no part of this chain: none is started before that is confirmed.
 func (c *Coordinator) advanceTrigger() {
-	if c.chain.current != nil || c.chain.ending != outcome.None || c.execution.phase != running {
+	if c.chain.current != nil || c.chain.ending != outcome.None || c.interrupt.taken || c.execution.phase != running {
 		return
 	}
-	if !c.reached(c.chain.earliest) {
+	if len(c.chain.commits) > 0 && c.foreign(c.chain.commits[0]) || !c.reached(c.chain.earliest) {
 		return
 	}
-	if c.checkpointWanted() || c.reached(c.chain.next) {
-		c.trigger()
+	if !c.checkpointWanted() && !c.reached(c.chain.next) {
+		return
 	}
+	if err := c.commitsHold(); err != nil {
+		if !c.chain.held {
+			c.chain.held = true
+			c.logf(slog.LevelWarn, "%v", err)
+		}
+		return
+	}
+	c.chain.held = false
+	c.trigger()
 }
 
 // checkpointWanted tells whether a checkpoint is wanted before its interval is over.
@@ -182,21 +191,7 @@ func (c *Coordinator) advanceCheckpoint() {
 		if !ck.publish.underWay && c.reached(ck.publish.at) {
 			c.publish(ck)
 		}
-	case ck.commit.underWay: // the driver ends each commit; one that makes much output visible may take longer than any deadline here
-	case c.chain.ending != outcome.None && c.reached(c.chain.finishBy):
-		c.exit(outcome.Failed, fault.AsTransient(c.uncommitted(ck, c.cfg.FinishDeadline)))
-	case c.reached(ck.commit.at):
-		c.commit(ck)
 	}
-}
-
-func (c *Coordinator) uncommitted(ck *checkpoint, within time.Duration) error {
-	err := fmt.Errorf("checkpoint %d (outcome %s) is complete, but its output is not committed within %v; it will be when the "+
-		"job is started again", ck.id, ck.metadata.Outcome.Word(), within)
-	if ck.commit.last != nil {
-		err = fmt.Errorf("%w: %w", err, ck.commit.last)
-	}
-	return err
 }
 
 func (c *Coordinator) publish(ck *checkpoint) {
@@ -233,103 +228,30 @@ func (c *Coordinator) published(e Published) {
 	if ck == nil || ck.stage != publishing || ck.id != e.Checkpoint {
 		return
 	}
-	before, m := c.chain.head, ck.metadata
-	ck.stage = committing
+	m := ck.metadata
+	c.chain.current = nil
 	c.chain.head, c.chain.parent, c.chain.retained = m, m.ID, m.Retained
 	c.chain.failures = 0
+	c.chain.next = max(ck.started+c.cfg.Interval, c.now+c.cfg.MinPause)
+	c.interrupt.taken = c.interrupt.taken || ck.last
 	c.noteComplete(ck)
 	if ck.outcome != outcome.None {
 		c.chain.ending = ck.outcome
 		c.chain.finishBy = c.now + c.cfg.FinishDeadline
 		c.cancelTasks()
 	}
-	c.commit(ck)
-	// m says that the commits of the one before are confirmed, so what was staged for them may go (P10).
-	if before != nil && before.ID == m.Parent && before.ID <= m.Confirmed {
-		if staged := c.committables(before); len(staged) > 0 {
-			c.emit(Forget{Sinks: staged})
-		}
-	}
-}
-
-// commit makes the output of a complete checkpoint visible, or confirms at once that there is none.
-func (c *Coordinator) commit(ck *checkpoint) {
-	sinks := c.committables(ck.metadata)
-	if len(sinks) == 0 {
-		c.confirm(ck)
-		return
-	}
-	ck.commit.begin()
-	e := Commit{Checkpoint: ck.id, Sinks: sinks}
-	if ck.metadata.Outcome != outcome.None {
-		e.Last = ck.metadata
-	}
-	c.emit(e)
-}
-
-// recommit confirms the commits of the restored checkpoint: the run before may have ended between publish and commit.
-func (c *Coordinator) recommit() {
-	m := c.cfg.Restored
-	if m == nil {
-		return
-	}
-	for _, o := range m.Operators {
-		if !c.hasSink(o.UID) && countCommittables(o) > 0 {
-			c.logf(slog.LevelWarn, "checkpoint %d has %d committables of sink %s, which the job no longer has: if they were not "+
-				"committed before, that output is missing", m.ID, countCommittables(o), o.UID)
-		}
-	}
-	ck := &checkpoint{id: m.ID, metadata: m, stage: committing, restored: true, started: c.now}
-	c.chain.current = ck
-	c.commit(ck)
-}
-
-func (c *Coordinator) committed(e Committed) {
-	if ck := c.chain.current; ck != nil && ck.stage == committing && ck.id == e.Checkpoint {
-		c.confirm(ck)
-	}
-}
-
-func (c *Coordinator) commitFailed(e CommitFailed) {
-	ck := c.chain.current
-	if ck == nil || ck.stage != committing || ck.id != e.Checkpoint || c.fenced(e.Err) {
-		return
-	}
-	if ck.commit.failed(c.now, e.Err, c.cfg.Random()) {
-		c.exit(outcome.Failed, fmt.Errorf("commit the output of checkpoint %d: %w", ck.id, e.Err))
-		return
-	}
-	c.logf(slog.LevelWarn, "commit the output of checkpoint %d: %v; trying again", ck.id, e.Err)
-}
-
-// confirm ends a checkpoint: its output is visible. Only now may the next one start.
-func (c *Coordinator) confirm(ck *checkpoint) {
-	c.chain.current = nil
-	if !ck.restored || !c.cfg.Foreign {
-		c.chain.confirmed = ck.id
-	}
-	c.retire(ck)
-	if ck.restored {
-		c.serve(ck.metadata) // what was asked for while only the commits of a job that is over were missing
-		return
-	}
-	c.chain.next = max(ck.started+c.cfg.Interval, c.now+c.cfg.MinPause)
-	c.interrupt.done = c.interrupt.done || ck.last
-	c.emit(Sweep{Newest: ck.metadata})
-	if live := c.liveStaged(); len(live) > 0 && !c.chain.stagedSwept {
-		c.emit(SweepStaged{Live: live})
-	}
-	c.chain.stagedSwept = true
-	c.serve(ck.metadata)
+	c.enqueue(ck)
+	c.advanceCommits()
+	c.forgetRecorded(m)
 }
 
 // liveStaged is what the first sweep of staged objects must spare: what the checkpoint that the run was restored from
-// names, because it may be restored once more (P10). The list has every sink.
-func (c *Coordinator) liveStaged() []SinkCommittables {
-	var live []SinkCommittables
+// names, its own and what waited before it, because it may be restored once more (P10). The list has every sink.
+func (c *Coordinator) liveStaged() []snapshot.SinkCommittables {
+	var live []snapshot.SinkCommittables
 	for _, o := range c.cfg.Operators {
 		if o.Sink {
-			live = append(live, SinkCommittables{UID: o.UID, Committables: committablesOf(c.cfg.Restored, o.UID)})
+			live = append(live, snapshot.SinkCommittables{UID: o.UID, Committables: c.cfg.Restored.ToCommit(o.UID)})
 		}
 	}
 	return live

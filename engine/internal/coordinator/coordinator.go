@@ -136,6 +136,7 @@ func (c *Coordinator) advance() {
 		c.advanceExecution,
 		c.advanceDiscovery,
 		c.advanceCheckpoint,
+		c.advanceCommits,
 		c.advanceRequests,
 		c.advanceTrigger,
 		c.advanceEnd,
@@ -172,8 +173,7 @@ func (c *Coordinator) logf(level slog.Level, format string, args ...any) {
 	c.emit(Log{Level: level, Text: fmt.Sprintf(format, args...)})
 }
 
-// start begins the run: the commits of the restored checkpoint are confirmed while the tasks restore (P10), but no
-// checkpoint is triggered before they are.
+// start begins the run: the commits of the restored checkpoint are confirmed while the tasks restore (P10).
 func (c *Coordinator) start() {
 	c.recommit()
 	if c.cfg.OnlyFinish {

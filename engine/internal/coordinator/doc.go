@@ -8,17 +8,20 @@
 //
 // # What it promises
 //
-// One checkpoint at a time, from the trigger until its output is committed: the head of the chain has at most its own
-// commits to replay. Nothing is committed, forgotten, swept or exported of a checkpoint before it is known to be complete
-// (P1). Ids increase and are never used twice. Every split is in exactly one of enumerator and readers of each snapshot
+// One checkpoint at a time, from the trigger until it is complete. Complete ones queue for their commits, which are carried
+// out one after the other in the order of the checkpoints, while the next are taken; each checkpoint names, beside its own
+// output, that of all before it that is not confirmed, and a restore makes sure of all of it. At most maxUncommitted wait;
+// then none is triggered. Nothing is committed, forgotten, swept or exported of a checkpoint before it is known to be complete
+// (P1), and nobody is told that a request is served, or the job ended, before all output up to its checkpoint is visible. Ids increase and are never used twice. Every split is in exactly one of enumerator and readers of each snapshot
 // (P4). Every request is answered, at the latest when the run ends. Every wait has a deadline, but for two that are tried
 // again until they succeed, are refused for good, or the run is ended: an undecided Publish, because any other answer
-// would be a guess (P1), and the commits of a job that goes on, because the next checkpoint must not start before.
+// would be a guess (P1), and the commits of a job that goes on, because output must become visible in order.
 // What is under way outside is bounded by the driver, which answers every effect that has an answer.
 //
 // # The life of a checkpoint
 //
-//	Trigger -> Ack of every subtask -> Publish -> Commit, Forget(of the one before) -> Sweep, Export, SweepStaged(once)
+//	Trigger -> Ack of every subtask -> Publish, Forget(of those it records as confirmed) -> Commit, when all before are
+//	confirmed -> Sweep, Export, SweepStaged(once)
 //
 // A decline, the timeout or a failure before Publish aborts it. Every id that was triggered and does not become complete
 // gets an AbortCheckpoint, before the next Trigger: from it a subtask learns that what its sinks have prepared belongs to

@@ -44,19 +44,21 @@ type (
 	// Publish makes a checkpoint complete. It is repeated with the same metadata until it is decided (P1). The driver sets
 	// its Time, once; attempt and nonce are set by the chain.
 	Publish struct{ Metadata *snapshot.Metadata }
-	// Commit makes the output of a complete checkpoint visible.
+	// Commit makes the output of a complete checkpoint visible. One is under way at a time, in the order of the checkpoints.
 	Commit struct {
 		Checkpoint int64
-		Sinks      []SinkCommittables
-		// Last is the checkpoint, if it has ended the job: no later one will record that it is confirmed, so that is recorded
-		// with it, and what was staged goes. Nil: it has not.
-		Last *snapshot.Metadata
+		Sinks      []snapshot.SinkCommittables
+		// End is the checkpoint that has ended the job, this or a later one; nil: none has. No later one will record that it
+		// is confirmed, so that is recorded with it: then nothing is committed any more. That record is written with the
+		// commit of End itself, and then what Staged names goes, its own and what no complete checkpoint says is confirmed.
+		End    *snapshot.Metadata
+		Staged []snapshot.SinkCommittables
 	}
 	// Forget removes what was staged for committables whose commit a complete checkpoint records as confirmed (P10). No
 	// answer: what is left is removed by a later attempt's SweepStaged.
-	Forget struct{ Sinks []SinkCommittables }
+	Forget struct{ Sinks []snapshot.SinkCommittables }
 	// SweepStaged removes what lower attempts have staged and Live does not name; it lists every sink. No answer.
-	SweepStaged struct{ Live []SinkCommittables }
+	SweepStaged struct{ Live []snapshot.SinkCommittables }
 	// Retire has a source remove what a complete checkpoint, whose output is committed, has behind it: one split of each
 	// chain. Answered by Retired, however it ends; at most one is under way for each source.
 	Retire struct {
@@ -110,12 +112,6 @@ func (Export) effect()          {}
 func (Reply) effect()           {}
 func (Log) effect()             {}
 func (Exit) effect()            {}
-
-// SinkCommittables are the committables of one sink.
-type SinkCommittables struct {
-	UID          string
-	Committables [][]byte
-}
 
 // RequestKind tells requests of one id apart.
 type RequestKind uint8

@@ -17,6 +17,7 @@ func (c *Coordinator) metadata(ck *checkpoint) *snapshot.Metadata {
 		Outcome:        ck.outcome,
 		Retained:       c.retain(ck.id),
 		Confirmed:      c.chain.confirmed,
+		Uncommitted:    c.uncommitted(),
 		Engine:         c.cfg.Engine,
 		Revision:       c.cfg.Revision,
 		Parallelism:    c.cfg.Parallelism,
@@ -42,50 +43,35 @@ func (c *Coordinator) metadata(ck *checkpoint) *snapshot.Metadata {
 	return m
 }
 
-// retain returns the ids that stay once a checkpoint is complete: the newest, and those that a savepoint is being made of.
+// retain returns the ids that stay once a checkpoint is complete: the newest, and those that a savepoint is being made of,
+// or will be when their output is committed.
 func (c *Coordinator) retain(id int64) []int64 {
 	ids := snapshot.Retain(c.chain.retained, id, c.cfg.Retained)
 	for _, r := range c.requests {
-		if r.state == exporting {
-			ids = append(ids, r.metadata.ID)
+		if r.state == exporting || r.state == attached && r.target != "" {
+			ids = append(ids, r.checkpoint)
 		}
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
 
-// committables returns those of a checkpoint, for the sinks that have any.
-func (c *Coordinator) committables(m *snapshot.Metadata) []SinkCommittables {
-	var sinks []SinkCommittables
+// committables returns those of a checkpoint itself, for the sinks that the job has.
+func (c *Coordinator) committables(m *snapshot.Metadata) []snapshot.SinkCommittables {
+	return c.ofSinks(m.Output())
+}
+
+// ofSinks returns those of the sinks that the job has, in its order.
+func (c *Coordinator) ofSinks(all []snapshot.SinkCommittables) []snapshot.SinkCommittables {
+	var sinks []snapshot.SinkCommittables
 	for _, o := range c.cfg.Operators {
-		if list := committablesOf(m, o.UID); o.Sink && len(list) > 0 {
-			sinks = append(sinks, SinkCommittables{UID: o.UID, Committables: list})
+		for _, s := range all {
+			if o.Sink && s.UID == o.UID {
+				sinks = append(sinks, s)
+			}
 		}
 	}
 	return sinks
-}
-
-func committablesOf(m *snapshot.Metadata, uid string) [][]byte {
-	if m == nil {
-		return nil
-	}
-	o := m.Operator(uid)
-	if o == nil {
-		return nil
-	}
-	var list [][]byte
-	for _, s := range o.Subtasks {
-		list = append(list, s.Committables...)
-	}
-	return list
-}
-
-func countCommittables(o snapshot.OperatorState) int {
-	n := 0
-	for _, s := range o.Subtasks {
-		n += len(s.Committables)
-	}
-	return n
 }
 
 func (c *Coordinator) hasOperator(uid string) bool {

@@ -236,7 +236,7 @@ func (c *Coordinator) bindToEnd(r *request) {
 		return
 	}
 	r.state, r.checkpoint = attached, m.ID
-	if c.chain.current == nil {
+	if len(c.chain.commits) == 0 {
 		c.serve(m)
 	}
 }
@@ -245,6 +245,9 @@ func (c *Coordinator) bindToEnd(r *request) {
 // under way goes on unheard, and if it succeeds, asking again gets its path.
 func (c *Coordinator) expire(r *request) {
 	err := fmt.Errorf("the %s was not done in time: %s", r.kind, r.waitsFor())
+	if held := c.commitsHold(); held != nil && r.state == queued {
+		err = fmt.Errorf("the %s was not done in time: %w", r.kind, held)
+	}
 	if r.last != nil {
 		err = fmt.Errorf("%w; %w", err, r.last)
 	}

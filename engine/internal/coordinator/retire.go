@@ -124,19 +124,19 @@ func (c *Coordinator) coverRetirement(ck *checkpoint) {
 
 // retire has the sources remove what a complete checkpoint has behind it, now that its output is committed. The list is
 // that of the checkpoint, so that a restart goes on with it. One that stands on another job's checkpoint waits for its own.
-func (c *Coordinator) retire(ck *checkpoint) {
-	if ck.restored && c.cfg.Foreign {
+func (c *Coordinator) retire(k *commit) {
+	if c.foreign(k) {
 		return
 	}
 	for _, s := range c.sources {
-		state := ck.metadata.Operator(s.cfg.UID)
-		busy := s.retirement.underWay && ck.metadata.Outcome == outcome.None // else no later checkpoint asks
+		state := k.metadata.Operator(s.cfg.UID)
+		busy := s.retirement.underWay && k.metadata.Outcome == outcome.None // else no later checkpoint asks
 		if !s.cfg.Retires || state == nil || busy {
 			continue
 		}
 		e, err := decodeEnumerator(state.Enumerator)
 		if err != nil {
-			c.logf(slog.LevelWarn, "source %s: what checkpoint %d has read is not removed: %v", s.cfg.UID, ck.id, err)
+			c.logf(slog.LevelWarn, "source %s: what checkpoint %d has read is not removed: %v", s.cfg.UID, k.checkpoint, err)
 			continue
 		}
 		if len(e.finished) > 0 {

@@ -457,7 +457,14 @@ func show(e Effect) string {
 	case Publish:
 		return showMetadata(e.Metadata)
 	case Commit:
-		return fmt.Sprintf("Commit %d: %s", e.Checkpoint, showSinks(e.Sinks))
+		text := fmt.Sprintf("Commit %d: %s", e.Checkpoint, showSinks(e.Sinks))
+		if e.End != nil {
+			text += fmt.Sprintf("; chk-%d has ended the job", e.End.ID)
+		}
+		if len(e.Staged) > 0 {
+			text += ", then nothing stays staged of " + showSinks(e.Staged)
+		}
+		return text
 	case Forget:
 		return fmt.Sprintf("Forget %s", showSinks(e.Sinks))
 	case SweepStaged:
@@ -528,7 +535,7 @@ func showSplit(id string, position []byte, maxTime int64) string {
 	return fmt.Sprintf("%s@%s", id, showTime(maxTime))
 }
 
-func showSinks(sinks []SinkCommittables) string {
+func showSinks(sinks []snapshot.SinkCommittables) string {
 	var parts []string
 	for _, s := range sinks {
 		parts = append(parts, fmt.Sprintf("%s %s", s.UID, s.Committables))
@@ -539,6 +546,9 @@ func showSinks(sinks []SinkCommittables) string {
 func showMetadata(m *snapshot.Metadata) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "Publish %d parent %d outcome %s retained %v confirmed %d", m.ID, m.Parent, m.Outcome.Word(), m.Retained, m.Confirmed)
+	for _, u := range m.Uncommitted {
+		fmt.Fprintf(&out, "\n  uncommitted %d: %s", u.Checkpoint, showSinks(u.Sinks))
+	}
 	for _, o := range m.Operators {
 		if e, err := decodeEnumerator(o.Enumerator); len(o.Enumerator) > 0 {
 			if err != nil {

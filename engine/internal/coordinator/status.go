@@ -36,6 +36,8 @@ type Status struct {
 	AbortedInARow      int // since the newest complete one, or since the run began
 	// Dropped counts messages of other restarts and of checkpoints that were aborted.
 	Dropped int
+	// Held is why a checkpoint that is due is not started; nil: none is held.
+	Held error
 	// Ending is the outcome of the complete checkpoint that ends the job; None: it goes on.
 	Ending outcome.Outcome
 	// Splits tells of each source, in the order of the configuration.
@@ -92,6 +94,9 @@ func (c *Coordinator) Status() Status {
 		Complete:      c.status.complete,
 		AbortedInARow: c.status.inARow,
 		LastFailure:   c.status.lastFailure,
+	}
+	if c.chain.held {
+		s.Held = c.commitsHold()
 	}
 	if ck := c.chain.current; ck != nil {
 		current := c.describe(ck)

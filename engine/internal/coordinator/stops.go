@@ -13,7 +13,8 @@ import (
 type interrupt struct {
 	requested bool
 	by        time.Duration
-	done      bool // the last checkpoint is complete and its commits are confirmed
+	taken     bool // the last checkpoint is complete
+	done      bool // its commits are confirmed
 }
 
 // interrupted begins the end by a signal: one more checkpoint, without outcome, so that the next start goes on from here
@@ -36,13 +37,17 @@ func (c *Coordinator) advanceInterrupt() {
 	case c.chain.ending != outcome.None:
 		if c.reached(c.interrupt.by) {
 			err := fmt.Errorf("interrupted while the job was ending with outcome %s", c.chain.ending.Word())
-			if ck != nil {
-				err = c.uncommitted(ck, c.cfg.InterruptDeadline)
+			if len(c.chain.commits) > 0 {
+				err = c.notCommitted(c.cfg.InterruptDeadline)
 			}
 			c.exit(outcome.Interrupted, err)
 		}
 	case c.interrupt.done:
 		c.exit(outcome.Interrupted, nil)
+	case c.interrupt.taken:
+		if c.reached(c.interrupt.by) {
+			c.exit(outcome.Interrupted, c.notCommitted(c.cfg.InterruptDeadline))
+		}
 	case ck == nil && c.execution.phase != running && c.execution.phase != deploying:
 		err := errors.New("there is no last checkpoint: the tasks were not running")
 		if c.execution.last != nil {
@@ -54,10 +59,10 @@ func (c *Coordinator) advanceInterrupt() {
 	}
 }
 
-// advanceEnd ends the run after a checkpoint with an outcome: its commits are confirmed, and every request that can be
-// served from it is answered (P3, P4).
+// advanceEnd ends the run after a checkpoint with an outcome: its commits and all before are confirmed, and every request
+// that can be served from it is answered (P3, P4).
 func (c *Coordinator) advanceEnd() {
-	if c.chain.ending == outcome.None || c.chain.current != nil {
+	if c.chain.ending == outcome.None || len(c.chain.commits) > 0 {
 		return
 	}
 	if !slices.ContainsFunc(c.requests, func(r *request) bool { return !r.replied }) {
