@@ -2,6 +2,7 @@ package snapshot_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
@@ -554,5 +556,32 @@ func TestASavepointHasNothingToCommit(t *testing.T) {
 	}
 	if n := len(from.Metadata.ToCommit("sink/out")); n != 2 {
 		t.Errorf("the checkpoint has %d committables of sink/out, want those of two before it", n)
+	}
+}
+
+// TestFieldsThatThisEngineDoesNotKnowAreRefused: those too whose numbers are reserved for what is planned. To read on
+// without them would lose state in silence.
+func TestFieldsThatThisEngineDoesNotKnowAreRefused(t *testing.T) {
+	within := func(n protowire.Number, inner []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, n, protowire.BytesType), inner)
+	}
+	field := func(n protowire.Number) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(nil, n, protowire.VarintType), 2)
+	}
+	for name, body := range map[string][]byte{
+		"Metadata has a field 18":   field(18),
+		"Operator has a field 11":   within(16, field(11)),
+		"Subtask has a field 7":     within(16, within(8, field(7))),
+		"File has a field 5":        within(16, within(8, within(4, field(5)))),
+		"Uncommitted has a field 3": within(17, field(3)),
+		"Sink has a field 3":        within(17, within(2, field(3))),
+	} {
+		file := snapshot.Encode(&snapshot.Metadata{Job: "j", ID: 1})
+		end := len(file) - 4
+		file = append(append(bytes.Clone(file[:end]), body...), 0, 0, 0, 0)
+		binary.LittleEndian.PutUint64(file[12:], uint64(end-20+len(body)))
+		if _, err := snapshot.Decode(withChecksum(file)); err == nil || !strings.Contains(err.Error(), name+", which format 2 does not know") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
