@@ -15,9 +15,7 @@ import (
 // Column is a column whose vector has its concrete type known, so that a decoder appends values without asking each
 // time. Of the vectors exactly that of Type is set, once Bind was called.
 type Column struct {
-	Name string
-	Type types.Type
-	Kind types.Kind // that of Type, which is asked for each value
+	Kind types.Kind // that of Type: what is asked for each value stands together
 
 	Strings *batch.Strings
 	Bools   *batch.Fixed[bool]
@@ -26,6 +24,9 @@ type Column struct {
 	Doubles *batch.Fixed[float64]
 
 	vector batch.Vector
+
+	Name string
+	Type types.Type
 }
 
 // NewColumns returns the columns of a schema, not bound yet.
