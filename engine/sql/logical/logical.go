@@ -92,7 +92,15 @@ func (w *Windowing) Columns() []Column {
 }
 
 // Op computes rows: *Scan, *Calc, *Window, *Aggregate or *Union. An Op that several relations share is computed once.
-type Op interface{ op() }
+type Op interface {
+	op()
+	// Reads are the relations that it computes rows from.
+	Reads() []*Relation
+	// Takes is which changes it can take from what it reads.
+	Takes() Changes
+	// Gives is which changes its own rows may be if those that it reads may be in.
+	Gives(in Changes) Changes
+}
 
 type (
 	// Scan reads a table: its physical columns, then its computed ones.

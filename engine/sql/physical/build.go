@@ -19,7 +19,11 @@ func Build(p *logical.Plan, file string) (*Plan, error) {
 	}
 	sinks := map[*catalog.Table]*Node{}
 	var order []*Node
+	flow := logical.Flow{}
 	for _, in := range p.Inserts {
+		if err := checkChanges(flow, in); err != nil {
+			return nil, err
+		}
 		b.insert = in.At
 		sink := sinks[in.Into]
 		if sink == nil {
