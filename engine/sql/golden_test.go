@@ -135,6 +135,7 @@ func TestErrorsAreOneLineWithFilePlaceAndRemedy(t *testing.T) {
 		{"views that double their columns", table + "CREATE VIEW v0 AS SELECT k AS a FROM t;" + doubling("", "CREATE VIEW v%d AS SELECT q.*, q.* FROM v%d AS q -- %d\n;", 1, "") + "INSERT INTO t SELECT a FROM v1", "job.sql:2:52: the view v1 has two columns named a; rename one with AS"},
 		{"subqueries that double their columns", table + "INSERT INTO t SELECT * FROM " + strings.Repeat("(SELECT *, * FROM ", 60) + "t" + strings.Repeat(")", 60), "job.sql:2:886: the query has more than 4096 columns; name the columns that are needed"},
 		{"views that double their branches", table + "CREATE VIEW v0 AS SELECT k FROM t;" + doubling("", "CREATE VIEW v%d AS SELECT k FROM v%d UNION ALL SELECT k + 1 FROM v%d;", 60, "INSERT INTO t SELECT k FROM v60"), "job.sql:2:4146: the query has more than 1000 branches of UNION ALL, those of its views included"},
+		{"views that double their branches as they are", table + "CREATE VIEW v0 AS SELECT k FROM t;" + doubling("", "CREATE VIEW v%d AS SELECT k FROM v%d UNION ALL SELECT k FROM v%d;", 60, "INSERT INTO t SELECT k FROM v60"), "job.sql:2:3906: the query has more than 1000 branches of UNION ALL, those of its views included"},
 		{"a uid that is used twice", `CREATE TABLE s (k INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'test');
 			CREATE TABLE o (k INT) WITH ('connector' = 'test');
 			INSERT INTO o SELECT /*+ UID('x') */ MAX(k) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' DAY)) GROUP BY window_start, window_end;

@@ -37,6 +37,7 @@ type binder struct {
 	views      map[string]*logical.Relation // that are bound
 	inserts    map[string]int               // how many INSERTs a table has had
 	advisories logical.Advisories
+	converted  int // branches of UNION ALL that an INSERT has converted to its table
 }
 
 func (b *binder) statement(s parser.Statement) error {

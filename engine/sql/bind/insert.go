@@ -33,7 +33,8 @@ func (b *binder) insert(s *parser.Insert) error {
 	if err != nil {
 		return err
 	}
-	if r, err = block.into(t, from, r, s.Query.At()); err != nil {
+	b.converted = 0
+	if r, err = block.into(s, t, from, r); err != nil {
 		return err
 	}
 	b.plan.Inserts = append(b.plan.Inserts, logical.Insert{At: s.Pos, Into: t, Input: r})
@@ -71,10 +72,11 @@ func targets(t *catalog.Table, s *parser.Insert, r *logical.Relation) ([]int, er
 }
 
 // into converts a relation to the columns of a table. A bare NULL takes the type of its column.
-func (b *block) into(t *catalog.Table, targets []int, r *logical.Relation, at parser.Pos) (*logical.Relation, error) {
+func (b *block) into(s *parser.Insert, t *catalog.Table, targets []int, r *logical.Relation) (*logical.Relation, error) {
 	if u, ok := r.Op.(*logical.Union); ok {
-		return b.unionInto(t, targets, u, at)
+		return b.unionInto(s, t, targets, u)
 	}
+	at := s.Query.At()
 	calc, value := b.extend(r)
 	out := &logical.Relation{Op: calc}
 	for i, f := range t.Physical {
@@ -97,10 +99,13 @@ func (b *block) into(t *catalog.Table, targets []int, r *logical.Relation, at pa
 }
 
 // unionInto converts each branch by itself, so that the rows of a union need no operator of their own.
-func (b *block) unionInto(t *catalog.Table, targets []int, u *logical.Union, at parser.Pos) (*logical.Relation, error) {
+func (b *block) unionInto(s *parser.Insert, t *catalog.Table, targets []int, u *logical.Union) (*logical.Relation, error) {
 	out := &logical.Union{}
 	for _, in := range u.Inputs {
-		converted, err := b.into(t, targets, in, at)
+		if b.converted++; b.converted > 2*logical.MaxBranches { // those within unions, and the unions themselves
+			return nil, logical.TooManyBranches(s.Pos)
+		}
+		converted, err := b.into(s, t, targets, in)
 		if err != nil {
 			return nil, err
 		}

@@ -22,6 +22,15 @@ type Plan struct {
 	Views []*Relation
 }
 
+// MaxBranches is how many branches of UNION ALL a query may have, those of its views included: views of UNION ALL upon others
+// can double them each time.
+const MaxBranches = 1000
+
+// TooManyBranches refuses a query with more than MaxBranches branches.
+func TooManyBranches(insert parser.Pos) error {
+	return parser.Errorf(insert, "", "the query has more than %d branches of UNION ALL, those of its views included", MaxBranches)
+}
+
 // Insert writes the rows of a relation, which has the physical columns of the table, into it.
 type Insert struct {
 	At    parser.Pos

@@ -61,9 +61,6 @@ type request struct {
 	inTime bool
 }
 
-// maxBranches is how many streams may be read together: views of UNION ALL upon others can double them each time.
-const maxBranches = 1000
-
 // streams returns the nodes whose output together is a relation. inTime is as in request; it means nothing to a relation
 // without windows.
 func (b *builder) streams(r *logical.Relation, inTime bool) ([]*Node, error) {
@@ -129,8 +126,8 @@ func (b *builder) union(u *logical.Union) ([]*Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		if all = append(all, streams...); len(all) > maxBranches {
-			return nil, parser.Errorf(b.insert, "", "the query has more than %d branches of UNION ALL, those of its views included", maxBranches)
+		if all = append(all, streams...); len(all) > logical.MaxBranches {
+			return nil, logical.TooManyBranches(b.insert)
 		}
 	}
 	return all, nil
