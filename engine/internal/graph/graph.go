@@ -24,10 +24,13 @@ const (
 	Keyed
 )
 
-// Edge is an input of a node.
+// Edge brings a node rows.
 type Edge struct {
 	From int // index of the upstream node
 	Kind EdgeKind
+	// Input is which input of the node's operator the rows come to, from 0. Edges of one input are a union: an operator that
+	// tells its inputs apart does not see which edge a row took.
+	Input int
 }
 
 // Node is an operator, a source or a sink. Exactly one of Source, Operator and Sink is set.
@@ -35,7 +38,8 @@ type Node struct {
 	// UID names the node in snapshots; unique, and the same for the same node in every version of the job (P9).
 	UID  string
 	Name string
-	// Inputs are empty for a source, one or more for the rest. All nodes have the job's parallelism.
+	// Inputs are empty for a source, one or more for the rest; those of one input of the operator stand together, in the order
+	// of the inputs. All nodes have the job's parallelism.
 	Inputs []Edge
 
 	Source *Source
@@ -153,7 +157,12 @@ func (n *Node) check(index int) error {
 	case len(n.State) > 0 && n.Fingerprint == "":
 		return fmt.Errorf("it has state but no fingerprint")
 	}
-	for _, e := range n.Inputs {
+	next := 0 // the input that may follow
+	for i, e := range n.Inputs {
+		if same := i > 0 && e.Input == next-1; !same && e.Input != next {
+			return fmt.Errorf("an edge of input %d stands where one of input %d is due", e.Input, next)
+		}
+		next = e.Input + 1
 		if e.From < 0 || e.From >= index {
 			return fmt.Errorf("input %d does not come before it", e.From)
 		}

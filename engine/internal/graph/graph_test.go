@@ -20,17 +20,22 @@ func TestCheckNamesTheOperatorAndWhatIsWrong(t *testing.T) {
 		nodes []graph.Node
 		want  string
 	}{
-		"a whole job":               {[]graph.Node{source, {UID: "out", Inputs: from(0), Sink: sink}}, ""},
-		"an empty job":              {nil, "no operators"},
-		"an operator without a uid": {[]graph.Node{{Name: "x"}}, `operator "x" has no uid`},
-		"a uid twice":               {[]graph.Node{source, {UID: "in", Inputs: from(0), Sink: sink}}, `"in" is used twice`},
-		"two kinds at once":         {[]graph.Node{source, {UID: "o", Inputs: from(0), Sink: sink, Operator: op}}, "operator o: it must be exactly one"},
-		"a source with an input":    {[]graph.Node{source, {UID: "b", Inputs: from(0), Source: &graph.Source{}}}, "a source has no inputs"},
-		"an operator without input": {[]graph.Node{{UID: "o", Operator: op}}, "it has no input"},
-		"an edge from nowhere":      {[]graph.Node{source, {UID: "o", Inputs: from(5), Sink: sink}}, "input 5 does not come before it"},
-		"an output that is lost":    {[]graph.Node{source, {UID: "o", Inputs: from(0), Operator: op}}, "output of operator o goes nowhere"},
-		"state without fingerprint": {[]graph.Node{source, {UID: "o", Inputs: from(0), Operator: op, State: counted}}, "no fingerprint"},
-		"state that is not keyed":   {[]graph.Node{source, {UID: "o", Inputs: from(0), Operator: op, State: counted, Fingerprint: "f"}}, "an input is not keyed"},
+		"a whole job":                    {[]graph.Node{source, {UID: "out", Inputs: from(0), Sink: sink}}, ""},
+		"an empty job":                   {nil, "no operators"},
+		"an operator without a uid":      {[]graph.Node{{Name: "x"}}, `operator "x" has no uid`},
+		"a uid twice":                    {[]graph.Node{source, {UID: "in", Inputs: from(0), Sink: sink}}, `"in" is used twice`},
+		"two kinds at once":              {[]graph.Node{source, {UID: "o", Inputs: from(0), Sink: sink, Operator: op}}, "operator o: it must be exactly one"},
+		"a source with an input":         {[]graph.Node{source, {UID: "b", Inputs: from(0), Source: &graph.Source{}}}, "a source has no inputs"},
+		"an operator without input":      {[]graph.Node{{UID: "o", Operator: op}}, "it has no input"},
+		"an edge from nowhere":           {[]graph.Node{source, {UID: "o", Inputs: from(5), Sink: sink}}, "input 5 does not come before it"},
+		"a union for each of two inputs": {[]graph.Node{source, {UID: "o", Inputs: []graph.Edge{{}, {}, {Input: 1}, {Input: 1}}, Sink: sink}}, ""},
+		"an input that is left out":      {[]graph.Node{source, {UID: "o", Inputs: []graph.Edge{{}, {Input: 2}}, Sink: sink}}, "an edge of input 2 stands where one of input 1 is due"},
+		"no first input":                 {[]graph.Node{source, {UID: "o", Inputs: []graph.Edge{{Input: 1}}, Sink: sink}}, "an edge of input 1 stands where one of input 0 is due"},
+		"a negative input":               {[]graph.Node{source, {UID: "o", Inputs: []graph.Edge{{Input: -1}}, Sink: sink}}, "an edge of input -1 stands where one of input 0 is due"},
+		"inputs in disorder":             {[]graph.Node{source, {UID: "o", Inputs: []graph.Edge{{}, {Input: 1}, {}}, Sink: sink}}, "an edge of input 0 stands where one of input 2 is due"},
+		"an output that is lost":         {[]graph.Node{source, {UID: "o", Inputs: from(0), Operator: op}}, "output of operator o goes nowhere"},
+		"state without fingerprint":      {[]graph.Node{source, {UID: "o", Inputs: from(0), Operator: op, State: counted}}, "no fingerprint"},
+		"state that is not keyed":        {[]graph.Node{source, {UID: "o", Inputs: from(0), Operator: op, State: counted, Fingerprint: "f"}}, "an input is not keyed"},
 	} {
 		err := (&graph.Graph{Nodes: c.nodes}).Check()
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {

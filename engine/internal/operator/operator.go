@@ -21,7 +21,8 @@ type Output interface {
 type Operator interface {
 	// Open is called once, before any row; the tables that it asks for are restored already.
 	Open(ctx Context) error
-	// Process handles the rows of one batch of an input (0, 1, ...), which is read-only and valid until it returns.
+	// Process handles the rows of one batch of an input (0, 1, ...), which is read-only and valid until it returns. Several edges
+	// may lead to one input.
 	Process(input int, b *batch.Batch, out Output) error
 	// Watermark tells that event time, the minimum over all inputs, has advanced to ms: whatever waited for it is emitted
 	// now. It returns the watermark that holds for what is emitted later: ms, or less if rows of earlier times may still

@@ -61,12 +61,12 @@ func (b *builder) subtask(task Task, index int, limit *pace) *subtask {
 }
 
 // channels returns for each channel of a node's gate the input that it belongs to: a keyed edge has one from every
-// subtask, a forward edge one.
+// subtask, a forward edge one. Edges of one input are one to the operator.
 func (b *builder) channels(node int) []int {
 	var inputs []int
-	for i, edge := range b.graph.Nodes[node].Inputs {
+	for _, edge := range b.graph.Nodes[node].Inputs {
 		for range b.producers(edge) {
-			inputs = append(inputs, i)
+			inputs = append(inputs, edge.Input)
 		}
 	}
 	return inputs
