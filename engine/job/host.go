@@ -146,12 +146,12 @@ func (c *Host) Overview() rest.Job {
 	var o rest.Job
 	if job != nil && phase != beginning {
 		o = job.Overview()
+		settings := settingsOf(job.d.cfg)
+		o.Settings = &settings // also when it has ended: whoever stopped it may have it go on as it was
 	}
 	o.ID, o.Revision, o.Engine, o.MaxParallelism = c.cfg.Job, c.cfg.Revision, c.opt.EngineVersion, c.cfg.MaxParallelism
 	switch phase {
 	case running:
-		settings := settingsOf(job.d.cfg)
-		o.Settings = &settings
 		if job.over() {
 			o.State = rest.Stopping // something of it is left, and the chain has not been looked at
 		}

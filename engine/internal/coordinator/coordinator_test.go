@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
@@ -264,6 +265,18 @@ func TestTheStatusKeepsTheNewestCompleteCheckpointHoweverManyFailAfterIt(t *test
 	s.step(100*time.Hour, []string{"tick", "acks 24", "published 24", "committed 24"})
 	if got := c.Status(); got.AbortedInARow != 0 || got.LastFailure != nil || got.Complete.ID != 24 || got.Aborted != keptCheckpoints+2 {
 		t.Errorf("after a complete one: %d in a row have failed, the last because of %v; complete is %+v", got.AbortedInARow, got.LastFailure, got.Complete)
+	}
+}
+
+func TestAStopThatTheEndOfTheJobDoesNotServeIsRefusedForGood(t *testing.T) {
+	c := &Coordinator{}
+	c.chain.ending, c.chain.head = outcome.Drained, &snapshot.Metadata{ID: 7, Outcome: outcome.Drained}
+	stop := &request{kind: StopRequest, id: "s", state: queued}
+	c.requests = []*request{stop}
+	c.bindToEnd(stop)
+	reply, ok := c.effects[0].(Reply)
+	if !ok || reply.Err == nil || fault.ClassOf(reply.Err) != fault.Permanent || len(c.requests) != 0 {
+		t.Errorf("of a drained job the stop became %+v; whoever asks again would hear the same", c.effects)
 	}
 }
 

@@ -232,7 +232,7 @@ func (c *Coordinator) advanceRequests() {
 func (c *Coordinator) bindToEnd(r *request) {
 	m := c.chain.head
 	if !r.servedBy(c.chain.ending) {
-		c.drop(r, fmt.Errorf("the job has ended before, with outcome %s", c.chain.ending.Word()))
+		c.drop(r, fault.Permanentf("", "", "the job has ended before, with outcome %s", c.chain.ending.Word()))
 		return
 	}
 	r.state, r.checkpoint = attached, m.ID
