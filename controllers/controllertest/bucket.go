@@ -2,7 +2,6 @@ package controllertest
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,15 +21,22 @@ type Bucket struct {
 		storage     string // of checkpoints
 		attempts    []Attempt
 		checkpoints []ChainCheckpoint
-		savepoints  map[string]string // paths by id
-		exports     map[string]int    // how often a savepoint was written, by id
-		exported    map[string]int64  // of which checkpoint a savepoint is, by path
+		savepoints  map[string]savepoint // by id
+		exports     map[string]int       // how often a savepoint was written, by id
+		exported    map[string]int64     // of which checkpoint a savepoint is, by path, also of one that is disposed of
 		disposed    []string
 		discarded   int
 		behaviour   Behaviour
 		active      map[*coordinator]bool // coordinators whose attempt runs
 		violations  []string
 	}
+}
+
+// savepoint is one in storage.
+type savepoint struct {
+	path       string
+	checkpoint int64
+	outcome    outcome.Outcome // of that
 }
 
 // Attempt is one claim (P1).
@@ -92,7 +98,7 @@ type Behaviour struct {
 
 func newBucket(jobID string) *Bucket {
 	b := &Bucket{jobID: jobID}
-	b.mu.savepoints = map[string]string{}
+	b.mu.savepoints = map[string]savepoint{}
 	b.mu.exports, b.mu.exported = map[string]int{}, map[string]int64{}
 	b.mu.active = map[*coordinator]bool{}
 	return b
@@ -123,7 +129,11 @@ func (b *Bucket) Checkpoints() []ChainCheckpoint {
 func (b *Bucket) Savepoints() map[string]string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return maps.Clone(b.mu.savepoints)
+	paths := map[string]string{}
+	for id, s := range b.mu.savepoints {
+		paths[id] = s.path
+	}
+	return paths
 }
 
 // Disposed returns the paths that dispose Jobs removed.
@@ -188,43 +198,60 @@ func (b *Bucket) chainLocked() *rest.Chain {
 		chain.Attempt, chain.Owner, chain.Revision = a.Number, a.Owner, a.Revision
 	}
 	for _, a := range b.mu.attempts {
-		if a.Failed {
+		if a.Failed || a.Finishing {
 			continue
 		}
 		if n := a.Settings.Restore.Nonce; n != 0 && !slices.Contains(chain.RestoreNonces, n) {
 			chain.RestoreNonces = append(chain.RestoreNonces, n)
 		}
 	}
-	chain.Began = b.beganLocked()
+	if a := b.beganLocked(); a != nil {
+		chain.Began = a.Number
+	}
 	if h := b.headLocked(); h != nil {
 		chain.Outcome, chain.Checkpoint = b.outcomeLocked(), h.rest()
 	}
 	return chain
 }
 
-// beganLocked is the newest attempt from which anything came; 0: none did.
-func (b *Bucket) beganLocked() int64 {
-	for _, a := range slices.Backward(b.mu.attempts) {
-		if !a.Failed && !a.Finishing {
-			return a.Number
+// beganLocked is the newest attempt from which anything came; nil: none did.
+func (b *Bucket) beganLocked() *Attempt {
+	for i := range slices.Backward(b.mu.attempts) {
+		if a := &b.mu.attempts[i]; !a.Failed && !a.Finishing {
+			return a
 		}
 	}
-	return 0
+	return nil
 }
 
 // outcomeLocked is that of the head, unless an attempt has begun from it (P3).
 func (b *Bucket) outcomeLocked() outcome.Outcome {
-	h := b.headLocked()
-	if h == nil || b.beganLocked() > h.Attempt {
-		return ""
+	h, began := b.headLocked(), b.beganLocked()
+	if h == nil || began != nil && began.Number > h.Attempt {
+		return outcome.None
 	}
 	return h.Outcome
+}
+
+// restoresLocked tells whether a restore has not been done yet (P5).
+func (b *Bucket) restoresLocked(r rest.Restore) bool {
+	if r.Path == "" {
+		return false
+	}
+	return b.beganLocked() == nil || r.Nonce != 0 && !slices.Contains(b.chainLocked().RestoreNonces, r.Nonce)
+}
+
+// check is what a preflight says: the chain, and what output a restore would write again; empty: none.
+func (b *Bucket) check(r rest.Restore) (chain *rest.Chain, repeats string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.chainLocked(), b.repeatsLocked(r)
 }
 
 // repeatsLocked says what output a restore would write again (P2); empty: none. In this model every checkpoint has committed
 // some.
 func (b *Bucket) repeatsLocked(r rest.Restore) string {
-	if r.Path == "" || r.AllowRepeatedOutput || b.headLocked() == nil || r.Nonce == 0 || slices.Contains(b.chainLocked().RestoreNonces, r.Nonce) {
+	if !b.restoresLocked(r) || r.AllowRepeatedOutput || b.headLocked() == nil {
 		return ""
 	}
 	of, known := b.mu.exported[r.Path]
@@ -235,12 +262,11 @@ func (b *Bucket) repeatsLocked(r rest.Restore) string {
 }
 
 func (c *ChainCheckpoint) rest() *rest.Checkpoint {
-	kind := rest.Periodic
-	if c.Outcome.EndsChain() {
-		kind = rest.Stop
-	}
-	return &rest.Checkpoint{ID: c.ID, Type: kind, Status: rest.Done, Path: c.Path, TriggerTime: c.Time, SizeBytes: 1000 + c.ID, DurationMs: 5}
+	return &rest.Checkpoint{ID: c.ID, Type: rest.CheckpointTypeOf(c.Outcome), Status: rest.Done, Path: c.Path, TriggerTime: c.Time, SizeBytes: sizeOf(c.ID), DurationMs: 5}
 }
+
+// sizeOf is the size of a checkpoint in bytes.
+func sizeOf(checkpoint int64) int64 { return 1000 + checkpoint }
 
 // claimLocked appends an attempt. What it starts from is the chain's head, or the path that was asked for (P5).
 func (b *Bucket) claimLocked(a Attempt) Attempt {
@@ -248,9 +274,8 @@ func (b *Bucket) claimLocked(a Attempt) Attempt {
 	if newest := b.newestLocked(); newest != nil {
 		a.Number = newest.Number + 1
 	}
-	fresh := a.Settings.Restore.Nonce != 0 && !slices.Contains(b.chainLocked().RestoreNonces, a.Settings.Restore.Nonce)
 	switch {
-	case a.Settings.Restore.Path != "" && (fresh || len(b.mu.attempts) == 0):
+	case !a.Finishing && b.restoresLocked(a.Settings.Restore):
 		a.RestoredFrom = a.Settings.Restore.Path
 	case b.headLocked() != nil:
 		a.RestoredFrom = b.headLocked().Path
@@ -288,16 +313,18 @@ func (b *Bucket) storageLocked() string {
 	return b.mu.storage
 }
 
-// exportLocked writes the savepoint of an id, or finds it (P3: one savepoint for each id).
+func (b *Bucket) savepointPath(id, target string) string {
+	return strings.TrimSuffix(target, "/") + "/savepoint-" + b.jobID + "-" + id
+}
+
+// exportLocked writes the savepoint of an id from the head (P3: one savepoint for each id).
 func (b *Bucket) exportLocked(id, target string) string {
-	path := strings.TrimSuffix(target, "/") + "/savepoint-" + b.jobID + "-" + id
+	path, head := b.savepointPath(id, target), b.headLocked()
 	if old, ok := b.mu.savepoints[id]; ok {
-		if old != path {
-			b.violateLocked("savepoint %s was asked for at %s, and is at %s", id, path, old)
-		}
-		return old
+		b.violateLocked("savepoint %s was asked for at %s, and is at %s", id, path, old.path)
+		return old.path
 	}
-	b.mu.savepoints[id], b.mu.exported[path] = path, b.headLocked().ID
+	b.mu.savepoints[id], b.mu.exported[path] = savepoint{path, head.ID, head.Outcome}, head.ID
 	if b.mu.exports[id]++; b.mu.exports[id] > 1 {
 		b.violateLocked("savepoint %s was written %d times", id, b.mu.exports[id])
 	}
@@ -313,8 +340,8 @@ func (b *Bucket) dispose(path string) bool {
 		b.violateLocked("%s is no savepoint, and was to be disposed of", path)
 		return false
 	}
-	for id, at := range b.mu.savepoints {
-		if at == path {
+	for id, s := range b.mu.savepoints {
+		if s.path == path {
 			delete(b.mu.savepoints, id)
 		}
 	}

@@ -92,7 +92,7 @@ func (n *Node) runCoordinator(ctx context.Context, pod *corev1.Pod) error {
 			s.ContainerStatuses = []corev1.ContainerStatus{{RestartCount: restarts,
 				State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}}}
 		}
-		setReady(s, running.ready())
+		setReady(s, running.ready() == nil)
 	})
 }
 
@@ -236,9 +236,7 @@ func (n *Node) runOnce(ctx context.Context, pod *corev1.Pod) error {
 	result := PreflightResult{OK: true}
 	switch cmd.verb {
 	case verbPreflight:
-		bucket.mu.Lock()
-		chain, repeats := bucket.chainLocked(), bucket.repeatsLocked(resources.Settings(&job.Spec).Restore)
-		bucket.mu.Unlock()
+		chain, repeats := bucket.check(resources.Settings(&job.Spec).Restore)
 		result = preflight(Preflight{Job: job.Name, Revision: cmd.flags["revision"], Owner: cmd.flags["owner"], SQL: *job.Spec.SQL})
 		if result.OK && repeats != "" {
 			result = PreflightResult{Message: repeats, Remedy: "set restore.allowRepeatedOutput", Permanent: true}

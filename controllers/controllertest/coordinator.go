@@ -8,7 +8,8 @@ import (
 	"github.com/weirstream/weir/engine/rest"
 )
 
-// coordinator is one run of `weir coordinator` in a pod. All its fields but the first group are guarded by bucket.mu.
+// coordinator is one run of `weir coordinator` in a pod. It says and does what the real one does: engine/rest/resttest is
+// run by both. All its fields but the first group are guarded by bucket.mu.
 type coordinator struct {
 	bucket   *Bucket
 	pod      string
@@ -18,39 +19,42 @@ type coordinator struct {
 	savepoints string
 	changed    func() // tells the kubelet that readiness may have changed; called without the lock
 
-	state       rest.State
-	attempt     int64
-	settings    *rest.Settings
-	restored    string
-	started     time.Time
-	failure     string
-	failureKind rest.FailureKind
-	completed   int64
-	failed      int64  // checkpoints, in a row
-	declined    string // why the last of them
-	records     int64
-	operations  map[string]*operation
-	dead        bool // the process is gone: it neither answers nor publishes
-	abandoned   bool // the cluster lost sight of it: no operator can stop it
+	state         rest.State
+	attempt       int64
+	settings      *rest.Settings // of the newest attempt that began here; nil: none did
+	restored      string
+	restoreNonces []int64
+	started       time.Time
+	failure       string
+	failureKind   rest.FailureKind
+	completed     int64
+	failed        int64  // checkpoints, in a row
+	declined      string // why the last of them
+	records       int64
+	operations    map[string]*operation
+	dead          bool // the process is gone: it neither answers nor publishes
+	abandoned     bool // the cluster lost sight of it: no operator can stop it
 }
 
-// operation is one request and how far it is.
-type operation struct {
-	request string // tells a repetition from another request under the same id
-	state   rest.Operation
-	target  string
-	drain   bool
-}
+// mostParallelism is maxParallelism of every job.
+const mostParallelism = 1024
 
-// launch is the start of a container: it claims by itself if the job is its own and was not stopped (P3).
+// launch is the start of a container: it claims by itself if the job is its own and was not stopped, and makes sure of the
+// end of a job that is over (P3).
 func launch(bucket *Bucket, pod, owner, revision, savepoints string, changed func()) *coordinator {
 	c := &coordinator{bucket: bucket, pod: pod, owner: owner, revision: revision, savepoints: savepoints, changed: changed,
 		state: rest.Standby, operations: map[string]*operation{}}
 	bucket.mu.Lock()
 	defer bucket.mu.Unlock()
-	newest := bucket.newestLocked()
-	if newest != nil && newest.Owner == owner && newest.Revision == revision && bucket.outcomeLocked() == outcome.None {
-		c.beginLocked(newest.Settings, true)
+	newest, began := bucket.newestLocked(), bucket.beganLocked()
+	switch {
+	case newest == nil || began == nil || newest.Owner != owner || newest.Revision != revision:
+	case bucket.outcomeLocked().Final():
+		c.finishLocked(began.Settings)
+	case bucket.outcomeLocked() == outcome.None && began.Owner == owner && began.Revision == revision:
+		again := began.Settings
+		again.Restore = rest.Restore{} // when to restore is decided by who activates
+		c.beginLocked(again, true)
 	}
 	return c
 }
@@ -63,12 +67,26 @@ func (c *coordinator) beginLocked(s rest.Settings, byItself bool) int64 {
 				c.bucket.newestLocked().Number+1, c.pod, other.attempt, other.pod)
 		}
 	}
-	a := c.bucket.claimLocked(Attempt{Owner: c.owner, Revision: c.revision, Pod: c.pod, Settings: s, SelfClaimed: byItself})
-	c.attempt, c.settings, c.restored, c.started = a.Number, &a.Settings, a.RestoredFrom, time.Now()
-	c.state, c.failure, c.failureKind, c.completed, c.records = rest.Starting, "", "", 0, 0
-	c.failed, c.declined = 0, ""
+	c.claimLocked(Attempt{Settings: s, SelfClaimed: byItself})
+	c.state = rest.Starting
 	c.bucket.mu.active[c] = true
-	return a.Number
+	return c.attempt
+}
+
+// finishLocked makes an attempt that confirms the commits of a head with an outcome, and is none to go on from (P3).
+func (c *coordinator) finishLocked(s rest.Settings) int64 {
+	c.claimLocked(Attempt{Settings: s, Finishing: true})
+	c.state = rest.StateAfter(c.bucket.outcomeLocked())
+	return c.attempt
+}
+
+func (c *coordinator) claimLocked(a Attempt) {
+	a.Owner, a.Revision, a.Pod = c.owner, c.revision, c.pod
+	a = c.bucket.claimLocked(a)
+	c.attempt, c.settings, c.restored, c.started = a.Number, &a.Settings, a.RestoredFrom, time.Now()
+	c.restoreNonces = c.bucket.chainLocked().RestoreNonces
+	c.failure, c.failureKind, c.completed, c.records = "", "", 0, 0
+	c.failed, c.declined = 0, ""
 }
 
 // step lets time pass: a start succeeds, a checkpoint completes, an operation goes on.
@@ -100,71 +118,15 @@ func (c *coordinator) stepLocked() {
 		c.declined = b.FailCheckpoints
 	case !b.HoldCheckpoints:
 		c.records += 100
-		c.publishLocked("", "")
+		c.publishLocked(outcome.None, "")
 	}
 	if b.HoldOperations {
 		return
 	}
 	for _, op := range c.operations {
-		if op.state.Status == rest.InProgress {
+		if !op.state.Status.Final() {
 			c.advanceLocked(op)
 		}
-	}
-}
-
-// advanceLocked brings an operation to its end.
-func (c *coordinator) advanceLocked(op *operation) {
-	b := &c.bucket.mu.behaviour
-	if len(b.FailOperations) > 0 {
-		op.state.Status, op.state.Error = rest.Undone, b.FailOperations[0]
-		b.FailOperations = b.FailOperations[1:]
-		return
-	}
-	if c.state == rest.Starting {
-		return
-	}
-	head := c.bucket.headLocked()
-	switch {
-	case c.state == rest.Running && op.state.Kind == rest.StopOperation:
-		end := outcome.Stopped
-		if op.drain {
-			end = outcome.Drained
-		}
-		head = c.publishLocked(end, op.state.ID)
-	case c.state == rest.Running && head == nil:
-		return // the first checkpoint is still to come
-	case c.state != rest.Running:
-		if head == nil || !serves(head.Outcome, op) {
-			op.state.Status = rest.Undone
-			op.state.Error = &rest.Error{Code: rest.Conflict, Message: fmt.Sprintf("the job is %s", c.state)}
-			return
-		}
-		// An attempt of its own confirms the head's commits and exports it.
-		c.bucket.claimLocked(Attempt{Owner: c.owner, Revision: c.revision, Pod: c.pod, Settings: c.bucket.newestLocked().Settings, Finishing: true})
-	}
-	if head == nil {
-		op.state.Status = rest.Undone
-		op.state.Error = &rest.Error{Code: rest.Unavailable, Message: c.failure}
-		return
-	}
-	op.state.Status, op.state.CheckpointID, op.state.Path = rest.Done, head.ID, head.Path
-	op.state.SizeBytes = 1000 + head.ID
-	op.state.CopiedBytes = 0
-	if op.target != "" {
-		op.state.Path = c.bucket.exportLocked(op.state.ID, op.target)
-		op.state.CopiedBytes = op.state.SizeBytes
-	}
-}
-
-// serves tells whether a head with an outcome is what was asked for.
-func serves(end outcome.Outcome, op *operation) bool {
-	switch {
-	case op.state.Kind == rest.SavepointOperation || end == outcome.Completed:
-		return end.EndsChain()
-	case op.drain:
-		return end == outcome.Drained
-	default:
-		return end == outcome.Stopped
 	}
 }
 
@@ -183,10 +145,8 @@ func (c *coordinator) publishLocked(end outcome.Outcome, operation string) *Chai
 			who = fmt.Sprintf("attempt %d of %s", newest.Number, newest.Owner)
 		}
 		c.endLocked(rest.Failed, "another attempt has claimed the job: "+who, rest.FailedFenced)
-	case end == outcome.Completed:
-		c.endLocked(rest.Completed, "", "")
 	case end.EndsChain():
-		c.endLocked(rest.Stopped, "", "")
+		c.endLocked(rest.StateAfter(end), "", "")
 	}
 	return published
 }
@@ -201,7 +161,7 @@ func (c *coordinator) terminate(gracefully bool) {
 	c.bucket.mu.Lock()
 	defer c.bucket.mu.Unlock()
 	if gracefully && !c.dead && c.state == rest.Running {
-		c.publishLocked("", "")
+		c.publishLocked(outcome.None, "")
 	}
 	c.dead = true
 	delete(c.bucket.mu.active, c)
@@ -215,10 +175,13 @@ func (c *coordinator) abandon() {
 }
 
 // ready is what /readyz says.
-func (c *coordinator) ready() bool {
+func (c *coordinator) ready() error {
 	c.bucket.mu.Lock()
 	defer c.bucket.mu.Unlock()
-	return !c.dead && c.state == rest.Running
+	if c.dead || c.state != rest.Running {
+		return &rest.Error{Code: rest.Unavailable, Message: fmt.Sprintf("the job is %s", c.state)}
+	}
+	return nil
 }
 
 // job is what GET /v1/job says.
@@ -226,8 +189,8 @@ func (c *coordinator) job() rest.Job {
 	c.bucket.mu.Lock()
 	defer c.bucket.mu.Unlock()
 	j := rest.Job{ID: c.bucket.jobID, State: c.state, Revision: c.revision, Engine: "model", Attempt: c.attempt,
-		MaxParallelism: 1024, StartTime: c.started, RestoredFrom: c.restored, CompletedCheckpoints: c.completed,
-		FailedCheckpointsInARow: c.failed, CheckpointFailure: c.declined,
+		MaxParallelism: mostParallelism, StartTime: c.started, RestoredFrom: c.restored, RestoreNonces: c.restoreNonces,
+		CompletedCheckpoints: c.completed, FailedCheckpointsInARow: c.failed, CheckpointFailure: c.declined,
 		RecordsIn: c.records, RecordsOut: c.records, Failure: c.failure, FailureKind: c.failureKind, Settings: c.settings}
 	if c.settings != nil {
 		j.Parallelism = c.settings.Parallelism
@@ -235,105 +198,15 @@ func (c *coordinator) job() rest.Job {
 	if h := c.bucket.headLocked(); h != nil && h.Attempt == c.attempt {
 		j.LastCheckpoint = h.rest()
 	}
-	if c.state != rest.Running && c.state != rest.Starting {
-		j.Chain = c.bucket.chainLocked()
+	if c.state.Executes() {
+		return j
+	}
+	j.Chain = c.bucket.chainLocked()
+	if j.State == rest.Standby && j.Failure == "" && j.Chain.Attempt > 0 && j.Chain.Owner != c.owner && j.Chain.Outcome == outcome.None {
+		j.Failure = fmt.Sprintf("the job is run by %s (attempt %d)", j.Chain.Owner, j.Chain.Attempt)
+		j.FailureKind = rest.FailedFenced
 	}
 	return j
-}
-
-// activate begins an attempt (P3).
-func (c *coordinator) activate(r rest.ActivateRequest) (rest.Operation, error) {
-	c.bucket.mu.Lock()
-	defer c.bucket.mu.Unlock()
-	if e := c.bucket.mu.behaviour.RefuseActivation; e != nil {
-		return rest.Operation{}, e
-	}
-	if old := c.operations[r.ID]; old != nil {
-		return old.state, nil
-	}
-	if err := c.mayActivateLocked(r); err != nil {
-		return rest.Operation{}, err
-	}
-	op := &operation{state: rest.Operation{ID: r.ID, Kind: rest.ActivateOperation, Status: rest.Done}}
-	if e := c.bucket.mu.behaviour.FailActivation; e != nil {
-		c.bucket.claimLocked(Attempt{Owner: c.owner, Revision: c.revision, Pod: c.pod, Settings: r.Settings, Failed: true})
-		op.state.Status, op.state.Error = rest.Undone, e
-		c.operations[r.ID] = op
-		return op.state, nil
-	}
-	op.state.Attempt = c.beginLocked(r.Settings, false)
-	c.operations[r.ID] = op
-	return op.state, nil
-}
-
-func (c *coordinator) mayActivateLocked(r rest.ActivateRequest) error {
-	chain := c.bucket.chainLocked()
-	conflict := func(format string, args ...any) error {
-		return &rest.Error{Code: rest.Conflict, Message: fmt.Sprintf(format, args...)}
-	}
-	switch {
-	case c.state == rest.Starting || c.state == rest.Running:
-		return conflict("attempt %d runs already", c.attempt)
-	case r.Revision != c.revision:
-		return conflict("this is revision %s, not %s", c.revision, r.Revision)
-	case r.ExpectedAttempt != chain.Attempt:
-		return conflict("the newest attempt is %d, not %d", chain.Attempt, r.ExpectedAttempt)
-	case chain.Outcome.Final():
-		return conflict("the job is over: %s", chain.Outcome)
-	case chain.Attempt == 0 && !r.AllowEmpty:
-		return conflict("there is no checkpoint, and the job may not start empty")
-	case chain.Owner != "" && chain.Owner != c.owner && chain.Outcome == outcome.None && !r.TakeOver:
-		return conflict("%s runs the job", chain.Owner)
-	}
-	if why := c.bucket.repeatsLocked(r.Settings.Restore); why != "" {
-		return conflict("%s; to accept that, use restore.allowRepeatedOutput", why)
-	}
-	return nil
-}
-
-// begin takes a savepoint, stop, checkpoint or cancel, or finds the one of the same id.
-func (c *coordinator) begin(op operation) (rest.Operation, error) {
-	c.bucket.mu.Lock()
-	defer c.bucket.mu.Unlock()
-	b := &c.bucket.mu.behaviour
-	if old := c.operations[op.state.ID]; old != nil {
-		if old.request != op.request {
-			return rest.Operation{}, &rest.Error{Code: rest.Conflict, Message: fmt.Sprintf("id %s was used for another request: %s", op.state.ID, old.request),
-				Remedy: "choose another id"}
-		}
-		if old.state.Status != rest.Undone {
-			return old.state, nil
-		}
-		// What failed left nothing behind, and is made again.
-	}
-	if b.Refuse != nil {
-		return rest.Operation{}, b.Refuse
-	}
-	switch {
-	case op.target != "":
-	case c.settings != nil:
-		op.target = c.settings.SavepointStorage
-	default:
-		op.target = c.savepoints
-	}
-	if op.state.Kind == rest.SavepointOperation && op.target == "" {
-		return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: "there is no place for the savepoint",
-			Remedy: "name a target, or set spec.savepoint.storage"}
-	}
-	op.state.Status = rest.InProgress
-	op.state.SizeBytes, op.state.CopiedBytes = 1000, 250
-	c.operations[op.state.ID] = &op
-	return op.state, nil
-}
-
-// find returns an operation by its id.
-func (c *coordinator) find(id string) (rest.Operation, error) {
-	c.bucket.mu.Lock()
-	defer c.bucket.mu.Unlock()
-	if op := c.operations[id]; op != nil {
-		return op.state, nil
-	}
-	return rest.Operation{}, &rest.Error{Code: rest.NotFound, Message: fmt.Sprintf("nothing was asked for under id %s", id)}
 }
 
 // breaks tells whether the next answer is not given.

@@ -38,6 +38,11 @@ func smallest() v1alpha1.StreamJobSpec {
 		Savepoint:  v1alpha1.SavepointDefaults{Storage: &savepoints}}
 }
 
+// smallestSettings are some that an attempt can be activated with.
+func smallestSettings() rest.Settings {
+	return rest.Settings{Parallelism: 1, IntervalMs: 1000, TimeoutMs: 60_000, Retained: 1}
+}
+
 // StartJob does by hand what an operator does until a job runs: for controllers that need a running job and do not make
 // one. Returns when it has completed a checkpoint.
 func (w *World) StartJob(job *v1alpha1.StreamJob) *v1alpha1.StreamJob {
@@ -61,7 +66,7 @@ func (w *World) startJob(job *v1alpha1.StreamJob) error {
 	if err != nil {
 		return err
 	}
-	settings := rest.Settings{Parallelism: 1}
+	settings := smallestSettings()
 	if s := job.Spec.Savepoint.Storage; s != nil {
 		settings.SavepointStorage = *s
 	}

@@ -1,28 +1,31 @@
 package controllertest
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
-	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
-// The model is what controllers are judged by, so it is judged itself: it keeps P1 and P3, and sees what breaks them.
+// The model is what controllers are judged by, so it is judged itself: it speaks the protocol (TestTheProtocolOfACoordinator),
+// and sees what an operator must not do with it.
 
 const (
-	me, other = "cluster/me", "cluster/other"
-	rev       = "0123456789"
-	places    = "s3://b/savepoints"
+	me     = "cluster/me"
+	rev    = "0123456789"
+	places = "s3://b/savepoints"
 )
 
 func start(b *Bucket, pod string) *coordinator { return launch(b, pod, me, rev, places, func() {}) }
 
-func activate(c *coordinator, expected int64, empty bool) error {
-	_, err := c.activate(rest.ActivateRequest{ID: c.pod, ExpectedAttempt: expected, Revision: rev, AllowEmpty: empty,
-		Settings: rest.Settings{Parallelism: 1, SavepointStorage: places}})
-	return err
+func activate(t *testing.T, c *coordinator, expected int64) {
+	t.Helper()
+	settings := smallestSettings()
+	settings.SavepointStorage = places
+	op, err := c.activate(rest.ActivateRequest{ID: c.pod, ExpectedAttempt: expected, Revision: c.revision, AllowEmpty: expected == 0, Settings: settings})
+	if err != nil || op.Status != rest.Done {
+		t.Fatalf("the activation became %+v, %v", op, err)
+	}
 }
 
 // running is a job with some checkpoints.
@@ -30,9 +33,7 @@ func running(t *testing.T) (*Bucket, *coordinator) {
 	t.Helper()
 	b := newBucket("default.flights")
 	c := start(b, "a")
-	if err := activate(c, 0, true); err != nil {
-		t.Fatal(err)
-	}
+	activate(t, c, 0)
 	for range 3 {
 		c.step()
 	}
@@ -42,53 +43,24 @@ func running(t *testing.T) (*Bucket, *coordinator) {
 	return b, c
 }
 
-func stop(c *coordinator, id string) (rest.Operation, error) {
-	op, err := c.begin(operation{request: "Stop", state: rest.Operation{ID: id, Kind: rest.StopOperation}})
-	if err != nil {
-		return op, err
-	}
-	c.step()
-	return c.find(id)
-}
-
-func conflicts(t *testing.T, err error) {
+// ask makes a request, and returns what became of it.
+func ask(t *testing.T, c *coordinator, op *operation) rest.Operation {
 	t.Helper()
-	var e *rest.Error
-	if !errors.As(err, &e) || e.Code != rest.Conflict {
-		t.Errorf("error: %v; want a conflict", err)
-	}
-}
-
-func TestAnEmptyJobStartsOnlyIfThatIsAllowed(t *testing.T) {
-	b := newBucket("default.flights")
-	c := start(b, "a")
-	conflicts(t, activate(c, 0, false))
-	if c.job().State != rest.Standby {
-		t.Errorf("state: %s", c.job().State)
-	}
-}
-
-func TestAnActivationNamesTheNewestAttempt(t *testing.T) {
-	b, c := running(t)
-	if _, err := stop(c, "s"); err != nil {
+	if _, err := c.begin(op); err != nil {
 		t.Fatal(err)
 	}
-	next := start(b, "b")
-	conflicts(t, activate(next, 0, false))
-	if err := activate(next, 1, false); err != nil {
-		t.Error(err)
+	c.step()
+	state, err := c.find(t.Context(), op.state.ID)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if v := b.Violations(); len(v) != 0 {
-		t.Errorf("violations: %q", v)
-	}
+	return state
 }
 
 func TestAnActivationBesideARunningAttemptIsWrittenDown(t *testing.T) {
 	b, first := running(t)
 	second := launch(b, "b", me, "9876543210", places, func() {})
-	if _, err := second.activate(rest.ActivateRequest{ID: "x", ExpectedAttempt: 1, Revision: "9876543210"}); err != nil {
-		t.Fatal(err)
-	}
+	activate(t, second, 1)
 	if v := b.Violations(); len(v) != 1 || !strings.Contains(v[0], "had not been stopped") {
 		t.Errorf("violations: %q", v)
 	}
@@ -99,61 +71,16 @@ func TestAnActivationBesideARunningAttemptIsWrittenDown(t *testing.T) {
 	}
 }
 
-func TestAPodThatRestartsClaimsOnlyItsOwnRunningJob(t *testing.T) {
-	b, c := running(t)
-	c.terminate(false)
-	if again := start(b, "a"); again.job().Attempt != 2 {
-		t.Errorf("attempt: %d", again.job().Attempt)
-	} else if again.step(); again.job().State != rest.Running {
-		t.Errorf("state: %s", again.job().State)
-	} else if _, err := stop(again, "s"); err != nil {
-		t.Error(err)
-	} else {
-		again.terminate(true)
-	}
-	if stopped := start(b, "a"); stopped.job().State != rest.Standby || stopped.job().Chain.Outcome != outcome.Stopped {
-		t.Errorf("a stopped job runs again by itself: %+v", stopped.job())
-	}
-	if stranger := launch(b, "c", other, rev, places, func() {}); stranger.job().State != rest.Standby {
-		t.Errorf("another owner's pod claimed the job: %+v", stranger.job())
-	}
-}
-
-func TestAStopUnderOneIDStopsOnce(t *testing.T) {
-	b, c := running(t)
-	first, err := stop(c, "s")
-	if err != nil || first.Status != rest.Done {
-		t.Fatalf("operation %+v, error %v", first, err)
-	}
-	c.terminate(true)
-	again, err := stop(start(b, "a"), "s")
-	if err != nil || again.Path != first.Path || again.CheckpointID != first.CheckpointID {
-		t.Errorf("first %+v, then %+v, error %v", first, again, err)
-	}
-}
-
 func TestASavepointUnderOneIDIsWrittenOnce(t *testing.T) {
 	b, c := running(t)
-	take := func(c *coordinator, target string) rest.Operation {
-		op, err := c.begin(operation{request: "Savepoint " + target, target: target, state: rest.Operation{ID: "sp", Kind: rest.SavepointOperation}})
-		if err != nil {
-			t.Fatal(err)
-		}
+	first := ask(t, c, newSavepoint("sp", ""))
+	for range 2 {
+		c.terminate(false)
+		c = start(b, "a")
 		c.step()
-		if op, err = c.find(op.ID); err != nil {
-			t.Fatal(err)
+		if again := ask(t, c, newSavepoint("sp", "")); again.Path != first.Path || first.Status != rest.Done {
+			t.Errorf("first %+v, then %+v", first, again)
 		}
-		return op
-	}
-	first := take(c, "")
-	if again := take(c, ""); again.Path != first.Path || first.Status != rest.Done {
-		t.Errorf("first %+v, then %+v", first, again)
-	}
-	c.terminate(false)
-	c = start(b, "a")
-	c.step()
-	if again := take(c, ""); again.Path != first.Path {
-		t.Errorf("first %+v, then %+v", first, again)
 	}
 	if v := b.Violations(); len(v) != 0 || len(b.Savepoints()) != 1 {
 		t.Errorf("violations %q, savepoints %v", v, b.Savepoints())
@@ -161,9 +88,20 @@ func TestASavepointUnderOneIDIsWrittenOnce(t *testing.T) {
 	c.terminate(false)
 	c = start(b, "a")
 	c.step()
-	take(c, "s3://b/elsewhere")
+	ask(t, c, newSavepoint("sp", "s3://b/elsewhere"))
 	if v := b.Violations(); len(v) != 1 {
 		t.Errorf("the same savepoint in two places was not seen: %q", v)
+	}
+}
+
+func TestAJobThatIsStoppedFirstIsNoViolation(t *testing.T) {
+	b, c := running(t)
+	if op := ask(t, c, newStop("s", "", false)); op.Status != rest.Done {
+		t.Fatalf("the stop became %+v", op)
+	}
+	activate(t, start(b, "b"), 1)
+	if v := b.Violations(); len(v) != 0 {
+		t.Errorf("violations: %q", v)
 	}
 }
 

@@ -1,6 +1,7 @@
 package controllertest
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
@@ -56,57 +57,89 @@ func serve(listener net.Listener, c *coordinator, identity *corev1.Secret) (*ser
 
 func (s *server) close() { _ = s.http.Close() } // whoever waited for an answer sees a process that is gone
 
+// answer is the body of an answer to a request, or an error.
+type answer func(r *http.Request) (any, error)
+
 func (s *server) routes() http.Handler {
+	c := s.coordinator
+	routes := map[string]map[string]http.Handler{
+		"/healthz":                {http.MethodGet: open(func(*http.Request) (any, error) { return struct{}{}, nil })},
+		"/readyz":                 {http.MethodGet: open(func(*http.Request) (any, error) { return struct{}{}, c.ready() })},
+		"/v1/job":                 {http.MethodGet: s.user(func(*http.Request) (any, error) { return c.job(), nil })},
+		"/v1/job/operations/{id}": {http.MethodGet: s.user(s.operation)},
+		"/v1/job/savepoints": {http.MethodPost: s.user(func(r *http.Request) (any, error) {
+			q, err := read[rest.SavepointRequest](r, true)
+			return begun(q.ID, err, func() (rest.Operation, error) { return c.begin(newSavepoint(q.ID, q.Target)) })
+		})},
+		"/v1/job/stop": {http.MethodPost: s.operator(func(r *http.Request) (any, error) {
+			q, err := read[rest.StopRequest](r, true)
+			return begun(q.ID, err, func() (rest.Operation, error) { return c.begin(newStop(q.ID, q.Target, q.Drain)) })
+		})},
+		"/v1/job/activate": {http.MethodPost: s.operator(func(r *http.Request) (any, error) {
+			q, err := read[rest.ActivateRequest](r, false) // a later operator's may have more in it
+			defer c.changed()
+			return begun(q.ID, err, func() (rest.Operation, error) { return c.activate(q) })
+		})},
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !s.coordinator.ready() {
-			w.WriteHeader(http.StatusServiceUnavailable)
+	for path, methods := range routes {
+		for method, handler := range methods {
+			mux.Handle(method+" "+path, handler)
 		}
-	})
-	mux.Handle("GET /v1/job", s.user(func(*http.Request) (any, error) { return s.coordinator.job(), nil }))
-	mux.Handle("GET /v1/job/operations/{id}", s.user(func(r *http.Request) (any, error) { return s.coordinator.find(r.PathValue("id")) }))
-	mux.Handle("POST /v1/job/savepoints", s.user(func(r *http.Request) (any, error) {
-		q, err := read[rest.SavepointRequest](r)
-		if err != nil {
-			return nil, err
-		}
-		return s.coordinator.begin(operation{request: "Savepoint " + q.Target, target: q.Target,
-			state: rest.Operation{ID: q.ID, Kind: rest.SavepointOperation}})
-	}))
-	mux.Handle("POST /v1/job/stop", s.operator(func(r *http.Request) (any, error) {
-		q, err := read[rest.StopRequest](r)
-		if err != nil {
-			return nil, err
-		}
-		return s.coordinator.begin(operation{request: fmt.Sprintf("Stop %s %v", q.Target, q.Drain), target: q.Target, drain: q.Drain,
-			state: rest.Operation{ID: q.ID, Kind: rest.StopOperation}})
-	}))
-	mux.Handle("POST /v1/job/activate", s.operator(func(r *http.Request) (any, error) {
-		q, err := read[rest.ActivateRequest](r)
-		if err != nil {
-			return nil, err
-		}
-		op, err := s.coordinator.activate(q)
-		if err == nil {
-			s.coordinator.changed()
-		}
-		return op, err
+		mux.Handle(path, s.user(func(r *http.Request) (any, error) {
+			return nil, &rest.Error{Code: rest.MethodNotAllowed, Message: fmt.Sprintf("%s does not take %s", r.URL.Path, r.Method)}
+		}))
+	}
+	mux.Handle("/", s.user(func(r *http.Request) (any, error) {
+		return nil, &rest.Error{Code: rest.NotFound, Message: fmt.Sprintf("there is nothing at %q", r.URL.Path)}
 	}))
 	return mux
 }
 
-// user answers whoever bears one of the job's two tokens.
-func (s *server) user(answer func(*http.Request) (any, error)) http.Handler {
-	return s.guard(false, answer)
+// operation finds one, and waits for its end as long as the request asks for.
+func (s *server) operation(r *http.Request) (any, error) {
+	id := r.PathValue("id")
+	if err := rest.CheckID(id); err != nil {
+		return nil, err
+	}
+	var wait time.Duration
+	if text := r.URL.Query().Get("wait"); text != "" {
+		var err error
+		if wait, err = time.ParseDuration(text); err != nil || wait < 0 {
+			return nil, &rest.Error{Code: rest.BadRequest, Message: fmt.Sprintf("wait=%q is no duration", text)}
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), min(wait, rest.MaxWait))
+	defer cancel()
+	return s.coordinator.find(ctx, id)
 }
+
+// begun does what a request asks for that could be read, under an id that can be used.
+func begun(id string, unread error, do func() (rest.Operation, error)) (any, error) {
+	if unread != nil {
+		return nil, unread
+	}
+	if err := rest.CheckID(id); err != nil {
+		return nil, err
+	}
+	return do()
+}
+
+// open answers whoever asks.
+func open(do answer) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := do(r)
+		write(w, r, body, err)
+	})
+}
+
+// user answers whoever bears one of the job's two tokens.
+func (s *server) user(do answer) http.Handler { return s.guard(false, do) }
 
 // operator answers the operator; the user is told that the job is the operator's.
-func (s *server) operator(answer func(*http.Request) (any, error)) http.Handler {
-	return s.guard(true, answer)
-}
+func (s *server) operator(do answer) http.Handler { return s.guard(true, do) }
 
-func (s *server) guard(operatorOnly bool, answer func(*http.Request) (any, error)) http.Handler {
+func (s *server) guard(operatorOnly bool, do answer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.coordinator.breaks() {
 			panic(http.ErrAbortHandler) // net/http closes the connection without an answer
@@ -122,28 +155,46 @@ func (s *server) guard(operatorOnly bool, answer func(*http.Request) (any, error
 		case operatorOnly && !isOperator:
 			err = &rest.Error{Code: rest.Conflict, Message: "the job is managed by an operator", Remedy: "change its StreamJob"}
 		default:
-			body, err = answer(r)
+			body, err = do(r)
 		}
-		status := http.StatusOK
-		if r.Method == http.MethodPost {
-			status = http.StatusAccepted
-		}
-		if err != nil {
-			var e *rest.Error
-			if !errors.As(err, &e) {
-				e = &rest.Error{Code: rest.Internal, Message: err.Error()}
-			}
-			status, body = e.Code.HTTPStatus(), rest.ErrorBody{Error: e}
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(body) // the caller is gone: it asks again
+		write(w, r, body, err)
 	})
 }
 
-func read[T any](r *http.Request) (T, error) {
-	var body T
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+func write(w http.ResponseWriter, r *http.Request, body any, err error) {
+	status := http.StatusOK
+	if r.Method == http.MethodPost {
+		status = http.StatusAccepted
+	}
+	if err != nil {
+		e := restError(err)
+		status, body = e.Code.HTTPStatus(), rest.ErrorBody{Error: e}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the caller is gone: it asks again
+}
+
+func restError(err error) *rest.Error {
+	var e *rest.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &rest.Error{Code: rest.Internal, Message: err.Error()}
+}
+
+func read[T any](r *http.Request, strict bool) (body T, err error) {
+	if r.Header.Get("Content-Type") != "application/json" {
+		return body, &rest.Error{Code: rest.UnsupportedMedia, Message: "the body is not declared as JSON"}
+	}
+	d := json.NewDecoder(r.Body)
+	if strict {
+		d.DisallowUnknownFields()
+	}
+	if err = d.Decode(&body); err == nil && d.More() {
+		err = errors.New("there is more behind it")
+	}
+	if err != nil {
 		return body, &rest.Error{Code: rest.BadRequest, Message: "the body is not the JSON of this request: " + err.Error()}
 	}
 	return body, nil
