@@ -72,14 +72,14 @@ var meddlings = []meddling{
 	{"its pod is deleted with grace", func(m *meddler) { m.kubectl("delete", "pod", "-l", coordinators, "--wait=false") }},
 	{"its StatefulSet is deleted", func(m *meddler) { m.kubectl("delete", "statefulset", "-l", objects, "--wait=false") }},
 	{"its StatefulSet is orphaned", func(m *meddler) { m.kubectl("delete", "statefulset", "-l", objects, "--cascade=orphan") }},
-	{"two replicas", func(m *meddler) { m.kubectl("scale", "statefulset", "-l", objects, "--replicas=2") }},
-	{"no replicas", func(m *meddler) { m.kubectl("scale", "statefulset", "-l", objects, "--replicas=0") }},
+	{"two replicas", func(m *meddler) { m.whenThere("scale", "statefulset", "-l", objects, "--replicas=2") }},
+	{"no replicas", func(m *meddler) { m.whenThere("scale", "statefulset", "-l", objects, "--replicas=0") }},
 	{"its ConfigMap says another query", (*meddler).editConfigMap},
 	{"its ConfigMap is deleted", func(m *meddler) { m.kubectl("delete", "configmap", "-l", objects) }},
 	{"its Service is deleted", func(m *meddler) { m.kubectl("delete", "service", "-l", objects) }},
 	{"its identity is deleted", func(m *meddler) { m.kubectl("delete", "secret", "-l", objects) }},
 	{"its objects lose their labels", func(m *meddler) {
-		m.kubectl("label", "statefulset,service", "-l", objects, "app.kubernetes.io/name-")
+		m.whenThere("label", "statefulset,service", "-l", objects, "app.kubernetes.io/name-")
 	}},
 	{"its status is wiped", func(m *meddler) {
 		m.kubectl("patch", "streamjob", m.job.Name(), "--subresource=status", "--type=json", `-p=[{"op":"replace","path":"/status","value":{}}]`)
@@ -163,6 +163,18 @@ func (m *meddler) kubectl(args ...string) {
 	m.job.Kubectl(args...)
 }
 
+// whenThere is kubectl of what must be there: in the step before it may have been deleted, and not be made again yet.
+func (m *meddler) whenThere(args ...string) {
+	m.t.Helper()
+	m.job.Holds(lab.Patience, "kubectl "+strings.Join(args, " ")+" finds something", func() bool {
+		_, err := stage.Kubectl(m.t.Context(), append([]string{"-n", m.job.Namespace()}, args...)...)
+		if err != nil && !strings.Contains(err.Error(), "no objects passed") && !strings.Contains(err.Error(), "NotFound") {
+			m.t.Fatal(err)
+		}
+		return err == nil
+	})
+}
+
 // pass lets up to d go by.
 func (m *meddler) pass(d time.Duration) {
 	m.t.Helper()
@@ -217,13 +229,17 @@ func (m *meddler) restoreOld() {
 // editConfigMap puts another query into what the pod reads, and kills the pod: what runs is what the revision says.
 func (m *meddler) editConfigMap() {
 	m.t.Helper()
+	in := []string{"-n", m.job.Namespace()}
 	for _, name := range strings.Fields(m.job.Kubectl("get", "configmap", "-l", objects, "-o", "name")) {
-		text := m.job.Kubectl("get", name, "-o", "yaml")
+		text, err := stage.Kubectl(m.t.Context(), append(in, "get", name, "-o", "yaml")...)
 		edited := strings.ReplaceAll(text, "MAX(delay)", "MIN(delay)")
-		if edited == text {
-			continue
+		if err == nil && edited != text {
+			err = m.job.Replace(edited)
 		}
-		m.job.Replace(edited)
+		// That of an old revision may go meanwhile, and the operator may write at the same time.
+		if err != nil && !strings.Contains(err.Error(), "NotFound") && !strings.Contains(err.Error(), "Conflict") {
+			m.t.Fatal(err)
+		}
 	}
 	m.kubectl("delete", "pod", "-l", coordinators, "--grace-period=0", "--force", "--wait=false")
 }

@@ -352,9 +352,7 @@ func (j *Job) DeleteNamespace() {
 }
 
 // Replace puts a manifest in the place of the object that has its name, as kubectl edit does.
-func (j *Job) Replace(manifest string) {
-	j.t.Helper()
-	if _, err := j.lab.commandIn(j.t.Context(), kubectlLimit, manifest, j.lab.kubectl, "-n", j.Namespace(), "replace", "--force=false", "-f", "-"); err != nil {
-		j.t.Fatal(err)
-	}
+func (j *Job) Replace(manifest string) error {
+	_, err := j.lab.commandIn(j.t.Context(), kubectlLimit, manifest, j.lab.kubectl, "-n", j.Namespace(), "replace", "--force=false", "-f", "-")
+	return err
 }
