@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirstream/weir/manifest"
+)
+
+// Process is the process that a command runs in. Nothing of it is changed while one runs.
+type Process struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	// Signals are requests to end. One that comes sooner than SameSignal after the first is taken for the same: a terminal
+	// or a supervisor may signal the process and then its group.
+	Signals    <-chan os.Signal
+	SameSignal time.Duration
+	// Width is that of the terminal that Stderr is, in columns; 0: it is none.
+	Width func() int
+	// StdoutIsTerminal tells that what is printed stands between what is logged.
+	StdoutIsTerminal bool
+	// Version is that of the program.
+	Version string
+}
+
+// Main runs one command of a root and returns the process's exit code.
+func (p *Process) Main(ctx context.Context, root *cobra.Command, args []string) int {
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	// If nobody can be told why, the exit code says at least that.
+	_, _ = fmt.Fprintf(p.Stderr, "%s: %s\n", root.Name(), OneLine(err.Error()))
+	return exitCode(err)
+}
+
+// UsageError is the user's to mend: the same command can never succeed.
+type UsageError struct{ Err error }
+
+// Error is that of Err.
+func (e UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e UsageError) Unwrap() error { return e.Err }
+
+// Usagef returns a UsageError.
+func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
+
+// ErrKilled is the second signal's, for what takes a last checkpoint at the first.
+var ErrKilled = errors.New("ended by a second signal, without a last checkpoint; the same command goes on from the newest one")
+
+// exitCode tells wrong use from failure.
+func exitCode(err error) int {
+	var (
+		usage UsageError
+		wrong *manifest.Error
+	)
+	if errors.As(err, &usage) || errors.As(err, &wrong) {
+		return 2
+	}
+	return 1
+}
+
+// OneLine is what errors.Join and libraries say in several, in one.
+func OneLine(text string) string {
+	lines := strings.FieldsFunc(text, func(c rune) bool { return c == '\n' || c == '\r' })
+	for i, l := range lines {
+		lines[i] = strings.TrimSpace(l)
+	}
+	return strings.Join(lines, "; ")
+}
