@@ -27,7 +27,7 @@ func countFrom(ctx context.Context, storage, snapshot string, records int64, key
 	}
 	cfg := config("restored", 1)
 	cfg.Storage = storage
-	cfg.Restore = job.Restore{From: snapshot, AllowNonRestoredState: true}
+	cfg.Restore = job.Restore{Path: snapshot, AllowNonRestoredState: true}
 	if _, err := job.Run(ctx, cfg, g, job.Options{}); err != nil {
 		return 0, fmt.Errorf("go on from %s: %w", snapshot, err)
 	}
@@ -78,8 +78,13 @@ func (summing) Close() error { return nil }
 // config is a job that takes no checkpoint but the last, in memory.
 func config(name string, parallelism int) job.Config {
 	return job.Config{
-		Job: name, Owner: "bench", Revision: "1", Storage: "mem://bench", Parallelism: parallelism, MaxParallelism: 128,
-		Interval: time.Hour, Timeout: time.Hour, Retained: 1,
-		Restart: job.RestartPolicy{InitialDelay: time.Second, MaxDelay: time.Second, ResetAfter: time.Hour},
+		Job: name, Owner: "bench", Revision: "1", Storage: "mem://bench", MaxParallelism: 128,
+		Settings: job.Settings{
+			Parallelism: parallelism,
+			Interval:    time.Hour,
+			Timeout:     time.Hour,
+			Retained:    1,
+			Restart:     job.Restart{InitialDelay: time.Second, MaxDelay: time.Second, ResetAfter: time.Hour},
+		},
 	}
 }

@@ -1,10 +1,6 @@
 package manifest
 
 import (
-	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/weirstream/weir/api/v1alpha1"
 )
 
@@ -18,7 +14,7 @@ const (
 func complete(spec *v1alpha1.StreamJobSpec, name string, local bool) {
 	or(&spec.JobID, name)
 	or(&spec.DesiredState, v1alpha1.Running)
-	or(&spec.Parallelism, 1)
+	completeSettings(spec)
 	or(&spec.MaxParallelism, 1024)
 
 	c := &spec.Checkpoint
@@ -26,12 +22,7 @@ func complete(spec *v1alpha1.StreamJobSpec, name string, local bool) {
 		or(&c.Storage, LocalCheckpoints)
 		or(&spec.Savepoint.Storage, LocalSavepoints)
 	}
-	orLasting(&c.Interval, 10*time.Second)
-	orLasting(&c.Timeout, 10*time.Minute)
-	orLasting(&c.MinPause, 0)
 	or(&c.Mode, v1alpha1.ExactlyOnce)
-	or(&c.TolerableFailures, 3)
-	or(&c.Retained, 3)
 	or(&c.OnDelete, v1alpha1.Retain)
 
 	or(&spec.State.Backend, v1alpha1.Heap)
@@ -40,9 +31,6 @@ func complete(spec *v1alpha1.StreamJobSpec, name string, local bool) {
 	or(&spec.Restore.Nonce, 0)
 	or(&spec.Restore.TakeOver, false)
 	or(&spec.Restore.AllowRepeatedOutput, false)
-	orLasting(&spec.Restart.InitialDelay, time.Second)
-	orLasting(&spec.Restart.MaxDelay, time.Minute)
-	orLasting(&spec.Restart.ResetAfter, time.Hour)
 	withoutEmpty(&spec.Worker)
 }
 
@@ -75,5 +63,3 @@ func or[T any](field **T, value T) {
 		*field = &value
 	}
 }
-
-func orLasting(field **metav1.Duration, d time.Duration) { or(field, metav1.Duration{Duration: d}) }

@@ -3,7 +3,7 @@
 //
 // Values come in layers, each over the one before, field by field:
 //
-//  1. the defaults of this package,
+//  1. the defaults: those of package config for the settings of the engine, else those of this package,
 //  2. weir.yaml, the global configuration: the fields of spec that all jobs share,
 //  3. the StreamJob's manifest, or a file of SQL alone,
 //  4. settings, as of --set spec.parallelism=4.

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/weirstream/weir/api/v1alpha1"
-	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/config"
 )
 
 // File is a text and the name that messages call it by.
@@ -47,7 +47,7 @@ type Job struct {
 	// Spec has a value for every field that has a default.
 	Spec v1alpha1.StreamJobSpec
 	// Config is what the engine takes; Owner is for the caller to set.
-	Config job.Config
+	Config config.Config
 	// SQL is what the job does.
 	SQL Text
 	// Notes are for the user to see: what was read and has no effect, or not the one that one might hope for.
@@ -219,7 +219,7 @@ func (l *loader) finish() (*Job, error) {
 	if local {
 		l.noteWithoutEffect()
 	}
-	return &Job{Name: l.object.Name, Spec: *spec, Config: config(spec), SQL: l.sql, Notes: l.notes}, nil
+	return &Job{Name: l.object.Name, Spec: *spec, Config: configOf(spec), SQL: l.sql, Notes: l.notes}, nil
 }
 
 // onlyInPods lists what says something about pods alone.

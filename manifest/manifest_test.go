@@ -50,11 +50,16 @@ func TestAManifestWithNothingButItsTextHasEveryDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := job.Config{
-		Job: "delays", Revision: j.Config.Revision,
-		Storage: url(t, ".weir/checkpoints"), SavepointStorage: url(t, ".weir/savepoints"),
-		Parallelism: 1, MaxParallelism: 1024,
-		Interval: 10 * time.Second, Timeout: 10 * time.Minute, Retained: 3, TolerableFailures: 3,
-		Restart: job.RestartPolicy{InitialDelay: time.Second, MaxDelay: time.Minute, ResetAfter: time.Hour},
+		Job: "delays", Revision: j.Config.Revision, Storage: url(t, ".weir/checkpoints"), MaxParallelism: 1024,
+		Settings: job.Settings{
+			SavepointStorage:  url(t, ".weir/savepoints"),
+			Parallelism:       1,
+			Interval:          10 * time.Second,
+			Timeout:           10 * time.Minute,
+			Retained:          3,
+			TolerableFailures: 3,
+			Restart:           job.Restart{InitialDelay: time.Second, MaxDelay: time.Minute, ResetAfter: time.Hour},
+		},
 	}
 	if diff := cmp.Diff(want, j.Config); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
@@ -87,12 +92,17 @@ func TestEveryFieldReachesTheEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := job.Config{
-		Job: "default.delays", Revision: j.Config.Revision,
-		Storage: "s3://bucket/prefix?endpoint=http://127.0.0.1:7070", SavepointStorage: "s3://bucket/savepoints",
-		Parallelism: 4, MaxParallelism: 128,
-		Interval: time.Second, Timeout: 90 * time.Second, MinPause: 500 * time.Millisecond, Retained: 5,
-		Restart: job.RestartPolicy{InitialDelay: 2 * time.Second, MaxDelay: 3 * time.Second, ResetAfter: 4 * time.Minute},
-		Restore: job.Restore{From: "gs://other/savepoint-x", Nonce: 7, AllowNonRestoredState: true, AllowRepeatedOutput: true, TakeOver: true},
+		Job: "default.delays", Revision: j.Config.Revision, Storage: "s3://bucket/prefix?endpoint=http://127.0.0.1:7070", MaxParallelism: 128, TakeOver: true,
+		Settings: job.Settings{
+			SavepointStorage: "s3://bucket/savepoints",
+			Parallelism:      4,
+			Interval:         time.Second,
+			Timeout:          90 * time.Second,
+			MinPause:         500 * time.Millisecond,
+			Retained:         5,
+			Restart:          job.Restart{InitialDelay: 2 * time.Second, MaxDelay: 3 * time.Second, ResetAfter: 4 * time.Minute},
+			Restore:          job.Restore{Path: "gs://other/savepoint-x", Nonce: 7, AllowNonRestoredState: true, AllowRepeatedOutput: true},
+		},
 	}
 	if diff := cmp.Diff(want, j.Config); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)

@@ -9,8 +9,9 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/connector/table"
-	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // maxName leaves room for what the operator appends to the names of pods.
@@ -18,10 +19,6 @@ const maxName = 40
 
 // mostKeyGroups bounds maxParallelism, as in Flink.
 const mostKeyGroups = 32768
-
-// mostSubtasks bounds the parallelism of a job in one process, which every job is for now, in a pod too: each pair of
-// subtasks on a keyed edge has a channel of its own, so that memory grows with the square; at this bound it is about 1 GB.
-const mostSubtasks = 512
 
 var (
 	namePattern  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
@@ -68,7 +65,7 @@ func (r *rules) spec(s *v1alpha1.StreamJobSpec, local bool) {
 	}
 	r.sql(s)
 	within(r, "spec.maxParallelism", *s.MaxParallelism, 1, mostKeyGroups)
-	within(r, "spec.parallelism", *s.Parallelism, 1, mostSubtasks)
+	r.settings(s)
 	if *s.Parallelism > *s.MaxParallelism {
 		r.refuse("spec.parallelism", "a key group is never divided: lower it, or raise maxParallelism before the job's first run",
 			"%d is more than spec.maxParallelism, which is %d", *s.Parallelism, *s.MaxParallelism)
@@ -126,12 +123,7 @@ func (r *rules) checkpoint(c *v1alpha1.CheckpointSpec, local bool) {
 		r.refuse("spec.checkpoint.storage", "name a bucket there or in weir.yaml, such as s3://bucket/prefix", "it is missing")
 	}
 	r.storage("spec.checkpoint.storage", c.Storage, local)
-	r.atLeast("spec.checkpoint.interval", c.Interval.Duration, time.Millisecond)
-	r.atLeast("spec.checkpoint.timeout", c.Timeout.Duration, time.Millisecond)
-	r.atLeast("spec.checkpoint.minPause", c.MinPause.Duration, 0)
 	choice(r, "spec.checkpoint.mode", *c.Mode, v1alpha1.ExactlyOnce)
-	within(r, "spec.checkpoint.tolerableFailures", *c.TolerableFailures, 0, 1_000_000)
-	within(r, "spec.checkpoint.retained", *c.Retained, 1, 1000)
 	if c.CredentialsSecret != nil {
 		r.object("spec.checkpoint.credentialsSecret", *c.CredentialsSecret)
 	}
@@ -139,9 +131,6 @@ func (r *rules) checkpoint(c *v1alpha1.CheckpointSpec, local bool) {
 }
 
 func (r *rules) restart(s *v1alpha1.RestartSpec) {
-	r.atLeast("spec.restart.initialDelay", s.InitialDelay.Duration, time.Millisecond)
-	r.atLeast("spec.restart.maxDelay", s.MaxDelay.Duration, time.Millisecond)
-	r.atLeast("spec.restart.resetAfter", s.ResetAfter.Duration, time.Second)
 	if s.InitialDelay.Duration > s.MaxDelay.Duration {
 		path := "spec.restart.maxDelay"
 		if _, written := r.places[path]; !written {
@@ -165,7 +154,7 @@ func (r *rules) storage(path string, name *string, local bool) {
 		r.refuse(path, "name a bucket, such as s3://bucket/prefix", "%q is relative to a working directory, which the job's pods do not share", *name)
 		return
 	}
-	u, err := storage.ParseURL(*name)
+	u, err := storageurl.Parse(*name)
 	if err != nil {
 		r.refuse(path, "", "%v", err)
 		return
@@ -176,14 +165,11 @@ func (r *rules) storage(path string, name *string, local bool) {
 // relativeFile is a file URL of a folder below the working directory.
 var relativeFile = regexp.MustCompile(`^(?i:file)://[.](/|$)`)
 
-// longest bounds durations: what is meant to be longer is meant to be never.
-const longest = 10 * 365 * 24 * time.Hour
-
 // atLeast checks a duration, which is sent in milliseconds.
 func (r *rules) atLeast(path string, d, least time.Duration) {
 	switch {
-	case d > longest:
-		r.refuse(path, fmt.Sprintf("use at most %v", longest), "%v is too long", d)
+	case d > config.Longest:
+		r.refuse(path, fmt.Sprintf("use at most %v", config.Longest), "%v is too long", d)
 	case d >= least && d%time.Millisecond != 0:
 		r.refuse(path, "use whole milliseconds", "%v has a fraction of a millisecond", d)
 	case d < 0:

@@ -3,6 +3,7 @@ package controllertest
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
@@ -87,8 +88,8 @@ func wrongSettings(s rest.Settings) string {
 	switch {
 	case s.Parallelism < 1 || s.Parallelism > mostParallelism:
 		return fmt.Sprintf("parallelism %d is not within 1 and %d", s.Parallelism, mostParallelism)
-	case s.IntervalMs < 1 || s.TimeoutMs < 1:
-		return fmt.Sprintf("interval %d ms, timeout %d ms", s.IntervalMs, s.TimeoutMs)
+	case s.Interval < time.Millisecond || s.Timeout < time.Millisecond:
+		return fmt.Sprintf("interval %v, timeout %v", s.Interval, s.Timeout)
 	case s.Retained < 1 || s.TolerableFailures < 0:
 		return fmt.Sprintf("retained %d, tolerableFailures %d", s.Retained, s.TolerableFailures)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/resources"
+	"github.com/weirstream/weir/manifest"
 )
 
 // manifestKey is the name of the file that a pod reads its job from.
@@ -236,7 +237,7 @@ func (n *Node) runOnce(ctx context.Context, pod *corev1.Pod) error {
 	result := PreflightResult{OK: true}
 	switch cmd.verb {
 	case verbPreflight:
-		chain, repeats := bucket.check(resources.Settings(&job.Spec).Restore)
+		chain, repeats := bucket.check(manifest.Settings(&job.Spec).Restore)
 		result = preflight(Preflight{Job: job.Name, Revision: cmd.flags["revision"], Owner: cmd.flags["owner"], SQL: *job.Spec.SQL})
 		if result.OK && repeats != "" {
 			result = PreflightResult{Message: repeats, Remedy: "set restore.allowRepeatedOutput", Permanent: true}

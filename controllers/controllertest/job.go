@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -40,7 +41,7 @@ func smallest() v1alpha1.StreamJobSpec {
 
 // smallestSettings are some that an attempt can be activated with.
 func smallestSettings() rest.Settings {
-	return rest.Settings{Parallelism: 1, IntervalMs: 1000, TimeoutMs: 60_000, Retained: 1}
+	return rest.Settings{Parallelism: 1, Interval: time.Second, Timeout: time.Minute, Retained: 1}
 }
 
 // StartJob does by hand what an operator does until a job runs: for controllers that need a running job and do not make

@@ -56,7 +56,7 @@ func newStory() *story {
 		Owner: owner,
 		Job:   plan.Job{Name: "job", Generation: 1, Desired: v1alpha1.Running},
 		Target: plan.Target{Revision: "a", Fresh: 50 * time.Second, Folder: "s3://bucket/default.job",
-			Settings: rest.Settings{Parallelism: 2, IntervalMs: 10_000}},
+			Settings: rest.Settings{Parallelism: 2, Interval: 10 * time.Second}},
 		LivingOwners: map[string]string{},
 	}}
 }
@@ -173,7 +173,7 @@ func (s *story) spec(o options) error {
 		case "parallelism":
 			f.Target.Settings.Parallelism = int(o.number(k))
 		case "interval":
-			f.Target.Settings.IntervalMs = o.duration(k).Milliseconds()
+			f.Target.Settings.Interval = o.duration(k)
 		case "desired":
 			f.Job.Desired = v1alpha1.DesiredState(v)
 		case "nonce":
@@ -285,7 +285,7 @@ func (s *story) coordinator(name string, o options) *rest.Job {
 			settings.Parallelism = int(o.number("parallelism"))
 		}
 		if o.has("interval") {
-			settings.IntervalMs = o.duration("interval").Milliseconds()
+			settings.Interval = o.duration("interval")
 		}
 		job.Settings, job.Parallelism = &settings, settings.Parallelism
 	}

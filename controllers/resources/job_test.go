@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/resources"
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/rest"
+	"github.com/weirstream/weir/manifest"
 )
 
 func newJobOf(t *testing.T, in resources.Input) *resources.Job {
@@ -178,12 +181,12 @@ func TestARevisionOfSomebodyElseIsRefused(t *testing.T) {
 func TestSettingsAreWhatAnAttemptIsActivatedWith(t *testing.T) {
 	spec := full(t)
 	want := rest.Settings{
-		Parallelism: 3, IntervalMs: 5000, TimeoutMs: 600000, MinPauseMs: 1000, Retained: 7, TolerableFailures: 0,
-		RestartInitialDelayMs: 1000, RestartMaxDelayMs: 60000, RestartResetAfterMs: 3600000,
+		Parallelism: 3, Interval: 5 * time.Second, Timeout: 10 * time.Minute, MinPause: time.Second, Retained: 7, TolerableFailures: 0,
+		Restart:          config.Restart{InitialDelay: time.Second, MaxDelay: time.Minute, ResetAfter: time.Hour},
 		SavepointStorage: "s3://bucket/savepoints",
 		Restore:          rest.Restore{Path: "s3://bucket/savepoints/savepoint-x", Nonce: 4, AllowNonRestoredState: true, AllowRepeatedOutput: true},
 	}
-	if d := cmp.Diff(want, resources.Settings(&spec)); d != "" {
+	if d := cmp.Diff(want, manifest.Settings(&spec)); d != "" {
 		t.Error(d)
 	}
 }

@@ -187,7 +187,7 @@ func failed(f *facts, why *rest.Error, running bool) decision {
 		d.reason = v1alpha1.ReasonTriesExceeded
 		d.message = fmt.Sprintf("%d tries failed, the last one with: %v; remove the cause and create another Savepoint", d.failures, why)
 	default:
-		pause := f.pace.backoff(d.failures, f.jitter)
+		pause := f.pace.Retry.Pause(int(d.failures), f.jitter)
 		d.phase, d.reason = v1alpha1.SavepointPending, v1alpha1.ReasonBackoff
 		d.message = fmt.Sprintf("try %d of %d failed and is repeated: %v", d.failures, f.backoffLimit()+1, why)
 		d.nextTryAt, d.requeue = f.now.Add(pause), f.untilDeadline(pause)

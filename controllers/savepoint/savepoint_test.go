@@ -21,6 +21,7 @@ import (
 	"github.com/weirstream/weir/controllers/controllertest"
 	"github.com/weirstream/weir/controllers/coordinators"
 	"github.com/weirstream/weir/controllers/savepoint"
+	"github.com/weirstream/weir/engine/backoff"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
@@ -33,7 +34,7 @@ var pod = controllertest.PodOf("flights")
 // quick is a pace at which stories take less than a second.
 func quick() savepoint.Pace {
 	return savepoint.Pace{Busy: 20 * time.Millisecond, Waiting: 100 * time.Millisecond,
-		BackoffFirst: 20 * time.Millisecond, BackoffMax: 100 * time.Millisecond, Patience: 5 * time.Minute, Progress: time.Millisecond}
+		Retry: backoff.Backoff{First: 20 * time.Millisecond, Most: 100 * time.Millisecond, Jitter: backoff.UpperHalf}, Patience: 5 * time.Minute, Progress: time.Millisecond}
 }
 
 // operator starts one with nothing but the Savepoint controller.

@@ -284,7 +284,7 @@ func TestBackoffDoublesWithJitterUpToItsMaximum(t *testing.T) {
 		{1, 0, 5 * time.Second}, {1, 0.5, 7500 * time.Millisecond}, {2, 0, 10 * time.Second}, {4, 0, 40 * time.Second},
 		{6, 0, 150 * time.Second}, {7, 0, 150 * time.Second}, {100, 0, 150 * time.Second}, {0, 0, 5 * time.Second},
 	} {
-		if got := p.backoff(c.failures, c.jitter); got != c.want {
+		if got := p.Retry.Pause(int(c.failures), c.jitter); got != c.want {
 			t.Errorf("after %d failures with jitter %v: %v, want %v", c.failures, c.jitter, got, c.want)
 		}
 	}

@@ -112,15 +112,9 @@ func (r *Reconciler) activationFailed(s *scope, why *rest.Error) {
 	if why != nil {
 		m.Message = why.Error()
 	}
-	pause := r.Pace.Retry
-	for range m.Failures - 1 {
-		if pause *= 2; pause >= r.Pace.RetryMost {
-			pause = r.Pace.RetryMost
-			break
-		}
-	}
+	pause := r.Pace.Retry.Pause(m.Failures, 0)
 	if s.foreign() {
-		pause = r.Pace.RetryMost
+		pause = r.Pace.Retry.Most
 	}
 	m.RetryAt = s.facts.Now.Add(pause)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/weirstream/weir/controllers/coordinators"
 	"github.com/weirstream/weir/controllers/savepoint"
 	"github.com/weirstream/weir/controllers/streamjob"
+	"github.com/weirstream/weir/engine/backoff"
 )
 
 func TestMain(m *testing.M) {
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 // quick is a pace at which a story takes seconds.
 func quick() streamjob.Pace {
 	return streamjob.Pace{Poll: 100 * time.Millisecond, Hurry: 50 * time.Millisecond, Progress: 100 * time.Millisecond,
-		Retry: 50 * time.Millisecond, RetryMost: 200 * time.Millisecond}
+		Retry: backoff.Backoff{First: 50 * time.Millisecond, Most: 200 * time.Millisecond, Jitter: backoff.Exactly}}
 }
 
 // startOperator starts an operator with both controllers, as the real one has them.

@@ -14,6 +14,7 @@ import (
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/coordinators"
 	"github.com/weirstream/weir/controllers/plan"
+	"github.com/weirstream/weir/engine/backoff"
 	"github.com/weirstream/weir/manifest"
 )
 
@@ -47,13 +48,14 @@ type Pace struct {
 	Hurry time.Duration
 	// Progress is the time between two writes of a status that says nothing new but numbers (P12).
 	Progress time.Duration
-	// Retry is the time after the first activation that failed; it doubles with each, up to RetryMost.
-	Retry, RetryMost time.Duration
+	// Retry is how long to wait after an activation that failed.
+	Retry backoff.Backoff
 }
 
 // DefaultPace is an operator's.
 func DefaultPace() Pace {
-	return Pace{Poll: plan.Poll, Hurry: plan.Hurry, Progress: 10 * time.Second, Retry: 2 * time.Second, RetryMost: time.Minute}
+	return Pace{Poll: plan.Poll, Hurry: plan.Hurry, Progress: 10 * time.Second,
+		Retry: backoff.Backoff{First: 2 * time.Second, Most: time.Minute, Jitter: backoff.Exactly}}
 }
 
 // of is the pace that a decision asks for.

@@ -179,7 +179,7 @@ func fresh(spec *v1alpha1.CheckpointSpec, last *v1alpha1.CheckpointStatus) time.
 // target is the resolution as package plan sees it.
 func (t *resolution) target(last *v1alpha1.CheckpointStatus) plan.Target {
 	target := plan.Target{
-		Revision: t.revision, Settings: resources.Settings(&t.spec), Recorded: t.recorded,
+		Revision: t.revision, Settings: manifest.Settings(&t.spec), Recorded: t.recorded,
 		Problem: t.problem, RestoreProblem: t.restoreProblem, TakeOver: t.spec.Restore.TakeOver != nil && *t.spec.Restore.TakeOver,
 		StopFirst: resources.StopFirst(&t.spec),
 	}

@@ -54,7 +54,7 @@ func (p *place) admit(ctx context.Context, cfg Config, head snapshot.Head, e ent
 		}
 	}
 	verdict, why := coordinator.Admit(chain, coordinator.Applicant{
-		Owner: cfg.Owner, Revision: cfg.Revision, TakeOver: cfg.Restore.TakeOver, RestoresAgain: again,
+		Owner: cfg.Owner, Revision: cfg.Revision, TakeOver: cfg.TakeOver, RestoresAgain: again,
 		OnlyFinish: e.onlyFinish, Activation: e.asked(chain.Newest),
 	})
 	refused := &fault.Error{Class: fault.Permanent, Place: p.folder.String(), Err: &refusedError{verdict, why}}
@@ -82,7 +82,7 @@ func chainOf(head snapshot.Head) coordinator.Chain {
 
 // restoresAgain tells whether the user asks for a restore that has not been done yet (P5).
 func restoresAgain(head snapshot.Head, r Restore) bool {
-	if r.From == "" {
+	if r.Path == "" {
 		return false
 	}
 	return head.Base == nil || r.Nonce != 0 && !head.Base.HasRestored(r.Nonce)

@@ -35,7 +35,7 @@ func checkActivated(cfg Config, g *Graph) error {
 	if err := check(cfg, g); err != nil {
 		return err
 	}
-	if wrong := wrongSettings(settingsOf(cfg), cfg.MaxParallelism); wrong != "" {
+	if wrong := wrongSettings(cfg.Settings, cfg.MaxParallelism); wrong != "" {
 		return &fault.Error{Class: fault.Permanent, Place: "job " + cfg.Job, Err: errors.New(wrong)}
 	}
 	return nil

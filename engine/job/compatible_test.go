@@ -90,7 +90,7 @@ func TestEveryPartOfAnOperatorsMeaningIsCompared(t *testing.T) {
 		for _, n := range []bool{false, allow} {
 			m, g := standing()
 			c.edit(m, g)
-			_, err := compatible(m, g, Config{MaxParallelism: 8, Restore: Restore{AllowNonRestoredState: n}})
+			_, err := compatible(m, g, Config{MaxParallelism: 8, Settings: Settings{Restore: Restore{AllowNonRestoredState: n}}})
 			refusedAsSaid(t, c.name, err, c.want)
 		}
 	}
@@ -144,7 +144,7 @@ func TestWhatAJobNoLongerHasIsLeftBehindOnlyWhenTheUserSaysSo(t *testing.T) {
 		c.edit(m, g)
 		_, err := compatible(m, g, Config{MaxParallelism: 8})
 		refusedAsSaid(t, c.name, err, c.want)
-		_, err = compatible(m, g, Config{MaxParallelism: 8, Restore: Restore{AllowNonRestoredState: true}})
+		_, err = compatible(m, g, Config{MaxParallelism: 8, Settings: Settings{Restore: Restore{AllowNonRestoredState: true}}})
 		refusedAsSaid(t, c.name+", with -n", err, "")
 	}
 }
@@ -211,7 +211,7 @@ func TestAnAdoptedSnapshotHasTheUIDsOfTheJobAndNothingOfWhatWasLeftBehindUnderTh
 	second.UID, second.Advisory, second.Name = "out.2/aggregate.1", "table \"in\"\nrows others", "the second"
 	m.Operators = append(m.Operators, second)
 	g.Nodes[1].Advisory = second.Advisory // the first INSERT was deleted
-	a, err := compatible(m, g, Config{MaxParallelism: 8, Restore: Restore{AllowNonRestoredState: true}})
+	a, err := compatible(m, g, Config{MaxParallelism: 8, Settings: Settings{Restore: Restore{AllowNonRestoredState: true}}})
 	if err != nil {
 		t.Fatal(err)
 	}

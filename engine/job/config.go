@@ -3,59 +3,22 @@ package job
 import (
 	"io"
 	"log/slog"
-	"time"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/outcome"
 )
 
-// Config is the engine's view of a StreamJob's spec: plain Go, every default resolved (package manifest does that).
-type Config struct {
-	// Job is the job id; it names the folder of its snapshots (P5).
-	Job string
-	// Revision is the hash of what was planned (P8); it is recorded with the attempt.
-	Revision string
-	// Owner says who runs the job: cluster id and StreamJob UID, or the host (P1).
-	Owner string
+// Config is what the engine is told of a job; package config declares it.
+type Config = config.Config
 
-	// Storage is the URL or path below which the job's snapshots are kept.
-	Storage string
-	// SavepointStorage is where savepoints go that name no target; empty: they must name one.
-	SavepointStorage string
+// Settings are the part of a Config that an attempt is activated with.
+type Settings = config.Settings
 
-	Parallelism    int
-	MaxParallelism int
+// Restart says when what failed is begun again.
+type Restart = config.Restart
 
-	Interval          time.Duration
-	Timeout           time.Duration
-	MinPause          time.Duration
-	Retained          int
-	TolerableFailures int
-
-	Restart RestartPolicy
-	Restore Restore
-}
-
-// RestartPolicy is an exponential backoff with jitter.
-type RestartPolicy struct {
-	InitialDelay time.Duration
-	MaxDelay     time.Duration
-	// ResetAfter is how long the job must run without a failure before the delay starts anew.
-	ResetAfter time.Duration
-}
-
-// Restore says what to start from, and what the user agrees to.
-type Restore struct {
-	// From is the path of a snapshot; empty: the newest complete checkpoint of the job's own chain. It takes effect
-	// when the job has no attempt yet, or Nonce is new (P5).
-	From  string
-	Nonce int64
-	// AllowNonRestoredState: state of an operator that the job no longer has may be left behind.
-	AllowNonRestoredState bool
-	// AllowRepeatedOutput: an older checkpoint may be used even though output beyond it was committed (P2).
-	AllowRepeatedOutput bool
-	// TakeOver: a chain of another owner may be continued (P5).
-	TakeOver bool
-}
+// Restore is what the user asks for and agrees to at the start of an attempt.
+type Restore = config.Restore
 
 // Options are what a process adds to a Config.
 type Options struct {

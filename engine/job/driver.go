@@ -36,7 +36,7 @@ type driver struct {
 	box         *mailbox
 	exit        *coordinator.Exit
 
-	// background covers all work beside the loop; it is cancelled when the loop ends.
+	// background covers all work outside the loop; it is cancelled when the loop ends.
 	background context.Context
 	stop       context.CancelFunc
 	work       sync.WaitGroup
@@ -81,12 +81,7 @@ func newDriver(opt Options, p *place, g *graph.Graph, b *began, asked *operation
 func (d *driver) coordinatorConfig() coordinator.Config {
 	c := coordinator.Config{
 		Job: d.cfg.Job, Revision: d.cfg.Revision, Engine: d.opt.EngineVersion,
-		Parallelism: d.cfg.Parallelism, MaxParallelism: d.cfg.MaxParallelism,
-		Interval: d.cfg.Interval, Timeout: d.cfg.Timeout, MinPause: d.cfg.MinPause,
-		Retained: d.cfg.Retained, TolerableFailures: d.cfg.TolerableFailures,
-		Restart: coordinator.RestartPolicy{
-			InitialDelay: d.cfg.Restart.InitialDelay, MaxDelay: d.cfg.Restart.MaxDelay, ResetAfter: d.cfg.Restart.ResetAfter,
-		},
+		MaxParallelism: d.cfg.MaxParallelism, Settings: d.cfg.Settings,
 		FirstCheckpoint: d.began.chosen.NextID,
 		Restored:        d.began.restored,
 		Foreign:         d.began.foreign,
@@ -249,7 +244,7 @@ func (d *driver) tidy() {
 	}
 }
 
-// within runs f beside, and tells whether it has ended in time.
+// within runs f in a goroutine, and tells whether it has ended in time.
 func within(limit time.Duration, f func()) (ended bool) {
 	done := make(chan struct{})
 	go func() {
@@ -412,7 +407,7 @@ func (d *driver) cancelTasks(e coordinator.CancelTasks) {
 	d.keepTotals()
 	execution := d.execution
 	d.execution = nil
-	d.beside(func(context.Context) {
+	d.inBackground(func(context.Context) {
 		if execution != nil {
 			execution.Cancel()
 			execution.Wait()
@@ -430,8 +425,8 @@ func (d *driver) command(e coordinator.SendCommand) {
 	}
 }
 
-// beside runs f in a goroutine that the driver waits for at its end.
-func (d *driver) beside(f func(ctx context.Context)) {
+// inBackground runs f in a goroutine that the driver waits for at its end.
+func (d *driver) inBackground(f func(ctx context.Context)) {
 	d.work.Add(1)
 	go func() {
 		defer d.work.Done()
@@ -439,10 +434,10 @@ func (d *driver) beside(f func(ctx context.Context)) {
 	}()
 }
 
-// tidyBeside is beside for what deletes.
-func (d *driver) tidyBeside(f func(ctx context.Context)) {
+// tidyInBackground is inBackground for what deletes.
+func (d *driver) tidyInBackground(f func(ctx context.Context)) {
 	d.tidying.Add(1)
-	d.beside(func(ctx context.Context) {
+	d.inBackground(func(ctx context.Context) {
 		defer d.tidying.Done()
 		ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 		defer cancel()
@@ -469,7 +464,7 @@ const (
 )
 
 func (d *driver) discover(e coordinator.Discover) {
-	d.beside(func(ctx context.Context) {
+	d.inBackground(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
 		defer cancel()
 		found, err := d.sources[e.Source].Discover(ctx, e.Seen)
@@ -484,7 +479,7 @@ func (d *driver) publish(e coordinator.Publish) {
 	if m.Time.IsZero() {
 		m.Time = time.Now().UTC().Truncate(time.Millisecond)
 	}
-	d.beside(func(ctx context.Context) {
+	d.inBackground(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 		defer cancel()
 		// The look at the attempts before decides nothing, Publish's own does. But an attempt that was paused for so long
@@ -507,7 +502,7 @@ func (d *driver) publish(e coordinator.Publish) {
 }
 
 func (d *driver) commit(e coordinator.Commit) {
-	d.beside(func(ctx context.Context) {
+	d.inBackground(func(ctx context.Context) {
 		err := d.commitToEnd(ctx, e)
 		if err == nil {
 			d.opt.AtStep(StepCommitted)
@@ -554,7 +549,7 @@ func commitOne(ctx context.Context, c connector.Committer, one [][]byte) error {
 }
 
 func (d *driver) forget(e coordinator.Forget) {
-	d.tidyBeside(func(ctx context.Context) {
+	d.tidyInBackground(func(ctx context.Context) {
 		for _, s := range e.Sinks {
 			if c := d.committers[s.UID]; c != nil {
 				d.warn("remove what was staged for committed output", s.UID, c.Forget(ctx, s.Committables))
@@ -564,7 +559,7 @@ func (d *driver) forget(e coordinator.Forget) {
 }
 
 func (d *driver) sweepStaged(e coordinator.SweepStaged) {
-	d.tidyBeside(func(ctx context.Context) {
+	d.tidyInBackground(func(ctx context.Context) {
 		for _, s := range e.Live {
 			if c := d.committers[s.UID]; c != nil {
 				d.warn("remove what earlier attempts staged", s.UID, c.Sweep(ctx, s.Committables))
@@ -589,7 +584,7 @@ func (d *driver) sweep(newest *snapshot.Metadata) {
 		return
 	}
 	d.sweeping = true
-	d.tidyBeside(func(ctx context.Context) {
+	d.tidyInBackground(func(ctx context.Context) {
 		d.warn("delete old checkpoints", d.place.folder.String(), d.place.chain.Sweep(ctx, d.began.attempt, newest))
 		d.box.put(func() {
 			d.sweeping = false

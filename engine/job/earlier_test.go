@@ -58,10 +58,15 @@ func TestASavepointOfTheFirstFormatRestoresTheSameText(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = job.Run(t.Context(), job.Config{
-				Job: "earlier", Owner: "test", Revision: c.revision, Storage: "mem://" + rand.Text(), Parallelism: 1, MaxParallelism: 8,
-				Interval: time.Hour, Timeout: time.Minute, Retained: 1,
-				Restart: job.RestartPolicy{InitialDelay: time.Millisecond, MaxDelay: time.Second, ResetAfter: time.Hour},
-				Restore: job.Restore{From: filepath.Join("testdata", "earlier"), AllowNonRestoredState: c.allow},
+				Job: "earlier", Owner: "test", Revision: c.revision, Storage: "mem://" + rand.Text(), MaxParallelism: 8,
+				Settings: job.Settings{
+					Parallelism: 1,
+					Interval:    time.Hour,
+					Timeout:     time.Minute,
+					Retained:    1,
+					Restart:     job.Restart{InitialDelay: time.Millisecond, MaxDelay: time.Second, ResetAfter: time.Hour},
+					Restore:     job.Restore{Path: filepath.Join("testdata", "earlier"), AllowNonRestoredState: c.allow},
+				},
 			}, g, job.Options{Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 			if c.refused != "" {
 				if err == nil || !strings.Contains(err.Error(), c.refused) {

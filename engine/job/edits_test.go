@@ -96,10 +96,16 @@ func (d *desk) text(script string) string {
 
 func (d *desk) config(script string, allowNonRestored bool) job.Config {
 	return job.Config{
-		Job: "edited", Owner: "test", Revision: fmt.Sprintf("%x", sha256.Sum256([]byte(script))), Storage: filepath.Join(d.dir, "checkpoints"),
-		Parallelism: 1, MaxParallelism: 64, Interval: time.Hour, Timeout: time.Minute, Retained: 3, TolerableFailures: 3,
-		Restart: job.RestartPolicy{InitialDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond, ResetAfter: time.Hour},
-		Restore: job.Restore{AllowNonRestoredState: allowNonRestored},
+		Job: "edited", Owner: "test", Revision: fmt.Sprintf("%x", sha256.Sum256([]byte(script))), Storage: filepath.Join(d.dir, "checkpoints"), MaxParallelism: 64,
+		Settings: job.Settings{
+			Parallelism:       1,
+			Interval:          time.Hour,
+			Timeout:           time.Minute,
+			Retained:          3,
+			TolerableFailures: 3,
+			Restart:           job.Restart{InitialDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond, ResetAfter: time.Hour},
+			Restore:           job.Restore{AllowNonRestoredState: allowNonRestored},
+		},
 	}
 }
 

@@ -158,7 +158,7 @@ func TestARefusedStartMayBeFollowedByOneFromASnapshot(t *testing.T) {
 	if _, err := w.start(t, cfg, w.graphTo(t, "count", sink)).wait(t); err == nil || !strings.Contains(err.Error(), "output of an earlier run") {
 		t.Fatalf("the empty start ended with %v", err)
 	}
-	cfg.Restore.From = op.Path
+	cfg.Restore.Path = op.Path
 	w.input.Open(all)
 	result, err := w.start(t, cfg, w.graphTo(t, "count", sink)).wait(t)
 	if err != nil || result.Outcome != outcome.Completed || result.RestoredFrom != op.Path {
@@ -226,7 +226,7 @@ func TestADrainedSnapshotStartsNoJobWithEventTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := w.config(2)
-	cfg.Storage, cfg.Restore.From = t.TempDir(), op.Path
+	cfg.Storage, cfg.Restore.Path = t.TempDir(), op.Path
 	if _, err := w.start(t, cfg, graph()).wait(t); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "was drained") {
 		t.Errorf("the start from the savepoint ended with %v", err)
 	}

@@ -39,8 +39,8 @@ func TestARequestThatReachesAnAttemptAsItEndsIsServedFromItsLastCheckpoint(t *te
 	})
 	close(ready)
 	q := w.activation("a1", 0, 2)
-	q.Settings.IntervalMs = time.Hour.Milliseconds() // so that the stop's checkpoint has all output
-	q.Settings.SavepointStorage = ""                 // so that the confirmation of the commits ends the attempt
+	q.Settings.Interval = time.Hour  // so that the stop's checkpoint has all output
+	q.Settings.SavepointStorage = "" // so that the confirmation of the commits ends the attempt
 	if op := p.final(p.Activate(t.Context(), q)); op.Status != rest.Done {
 		t.Fatalf("the activation became %+v, %v", op, op.Error)
 	}

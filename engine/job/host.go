@@ -101,7 +101,7 @@ const defaultRefresh = 5 * time.Second
 // mostWaiting bounds the requests that wait for an attempt, and those of each kind that a running one has not answered.
 const mostWaiting = 64
 
-// NewHost returns a coordinator of the job that cfg and g describe; Run runs it. A job that no attempt can run is
+// NewHost returns a host of the job that cfg and g describe; Run runs it. A job that no attempt can run is
 // refused with a permanent error.
 func NewHost(cfg Config, g *Graph, opt HostOptions) (*Host, error) {
 	if err := checkActivated(cfg, g); err != nil {
@@ -118,7 +118,7 @@ func NewHost(cfg Config, g *Graph, opt HostOptions) (*Host, error) {
 	if c.refresh == 0 {
 		c.refresh = defaultRefresh
 	}
-	c.own.itself = &c.cfg
+	c.own.unasked = &c.cfg
 	c.mu.shown = rest.Standby
 	return c, nil
 }
@@ -146,7 +146,7 @@ func (c *Host) Overview() rest.Job {
 	var o rest.Job
 	if job != nil && phase != beginning {
 		o = job.Overview()
-		settings := settingsOf(job.d.cfg)
+		settings := job.d.cfg.Settings
 		o.Settings = &settings // also when it has ended: whoever stopped it may have it go on as it was
 	}
 	o.ID, o.Revision, o.Engine, o.MaxParallelism = c.cfg.Job, c.cfg.Revision, c.opt.EngineVersion, c.cfg.MaxParallelism

@@ -123,7 +123,7 @@ func (c *Host) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operati
 		return rest.Operation{}, &rest.Error{Code: rest.Conflict,
 			Message: fmt.Sprintf("the activation is of revision %s, and this is %s", q.Revision, c.cfg.Revision)}
 	}
-	cfg, err := c.cfg.withSettings(q.Settings, q.TakeOver)
+	cfg, err := withSettings(c.cfg, q.Settings, q.TakeOver)
 	if err != nil {
 		return rest.Operation{}, err
 	}
@@ -183,7 +183,7 @@ func (j *Job) activated(op *rest.Operation) { op.Status, op.Attempt = rest.Done,
 // inTheWayOf returns a conflict unless the attempt is what an activation asks for.
 func (j *Job) inTheWayOf(a *activation) error {
 	n := j.d.began.attempt.N
-	if n == a.asked.ExpectedAttempt+1 && settingsOf(j.d.cfg) == settingsOf(a.cfg) {
+	if n == a.asked.ExpectedAttempt+1 && j.d.cfg.Settings == a.cfg.Settings {
 		return nil
 	}
 	return &rest.Error{Code: rest.Conflict, Remedy: "stop it first, and expect the attempt that is then the newest",

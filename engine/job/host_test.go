@@ -123,11 +123,7 @@ func (w *world) activation(id string, expected int64, parallelism int) rest.Acti
 	cfg := w.config(parallelism)
 	return rest.ActivateRequest{
 		ID: id, ExpectedAttempt: expected, Revision: "1", AllowEmpty: expected == 0,
-		Settings: rest.Settings{
-			Parallelism: parallelism, IntervalMs: cfg.Interval.Milliseconds(), TimeoutMs: cfg.Timeout.Milliseconds(),
-			Retained: cfg.Retained, TolerableFailures: cfg.TolerableFailures,
-			RestartInitialDelayMs: 1, RestartMaxDelayMs: 10, RestartResetAfterMs: 3600_000, SavepointStorage: cfg.SavepointStorage,
-		},
+		Settings: cfg.Settings,
 	}
 }
 
@@ -197,9 +193,9 @@ func TestAnActivationIsCarriedOutOnceHoweverOftenItIsSent(t *testing.T) {
 	for _, change := range []func(*rest.Settings){
 		func(s *rest.Settings) { s.Parallelism = 65 },
 		func(s *rest.Settings) { s.Parallelism = 0 },
-		func(s *rest.Settings) { s.IntervalMs = 0 },
+		func(s *rest.Settings) { s.Interval = 0 },
 		func(s *rest.Settings) { s.Retained = 0 },
-		func(s *rest.Settings) { s.TimeoutMs = 1 << 60 },
+		func(s *rest.Settings) { s.Timeout = 1 << 60 },
 		func(s *rest.Settings) { s.SavepointStorage = "ftp://x" },
 	} {
 		q := w.activation("c", 1, 2)
@@ -278,7 +274,7 @@ func TestARestartedPodGoesOnWithTheParallelismOfItsActivation(t *testing.T) {
 	old := w.pod(t, func(c *job.Config) { c.Revision = "0" })
 	old.until("the old revision waited", waits)
 	w.input.Open(all)
-	heir := w.pod(t, func(c *job.Config) { c.Restore.From, c.Restore.Nonce = "/nowhere", 7 }) // for an activation to decide
+	heir := w.pod(t, func(c *job.Config) { c.Restore.Path, c.Restore.Nonce = "/nowhere", 7 }) // for an activation to decide
 	o := heir.until("it completed", in(rest.Completed))
 	if o.Attempt != 2 || o.Parallelism != 3 || o.RestoredFrom == "" {
 		t.Errorf("the restarted pod's job is %+v", o)
@@ -348,7 +344,7 @@ func TestAStopIsAskedForAgainAfterTheProcessWasStartedAnew(t *testing.T) {
 				}
 			})
 			q := w.activation("a1", 0, 2)
-			q.Settings.IntervalMs = time.Hour.Milliseconds()
+			q.Settings.Interval = time.Hour
 			if op := p.final(p.Activate(t.Context(), q)); op.Status != rest.Done {
 				t.Fatalf("the activation became %+v, %v", op, op.Error)
 			}

@@ -74,10 +74,16 @@ func (w *world) graphTo(t *testing.T, uid string, sink connector.Sink) *job.Grap
 
 func (w *world) config(parallelism int) job.Config {
 	return job.Config{
-		Job: "counts", Owner: "test", Revision: "1", Storage: w.dir, SavepointStorage: filepath.Join(w.dir, "savepoints"),
-		Parallelism: parallelism, MaxParallelism: 64,
-		Interval: 5 * time.Millisecond, Timeout: time.Minute, Retained: 3, TolerableFailures: 3,
-		Restart: job.RestartPolicy{InitialDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond, ResetAfter: time.Hour},
+		Job: "counts", Owner: "test", Revision: "1", Storage: w.dir, MaxParallelism: 64,
+		Settings: job.Settings{
+			SavepointStorage:  filepath.Join(w.dir, "savepoints"),
+			Parallelism:       parallelism,
+			Interval:          5 * time.Millisecond,
+			Timeout:           time.Minute,
+			Retained:          3,
+			TolerableFailures: 3,
+			Restart:           job.Restart{InitialDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond, ResetAfter: time.Hour},
+		},
 	}
 }
 
@@ -264,7 +270,7 @@ func TestASavepointIsOneForItsIDAndRestoresElsewhere(t *testing.T) {
 	w.output = enginetest.NewLedger[[2]int]()
 	w.input.Open(all)
 	cfg := w.config(3)
-	cfg.Job, cfg.Storage, cfg.Restore.From = "fork", t.TempDir(), moved
+	cfg.Job, cfg.Storage, cfg.Restore.Path = "fork", t.TempDir(), moved
 	if _, err := w.start(t, cfg, w.graph(t, "count")).wait(t); err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,8 @@ import (
 
 // lifecycle is where a Host is in its life.
 type lifecycle struct {
-	// itself is what the process would begin by itself; nil: it waits to be activated.
-	itself *Config
+	// unasked is what the process would begin by itself; nil: it waits to be activated.
+	unasked *Config
 	// failures of that in a row, and how often the last came, to tell an error that will not pass (P13).
 	failures int
 	equal    int
@@ -75,7 +75,7 @@ func (c *Host) await(ctx context.Context) (work, bool) {
 			return w, true
 		}
 		if !time.Now().Before(c.own.nextLook) {
-			if w, ok := c.itself(ctx); ok {
+			if w, ok := c.beginUnasked(ctx); ok {
 				return w, true
 			}
 		}
@@ -120,12 +120,12 @@ func (c *Host) lookNow(ctx context.Context) (head snapshot.Head, chain rest.Chai
 	return c.own.observer.look(ctx)
 }
 
-// itself looks at the chain, and decides whether to begin by itself. A process that does never says that it waits: whoever
+// beginUnasked looks at the chain, and decides whether to begin by itself. A process that does never says that it waits: whoever
 // activated it then would come too late.
-func (c *Host) itself(ctx context.Context) (work, bool) {
+func (c *Host) beginUnasked(ctx context.Context) (work, bool) {
 	verdict, why := coordinator.Standby, ""
 	_, err := c.lookAnd(ctx, func(head snapshot.Head) {
-		if c.own.itself == nil {
+		if c.own.unasked == nil {
 			return
 		}
 		verdict, why = coordinator.Admit(chainOf(head), coordinator.Applicant{Owner: c.cfg.Owner, Revision: c.cfg.Revision})
@@ -134,14 +134,13 @@ func (c *Host) itself(ctx context.Context) (work, bool) {
 		}
 	})
 	switch {
-	case err != nil || c.own.itself == nil:
+	case err != nil || c.own.unasked == nil:
 		return work{}, false // the status says why, and the next look is due soon
 	case begins(verdict):
-		return work{cfg: *c.own.itself}, true
+		return work{cfg: *c.own.unasked}, true
 	}
 	c.log.Info("waiting to be activated", "reason", why)
-	c.own.itself = nil
-	c.show(rest.Standby, failure{})
+	c.waitIn(rest.Standby, failure{})
 	return work{}, false
 }
 
@@ -212,7 +211,7 @@ func (c *Host) finish(ctx context.Context, requests []request) (work, bool) {
 		verdict, why := coordinator.Admit(chainOf(head), applicant)
 		switch {
 		case verdict == coordinator.Finish:
-		case c.own.itself != nil:
+		case c.own.unasked != nil:
 			err = &rest.Error{Code: rest.Unavailable, Message: "an attempt is about to begin", Remedy: "ask again"}
 		default:
 			err = &refusedError{verdict, why}
@@ -309,40 +308,64 @@ func (c *Host) started(w work, j *Job) {
 // ended decides what follows an attempt. before and why are what was shown before it.
 func (c *Host) ended(w work, result Result, err error, before rest.State, why failure) {
 	began := c.hasBegun()
-	f := failure{}
+	f := failureOf(err, began)
 	if err != nil {
-		f = failure{err.Error(), kindOf(err)}
 		c.log.Error("the attempt has ended", "error", err)
 	}
-	if began && fault.ClassOf(err) == fault.Unknown && f.kind == rest.FailedTransiently {
-		f.kind = rest.FailedPermanently // an attempt ends with an error that has come too often (P13)
-	}
 	switch {
-	case !began && result.Outcome == outcome.Interrupted:
-		c.show(before, why)
 	case began && result.Outcome != outcome.None:
-		c.own.itself = nil
-		c.show(rest.StateAfter(result.Outcome), failure{})
+		c.waitIn(rest.StateAfter(result.Outcome), failure{})
+	case result.Outcome == outcome.Interrupted:
+		c.show(before, why)
 	case !began && !w.byItself():
-		if isRefusal(err) || f.kind == rest.FailedTransiently {
-			f = why // the operation says it, and nothing comes of it
-		}
-		c.show(before, f)
+		c.show(before, f.insteadOf(why, err))
 	case len(w.requests) > 0:
 		c.show(before, f)
 	case !began && refused(err):
-		c.own.itself = nil
-		c.show(rest.Standby, failure{}) // the chain says why
-	case f.kind == rest.FailedTransiently && !c.repeats(err):
-		c.again(w, began, f)
-	case f.kind == rest.FailedTransiently:
-		c.own.itself = nil
-		c.show(rest.Failed, failure{f.text, rest.FailedPermanently})
+		c.waitIn(rest.Standby, failure{}) // the chain says why
 	default:
-		c.own.itself = nil
-		c.show(rest.Failed, f)
+		c.failedUnasked(w, began, f, err)
 	}
 	c.failed(w, err)
+}
+
+// failureOf is how the status shows the error of an attempt.
+func failureOf(err error, began bool) failure {
+	if err == nil {
+		return failure{}
+	}
+	f := failure{err.Error(), kindOf(err)}
+	if began && fault.ClassOf(err) == fault.Unknown && f.kind == rest.FailedTransiently {
+		f.kind = rest.FailedPermanently // an attempt ends with an error that has come too often (P13)
+	}
+	return f
+}
+
+// insteadOf is what the status shows of an attempt that somebody asked for and that did not begin: what was wrong before, if
+// nothing comes of the error but what the operation says.
+func (f failure) insteadOf(why failure, err error) failure {
+	if isRefusal(err) || f.kind == rest.FailedTransiently {
+		return why
+	}
+	return f
+}
+
+// failedUnasked follows an attempt that ended with an error, and that the process may begin again by itself.
+func (c *Host) failedUnasked(w work, began bool, f failure, err error) {
+	switch {
+	case f.kind != rest.FailedTransiently:
+		c.waitIn(rest.Failed, f)
+	case c.repeats(err):
+		c.waitIn(rest.Failed, failure{f.text, rest.FailedPermanently})
+	default:
+		c.again(w, began, f)
+	}
+}
+
+// waitIn shows a state in which the process begins nothing by itself any more.
+func (c *Host) waitIn(s rest.State, f failure) {
+	c.own.unasked = nil
+	c.show(s, f)
 }
 
 // hasBegun tells whether the attempt that has ended did begin.
@@ -374,10 +397,9 @@ func (c *Host) again(w work, began bool, f failure) {
 		state = rest.Recovering
 		cfg = c.newest().d.cfg
 	}
-	c.own.itself = &cfg
+	c.own.unasked = &cfg
 	c.own.failures++
-	policy := coordinator.RestartPolicy{InitialDelay: c.cfg.Restart.InitialDelay, MaxDelay: c.cfg.Restart.MaxDelay}
-	delay := policy.Delay(c.own.failures, rand.Float64())
+	delay := coordinator.RestartDelay(c.cfg.Restart, c.own.failures, rand.Float64())
 	c.own.nextLook = time.Now().Add(delay)
 	c.log.Warn("the attempt is begun again", "in", delay)
 	c.show(state, f)

@@ -11,6 +11,7 @@ import (
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // place is a job's folder in storage, held by this process.
@@ -79,7 +80,7 @@ func (p *place) begin(ctx context.Context, cfg Config, g *graph.Graph, e entry, 
 	}
 	again := restoresAgain(head, cfg.Restore)
 	if again && e.alone() { // when to restore is decided by who activates
-		cfg.Restore.From, cfg.Restore.Nonce, again = "", 0, false
+		cfg.Restore.Path, cfg.Restore.Nonce, again = "", 0, false
 	}
 	if err := p.admit(ctx, cfg, head, e, again); err != nil {
 		return nil, err
@@ -109,7 +110,7 @@ func (p *place) begin(ctx context.Context, cfg Config, g *graph.Graph, e entry, 
 // requestOf is what the user wants to start from, as the chain is asked.
 func requestOf(cfg Config, g *graph.Graph, e entry) snapshot.Request {
 	return snapshot.Request{
-		Path: cfg.Restore.From, Nonce: cfg.Restore.Nonce, ExpectState: e.expectsState(),
+		Path: cfg.Restore.Path, Nonce: cfg.Restore.Nonce, ExpectState: e.expectsState(),
 		AllowRepeatedOutput: cfg.Restore.AllowRepeatedOutput, SinksCanRewind: allRewind(g),
 	}
 }
@@ -173,7 +174,7 @@ func (p *place) preflight(ctx context.Context, cfg Config, g *graph.Graph, head 
 
 // foresee is preflight for a snapshot that the user names.
 func (p *place) foresee(ctx context.Context, cfg Config, g *graph.Graph, head snapshot.Head, e entry) (err error) {
-	path, err := storage.InheritQuery(cfg.Restore.From, cfg.Storage)
+	path, err := storageurl.InheritQuery(cfg.Restore.Path, cfg.Storage)
 	if err != nil {
 		return &fault.Error{Class: fault.Permanent, Place: "spec.restore.path (-s)", Err: err}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // written is where the job writes: files such as it makes there, by their URLs.
@@ -42,7 +43,7 @@ func refuseOverlaps(cfg Config, g *graph.Graph) error {
 
 // refuseTarget is refuseOverlaps for the savepoint that a request names a place for.
 func refuseTarget(cfg Config, g *graph.Graph, id, target string) error {
-	place, err := storage.InheritQuery(target, cfg.Storage)
+	place, err := storageurl.InheritQuery(target, cfg.Storage)
 	if err != nil {
 		return &rest.Error{Code: rest.BadRequest, Message: "target: " + err.Error(), Remedy: "name a URL or an absolute path"}
 	}
@@ -82,7 +83,7 @@ func inTheWay(g *graph.Graph, folders []kept, w written) (uid, why string) {
 
 // keeps lists the folders that the job clears: that of its checkpoints, which is the first, and those of staged output.
 func keeps(cfg Config, g *graph.Graph) []kept {
-	folder, err := storage.JoinURL(cfg.Storage, cfg.Job)
+	folder, err := storageurl.Join(cfg.Storage, cfg.Job)
 	if err != nil {
 		folder = "" // a URL that is wrong is refused where it is opened; nothing is within ""
 	}
@@ -131,7 +132,7 @@ func savepointIn(place, job, id, what string) written {
 func inFolder(folder string, keys ...string) []string {
 	var files []string
 	for _, key := range keys {
-		if file, err := storage.JoinURL(folder, key); err == nil { // a URL that is wrong is refused where it is opened
+		if file, err := storageurl.Join(folder, key); err == nil { // a URL that is wrong is refused where it is opened
 			files = append(files, file)
 		}
 	}

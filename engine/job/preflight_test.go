@@ -35,7 +35,7 @@ func TestAPreflightTellsThatARestoreWouldRepeatOutput(t *testing.T) {
 	w := newWorld(t)
 	p, savepoint := w.beyondSavepoint(t)
 	cfg := w.config(2)
-	cfg.Restore.From, cfg.Restore.Nonce = savepoint, 1
+	cfg.Restore.Path, cfg.Restore.Nonce = savepoint, 1
 	var repeat *snapshot.RepeatError
 	_, err := job.Preflight(t.Context(), cfg, w.graph(t, "count"))
 	if !errors.As(err, &repeat) || fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "allowRepeatedOutput") {
@@ -45,7 +45,7 @@ func TestAPreflightTellsThatARestoreWouldRepeatOutput(t *testing.T) {
 	if _, err := job.Preflight(t.Context(), cfg, w.graph(t, "count")); err != nil {
 		t.Errorf("an older savepoint, with repeated output allowed: %v", err)
 	}
-	cfg.Restore = job.Restore{From: savepoint} // its nonce is that of the start: nothing is restored
+	cfg.Restore = job.Restore{Path: savepoint} // its nonce is that of the start: nothing is restored
 	if _, err := job.Preflight(t.Context(), cfg, w.graph(t, "count")); err != nil {
 		t.Errorf("a restore that has no effect: %v", err)
 	}

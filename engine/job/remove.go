@@ -9,6 +9,7 @@ import (
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // discardTries bounds how often Discard claims anew, where other attempts claim and write too.
@@ -82,11 +83,11 @@ func (o *observer) discard(ctx context.Context, cfg Config) error {
 // Dispose deletes the savepoint of job cfg.Job at a path, metadata first. It refuses what is no savepoint's folder, and the
 // savepoints of other jobs. It may be repeated, and a savepoint that is gone is success. A path without a query inherits that of cfg.Storage if it is in the same bucket.
 func Dispose(ctx context.Context, cfg Config, path string) (err error) {
-	place, err := storage.InheritQuery(path, cfg.Storage)
+	place, err := storageurl.InheritQuery(path, cfg.Storage)
 	if err != nil {
 		return &fault.Error{Class: fault.Permanent, Place: "the savepoint's path", Err: err}
 	}
-	parent, folder, err := storage.SplitURL(place)
+	parent, folder, err := storageurl.Split(place)
 	if err != nil {
 		return &fault.Error{Class: fault.Permanent, Place: "the savepoint's path", Err: err}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/rest"
-	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // savepointRequest asks for a savepoint; an empty target is spec.savepoint.storage.
@@ -56,7 +56,7 @@ func targetOf(cfg Config, g *Graph, id, target string) (string, error) {
 
 // lasts refuses a place for savepoints that is gone with the process.
 func lasts(what, target string) error {
-	if u, err := storage.ParseURL(target); err == nil && u.Scheme == "mem" {
+	if u, err := storageurl.Parse(target); err == nil && u.Scheme == "mem" {
 		return &rest.Error{Code: rest.BadRequest, Message: what + ": a savepoint in " + target + " would be gone with the job's process",
 			Remedy: "name a folder or a bucket"}
 	}
@@ -65,7 +65,7 @@ func lasts(what, target string) error {
 
 // checkTarget refuses what is no place. A relative path is one only to the sender, whose working directory is another.
 func checkTarget(target string) error {
-	_, err := storage.ParseURL(target)
+	_, err := storageurl.Parse(target)
 	if err == nil && !strings.Contains(target, "://") && !filepath.IsAbs(target) {
 		err = fmt.Errorf("path %q is relative", target)
 	}

@@ -30,16 +30,11 @@ func TestTheProtocolOfACoordinator(t *testing.T) {
 		cfg := w.config(me, "")
 		return resttest.World{
 			JobID: cfg.Job, Elsewhere: "file://" + filepath.Join(w.dir, "elsewhere"),
-			Settings: rest.Settings{
-				Parallelism: cfg.Parallelism, IntervalMs: cfg.Interval.Milliseconds(), TimeoutMs: cfg.Timeout.Milliseconds(),
-				Retained: cfg.Retained, TolerableFailures: cfg.TolerableFailures, SavepointStorage: cfg.SavepointStorage,
-				RestartInitialDelayMs: cfg.Restart.InitialDelay.Milliseconds(), RestartMaxDelayMs: cfg.Restart.MaxDelay.Milliseconds(),
-				RestartResetAfterMs: cfg.Restart.ResetAfter.Milliseconds(),
-			},
-			Start: w.start,
+			Settings: cfg.Settings,
+			Start:    w.start,
 			Preflight: func(t *testing.T, owner, revision string, r rest.Restore) (rest.Chain, error) {
 				cfg := w.config(owner, revision)
-				cfg.Restore = job.Restore{From: r.Path, Nonce: r.Nonce, AllowNonRestoredState: r.AllowNonRestoredState, AllowRepeatedOutput: r.AllowRepeatedOutput}
+				cfg.Restore = r
 				return job.Preflight(t.Context(), cfg, w.graph(t))
 			},
 			EndInput:        func() { w.input.Open(protocolRows) },
@@ -113,10 +108,16 @@ func newProtocolWorld(t *testing.T) *protocolWorld {
 
 func (w *protocolWorld) config(owner, revision string) job.Config {
 	return job.Config{
-		Job: "counts", Owner: owner, Revision: revision, Storage: w.storage, SavepointStorage: "file://" + filepath.Join(w.dir, "savepoints"),
-		Parallelism: 1, MaxParallelism: 64,
-		Interval: 5 * time.Millisecond, Timeout: time.Minute, Retained: 3, TolerableFailures: 3,
-		Restart: job.RestartPolicy{InitialDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond, ResetAfter: time.Hour},
+		Job: "counts", Owner: owner, Revision: revision, Storage: w.storage, MaxParallelism: 64,
+		Settings: job.Settings{
+			SavepointStorage:  "file://" + filepath.Join(w.dir, "savepoints"),
+			Parallelism:       1,
+			Interval:          5 * time.Millisecond,
+			Timeout:           time.Minute,
+			Retained:          3,
+			TolerableFailures: 3,
+			Restart:           job.Restart{InitialDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond, ResetAfter: time.Hour},
+		},
 	}
 }
 

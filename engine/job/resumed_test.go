@@ -29,7 +29,7 @@ func (w *world) resumed(t *testing.T, storage string) (old, heir *pod, next func
 	heir = w.pod(t, next)
 	heir.until("it waited", func(o rest.Job) bool { return waits(o) && o.Chain.Attempt == 1 && o.Chain.Outcome == outcome.Stopped })
 	q := w.activation("a2", 1, 3)
-	q.Revision, q.Settings.IntervalMs = "2", time.Hour.Milliseconds()
+	q.Revision, q.Settings.Interval = "2", time.Hour
 	if op := heir.final(heir.Activate(t.Context(), q)); op.Status != rest.Done {
 		t.Fatalf("the activation became %+v, %v", op, op.Error)
 	}

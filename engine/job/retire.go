@@ -20,7 +20,7 @@ const retireTimeout = 5 * time.Minute
 // after the next checkpoint.
 func (d *driver) retire(e coordinator.Retire) {
 	d.retiring.Add(1)
-	d.beside(func(ctx context.Context) {
+	d.inBackground(func(ctx context.Context) {
 		defer d.retiring.Done()
 		ctx, cancel := context.WithTimeout(ctx, retireTimeout)
 		defer cancel()

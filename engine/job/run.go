@@ -5,9 +5,9 @@
 // checked (P1, P2, P5, P9), and then the coordinator, a pure state machine, says what to do and is told what has happened,
 // until it says how the run ends. The package decides nothing itself; it carries out.
 //
-// Run does that once, for the user's command. A Coordinator is a process that an operator tells what to do: it waits, begins
+// Run does that once, for the user's command. A Host is a process that an operator tells what to do: it waits, begins
 // attempts when it is activated, and goes on with its own after a restart (P3). Preflight, Discard and Dispose are what an
-// operator has done to a job's storage beside, by processes with the job's credentials.
+// operator has done to a job's storage, by other processes with the job's credentials.
 package job
 
 import (

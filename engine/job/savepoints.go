@@ -8,12 +8,13 @@ import (
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // openTarget opens the place of savepoints. A path without a query inherits that of the checkpoint storage if it is in the
 // same bucket, and with it the way to reach it.
 func (d *driver) openTarget(ctx context.Context, target string) (storage.Bucket, error) {
-	place, err := storage.InheritQuery(target, d.cfg.Storage)
+	place, err := storageurl.InheritQuery(target, d.cfg.Storage)
 	if err != nil {
 		return nil, err
 	}
@@ -21,7 +22,7 @@ func (d *driver) openTarget(ctx context.Context, target string) (storage.Bucket,
 }
 
 func (d *driver) probeTarget(e coordinator.ProbeTarget) {
-	d.beside(func(ctx context.Context) {
+	d.inBackground(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 		defer cancel()
 		found, err := d.probe(ctx, e)
@@ -54,7 +55,7 @@ func (d *driver) probe(ctx context.Context, e coordinator.ProbeTarget) (found co
 
 // export has no deadline of its own: a large savepoint takes long, and the request's deadline is the coordinator's.
 func (d *driver) export(e coordinator.Export) {
-	d.beside(func(ctx context.Context) {
+	d.inBackground(func(ctx context.Context) {
 		done, err := d.exportTo(ctx, e)
 		d.answer(err, done, func(err error) coordinator.Event {
 			return coordinator.ExportFailed{ID: e.ID, Err: err}

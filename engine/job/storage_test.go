@@ -40,7 +40,7 @@ func TestAPreflightBesideARunningJobChangesNothing(t *testing.T) {
 		}
 	}
 	cfg := w.config(2)
-	cfg.Restore.From, cfg.Restore.Nonce = "/nowhere", 3
+	cfg.Restore.Path, cfg.Restore.Nonce = "/nowhere", 3
 	if _, err := job.Preflight(t.Context(), cfg, w.graph(t, "count")); err == nil || !strings.Contains(err.Error(), "spec.restore.path") {
 		t.Errorf("with a restore from nowhere: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/outcome"
 )
 
@@ -109,29 +110,12 @@ const (
 	FailedTransiently FailureKind = "Transient"    // it is tried again
 )
 
-// Settings are what a job is activated with beside its revision: they change without another revision (P8).
-type Settings struct {
-	Parallelism           int    `json:"parallelism"`
-	IntervalMs            int64  `json:"intervalMs"`
-	TimeoutMs             int64  `json:"timeoutMs"`
-	MinPauseMs            int64  `json:"minPauseMs"`
-	Retained              int    `json:"retained"`
-	TolerableFailures     int    `json:"tolerableFailures"`
-	RestartInitialDelayMs int64  `json:"restartInitialDelayMs"`
-	RestartMaxDelayMs     int64  `json:"restartMaxDelayMs"`
-	RestartResetAfterMs   int64  `json:"restartResetAfterMs"`
-	SavepointStorage      string `json:"savepointStorage,omitempty"`
-	// Restore is what to start from, if not from the chain's head (P5).
-	Restore Restore `json:"restore,omitzero"`
-}
+// Settings are what a job is activated with beside its revision, as the engine declares them: they change without another
+// revision (P8).
+type Settings = config.Settings
 
 // Restore is what the user asks for and agrees to at the start of an attempt.
-type Restore struct {
-	Path                  string `json:"path,omitempty"`
-	Nonce                 int64  `json:"nonce,omitempty"`
-	AllowNonRestoredState bool   `json:"allowNonRestoredState,omitempty"`
-	AllowRepeatedOutput   bool   `json:"allowRepeatedOutput,omitempty"`
-}
+type Restore = config.Restore
 
 // Chain is the end of a job's chain in storage: what an activation must fit.
 type Chain struct {

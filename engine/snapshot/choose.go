@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // Request says what the user wants to start from. The zero value is: go on where the job was.
@@ -288,7 +289,7 @@ func (ch *chooser) openElsewhere(ctx context.Context, path string) (*Snapshot, *
 
 // requested takes what the user named: intact, not void, and behind committed output only if that is allowed (P2).
 func (ch *chooser) requested(ctx context.Context) (Chosen, error) {
-	place, err := storage.InheritQuery(ch.r.Path, ch.c.bucket.String())
+	place, err := storageurl.InheritQuery(ch.r.Path, ch.c.bucket.String())
 	if err == nil {
 		place, err = snapshotPlace(place)
 	}

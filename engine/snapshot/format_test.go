@@ -20,7 +20,7 @@ import (
 
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
-	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 var update = flag.Bool("update", false, "write the golden files of the current format anew")
@@ -94,7 +94,7 @@ func writeExample(t *testing.T, place string) string {
 	if err := b.Create(t.Context(), "chk-42/_metadata", snapshot.Encode(example(files...))); err != nil {
 		t.Fatal(err)
 	}
-	place, err := storage.JoinURL(place, "chk-42")
+	place, err := storageurl.Join(place, "chk-42")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,10 +14,12 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"github.com/weirstream/weir/engine/backoff"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
 	"github.com/weirstream/weir/engine/storage/storagetest"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // uniqueName keeps tests apart that share a process or a server.
@@ -94,7 +96,7 @@ func (s *script) actor(name string) *actor {
 			}
 			return s.fault(op)
 		})
-		quick := storage.Retry{Total: 100 * time.Millisecond, First: time.Microsecond, Most: time.Millisecond}
+		quick := storage.Retry{Total: 100 * time.Millisecond, Pauses: backoff.Backoff{First: time.Microsecond, Most: time.Millisecond, Jitter: backoff.UpperHalf}}
 		a = &actor{chain: snapshot.NewChain(storage.WithRetry(faulty, quick), "job", nil)}
 		s.actors[name] = a
 	}
@@ -253,7 +255,7 @@ func (s *script) choose(t *testing.T, d *datadriven.TestData, a *actor) (string,
 		AllowRepeatedOutput: d.HasArg("allow-repeated-output"), SinksCanRewind: d.HasArg("sinks-can-rewind"),
 	}
 	if p := arg(d, "path", ""); p != "" {
-		path, err := storage.JoinURL(s.root.String(), p)
+		path, err := storageurl.Join(s.root.String(), p)
 		if err != nil {
 			return "", err
 		}
@@ -520,7 +522,7 @@ func (s *script) move(t *testing.T, d *datadriven.TestData, _ *actor) (string, e
 }
 
 func (s *script) verify(t *testing.T, d *datadriven.TestData, _ *actor) (string, error) {
-	place, err := storage.JoinURL(s.root.String(), d.CmdArgs[0].Key)
+	place, err := storageurl.Join(s.root.String(), d.CmdArgs[0].Key)
 	if err != nil {
 		return "", err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // Snapshot is a snapshot that exists: its metadata, and where its data files are.
@@ -42,7 +43,7 @@ func OpenSnapshot(ctx context.Context, name string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	parent, folder, err := storage.SplitURL(place)
+	parent, folder, err := storageurl.Split(place)
 	if err != nil {
 		parent, folder = place, "" // the snapshot is the bucket
 	}
@@ -63,7 +64,7 @@ func OpenSnapshot(ctx context.Context, name string) (*Snapshot, error) {
 
 // snapshotPlace returns the URL of a snapshot's folder.
 func snapshotPlace(name string) (string, error) {
-	u, err := storage.ParseURL(name)
+	u, err := storageurl.Parse(name)
 	if err != nil {
 		return "", err
 	}

@@ -17,6 +17,7 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/weirstream/weir/engine/storage/filedriver"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // bucket is a prefix of a Go CDK bucket. It tries everything once.
@@ -27,7 +28,7 @@ type bucket struct {
 	prefix string // without slashes at its ends
 }
 
-func (b *bucket) String() string { return redact(b.url) }
+func (b *bucket) String() string { return storageurl.Redact(b.url) }
 
 func (b *bucket) key(key string) string { return joinKey(b.prefix, key) }
 
@@ -36,7 +37,7 @@ func (b *bucket) object(key string) string {
 	u := *b.url
 	u.Path = path.Join("/", u.Path, key)
 	u.RawQuery = ""
-	return redact(&u)
+	return storageurl.Redact(&u)
 }
 
 // fail turns a driver's error into one of this package.

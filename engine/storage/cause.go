@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/aws/smithy-go"
+
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // causeText is what a store or the system says of why an operation failed. What the libraries in between say is left out:
@@ -71,7 +73,7 @@ func fileCause(err error, object string) (text string, ok bool) {
 	if cause == nil {
 		return "", false
 	}
-	if u, err := ParseURL(object); err == nil && filepath.FromSlash(u.Path) == path {
+	if u, err := storageurl.Parse(object); err == nil && filepath.FromSlash(u.Path) == path {
 		return cause.Error(), true
 	}
 	return fmt.Sprintf("%v: %s %s", cause, op, path), true

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirstream/weir/engine/storage/filedriver"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // LockedError tells that another process of this host has the folder.
@@ -33,7 +34,7 @@ func (e *LockedError) Error() string {
 // Lock takes a bucket on file:// for this process, until the result is closed or the process ends in any way. On other
 // schemes it does nothing: there the claim in storage decides (P1).
 func Lock(b Bucket) (io.Closer, error) {
-	u, err := ParseURL(b.String())
+	u, err := storageurl.Parse(b.String())
 	if err != nil {
 		return nil, err
 	}

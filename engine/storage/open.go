@@ -19,9 +19,10 @@ import (
 	"golang.org/x/oauth2/google"
 
 	"github.com/weirstream/weir/engine/storage/filedriver"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
-// Open opens a place by its URL or local path (see ParseURL) with the default policy of repetition. It does not touch the
+// Open opens a place by its URL or local path (see storageurl.Parse) with the default policy of repetition. It does not touch the
 // store, except that some vendors' clients look for their credentials: Probe tells whether the place can be used.
 //
 // mem://name is one bucket for all who open that name in this process, and gone with the process.
@@ -36,13 +37,13 @@ func Open(ctx context.Context, name string) (Bucket, error) {
 // OpenWithoutRetry opens a place whose operations report the first error. For tests, and for callers with a policy of
 // their own for WithRetry.
 func OpenWithoutRetry(ctx context.Context, name string) (Bucket, error) {
-	u, err := ParseURL(name)
+	u, err := storageurl.Parse(name)
 	if err != nil {
 		return nil, err
 	}
 	b, err := openBlob(ctx, u)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", redact(u), err)
+		return nil, fmt.Errorf("open %s: %w", storageurl.Redact(u), err)
 	}
 	prefix := strings.Trim(u.Path, "/")
 	if u.Scheme == "file" {

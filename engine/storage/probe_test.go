@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirstream/weir/engine/backoff"
 	"github.com/weirstream/weir/engine/storage"
 	"github.com/weirstream/weir/engine/storage/storagetest"
 )
@@ -108,7 +109,7 @@ func TestAProbeThatFailsSaysSoInOneShortLine(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	once := storage.Retry{Total: time.Millisecond, First: time.Millisecond, Most: time.Millisecond}
+	once := storage.Retry{Total: time.Millisecond, Pauses: backoff.Backoff{First: time.Millisecond, Most: time.Millisecond, Jitter: backoff.UpperHalf}}
 	for _, test := range []struct {
 		name, place, key string
 		want             string

@@ -9,18 +9,21 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/weirstream/weir/engine/backoff"
 	"github.com/weirstream/weir/engine/storage/filedriver"
 )
 
 // Retry says how long a transient error is met with another try.
 type Retry struct {
-	Total time.Duration // of all tries of one operation; the context may end them earlier
-	First time.Duration // pause after the first failure; it doubles with each, and is drawn from its upper half
-	Most  time.Duration // longest pause
+	Total  time.Duration   // of all tries of one operation; the context may end them earlier
+	Pauses backoff.Backoff // between them
 }
 
 // DefaultRetry outlasts a store's restart, and is well below a checkpoint's timeout.
-var DefaultRetry = Retry{Total: 30 * time.Second, First: 50 * time.Millisecond, Most: 2 * time.Second}
+var DefaultRetry = Retry{
+	Total:  30 * time.Second,
+	Pauses: backoff.Backoff{First: 50 * time.Millisecond, Most: 2 * time.Second, Jitter: backoff.UpperHalf},
+}
 
 // WithRetry returns b with transient errors met by repetition, and with lost answers to Create looked up (P1). Writing
 // through Writer is not repeated: its content is gone with the first try.
@@ -34,13 +37,12 @@ type retrying struct {
 // repeat calls try until it returns anything but a transient error.
 func (r *retrying) repeat(ctx context.Context, try func() error) error {
 	deadline := time.Now().Add(r.policy.Total)
-	pause := r.policy.First
 	for tries := 1; ; tries++ {
 		err := try()
 		if err == nil || !IsTransient(err) {
 			return err
 		}
-		wait := pause/2 + rand.N(pause/2+1)
+		wait := r.policy.Pauses.Pause(tries, rand.Float64())
 		if time.Now().Add(wait).After(deadline) {
 			return withTries(err, tries)
 		}
@@ -51,7 +53,6 @@ func (r *retrying) repeat(ctx context.Context, try func() error) error {
 			timer.Stop()
 			return fmt.Errorf("%w (while it was repeated: %w)", context.Cause(ctx), err)
 		}
-		pause = min(2*pause, r.policy.Most)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/weirstream/weir/engine/backoff"
 	"github.com/weirstream/weir/engine/storage"
 	"github.com/weirstream/weir/engine/storage/filedriver"
 	"github.com/weirstream/weir/engine/storage/storagetest"
@@ -26,7 +27,7 @@ func memoryWith(t *testing.T, plan storagetest.Plan) storage.Bucket {
 }
 
 func TestABucketWithFaultsKeepsItsPromises(t *testing.T) {
-	quick := storage.Retry{Total: 10 * time.Second, First: time.Microsecond, Most: time.Millisecond}
+	quick := storage.Retry{Total: 10 * time.Second, Pauses: backoff.Backoff{First: time.Microsecond, Most: time.Millisecond, Jitter: backoff.UpperHalf}}
 	for name, fault := range map[string]storagetest.Fault{
 		"lost responses": storagetest.LostResponse, "503": storagetest.Unavailable,
 	} {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirstream/weir/engine/storage"
 	"github.com/weirstream/weir/engine/storage/storagetest"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // openAt opens a place and closes it with the test.
@@ -35,7 +36,7 @@ func TestMemoryKeepsThePromisesOfABucket(t *testing.T) {
 func TestS3KeepsThePromisesOfABucket(t *testing.T) {
 	server := storagetest.StartS3(t)
 	storagetest.Run(t, func(t *testing.T) storage.Bucket {
-		place, err := storage.JoinURL(server.URL, "prefix/"+uniqueName())
+		place, err := storageurl.Join(server.URL, "prefix/"+uniqueName())
 		if err != nil {
 			t.Fatal(err)
 		}

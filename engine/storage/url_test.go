@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 func TestAPlaceIsAURLOrALocalPath(t *testing.T) {
@@ -30,7 +31,7 @@ func TestAPlaceIsAURLOrALocalPath(t *testing.T) {
 		"./~":                    "file://" + wd + "/~",
 		"./s3:/bucket":           "file://" + wd + "/s3:/bucket",
 	} {
-		u, err := storage.ParseURL(name)
+		u, err := storageurl.Parse(name)
 		if err != nil {
 			t.Errorf("%q: %v", name, err)
 		} else if u.String() != want {
@@ -59,7 +60,7 @@ func TestAWrongPlaceIsRefusedWithTheRemedy(t *testing.T) {
 		"s3://user:pw@bucket/x":                "credentials",
 		"s3://bucket/x?region=r&secretkey=pw@": "credentials",
 	} {
-		_, err := storage.ParseURL(name)
+		_, err := storageurl.Parse(name)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v does not say %q", name, err, want)
 		}
@@ -80,7 +81,7 @@ func TestAPathWithoutAQueryInheritsThatOfTheSameBucket(t *testing.T) {
 		"s3://other/sp/1":      "s3://other/sp/1",
 		"/local":               "file:///local",
 	} {
-		got, err := storage.InheritQuery(name, configured)
+		got, err := storageurl.InheritQuery(name, configured)
 		if err != nil || got != want {
 			t.Errorf("%s becomes %s, %v, want %s", name, got, err, want)
 		}
@@ -114,18 +115,18 @@ func TestMemoryBucketsOfOneNameAreOne(t *testing.T) {
 }
 
 func TestFoldersOfAURLSplitAndJoin(t *testing.T) {
-	parent, last, err := storage.SplitURL("s3://b/a/chk-1?region=r")
+	parent, last, err := storageurl.Split("s3://b/a/chk-1?region=r")
 	if err != nil || parent != "s3://b/a?region=r" || last != "chk-1" {
 		t.Errorf("split into %s and %s, %v", parent, last, err)
 	}
-	if _, _, err := storage.SplitURL("s3://b"); err == nil {
+	if _, _, err := storageurl.Split("s3://b"); err == nil {
 		t.Error("a bucket was split")
 	}
-	joined, err := storage.JoinURL("s3://b/a?region=r", "x/y")
+	joined, err := storageurl.Join("s3://b/a?region=r", "x/y")
 	if err != nil || joined != "s3://b/a/x/y?region=r" {
 		t.Errorf("joined to %s, %v", joined, err)
 	}
-	joined, err = storage.JoinURL(filepath.FromSlash("/a"), "x")
+	joined, err = storageurl.Join(filepath.FromSlash("/a"), "x")
 	if err != nil || joined != "file:///a/x" {
 		t.Errorf("joined to %s, %v", joined, err)
 	}

@@ -5,15 +5,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // Within tells whether a place is a folder or anything below it, where symbolic links lead to. Both are URLs or local paths.
 func Within(place, folder string) bool {
-	at, err := ParseURL(place)
+	at, err := storageurl.Parse(place)
 	if err != nil {
 		return false // it is refused where it is opened
 	}
-	of, err := ParseURL(folder)
+	of, err := storageurl.Parse(folder)
 	if err != nil || at.Scheme != of.Scheme || at.Host != of.Host {
 		return false
 	}

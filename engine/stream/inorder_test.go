@@ -118,9 +118,14 @@ func inOrder(t *testing.T, rows *enginetest.Tap[reading], delay int64) (*stream.
 
 func config(t *testing.T, parallelism int) job.Config {
 	return job.Config{
-		Job: "ordered", Owner: "test", Storage: t.TempDir(), Parallelism: parallelism, MaxParallelism: 32,
-		Interval: 5 * time.Millisecond, Timeout: time.Minute, Retained: 2,
-		Restart: job.RestartPolicy{InitialDelay: time.Millisecond, MaxDelay: time.Second, ResetAfter: time.Hour},
+		Job: "ordered", Owner: "test", Storage: t.TempDir(), MaxParallelism: 32,
+		Settings: job.Settings{
+			Parallelism: parallelism,
+			Interval:    5 * time.Millisecond,
+			Timeout:     time.Minute,
+			Retained:    2,
+			Restart:     job.Restart{InitialDelay: time.Millisecond, MaxDelay: time.Second, ResetAfter: time.Hour},
+		},
 	}
 }
 

@@ -223,9 +223,14 @@ func run(t *testing.T, j *stream.Job, parallelism int) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, err := job.Run(ctx, job.Config{
-		Job: fmt.Sprintf("p%d", parallelism), Owner: "test", Storage: "mem://" + rand.Text(),
-		Parallelism: parallelism, MaxParallelism: 32, Interval: time.Hour, Timeout: time.Minute, Retained: 1,
-		Restart: job.RestartPolicy{InitialDelay: time.Millisecond, MaxDelay: time.Second, ResetAfter: time.Hour},
+		Job: fmt.Sprintf("p%d", parallelism), Owner: "test", Storage: "mem://" + rand.Text(), MaxParallelism: 32,
+		Settings: job.Settings{
+			Parallelism: parallelism,
+			Interval:    time.Hour,
+			Timeout:     time.Minute,
+			Retained:    1,
+			Restart:     job.Restart{InitialDelay: time.Millisecond, MaxDelay: time.Second, ResetAfter: time.Hour},
+		},
 	}, g, job.Options{})
 	if err != nil || r.Outcome != outcome.Completed {
 		t.Fatalf("the job ended as %q: %v", r.Outcome, err)

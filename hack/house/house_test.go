@@ -55,7 +55,7 @@ var floors = [][]string{
 	{"engine/types"},           // the types of SQL
 	{"engine/batch"},           // what the runtime moves
 	{"engine/rest", "engine/fault"},
-	{"engine/outcome"}, // how runs end
+	{"engine/outcome", "engine/config", "engine/backoff"}, // how runs end; what a job is told; pauses between tries
 	{"api"},
 }
 
@@ -66,11 +66,53 @@ var bans = []struct {
 	why      string
 }{
 	{from: "engine", to: "api", why: "the engine knows nothing of Kubernetes: manifest translates a StreamJob for it"},
-	{from: "controllers", to: "engine", except: []string{"engine/rest", "engine/outcome", "engine/sql"},
+	{from: "controllers", to: "engine", except: []string{"engine/rest", "engine/outcome", "engine/config", "engine/backoff", "engine/sql"},
 		why: "the operator reaches an engine only through its REST client; the SQL checker serves admission"},
 	{from: "controllers/plan", to: "manifest", why: "it decides from facts; who reads texts gives it what they say"},
 	{from: "controllers/coordinators", to: "manifest", why: "it knows addresses and identities, no jobs"},
 	{from: "engine/sql", to: "engine/job", why: "a query becomes a graph; who runs it is not its concern"},
+}
+
+// links are the rules about what a package brings along, directly or not.
+var links = []struct {
+	from, to string
+	only     []string // of to, what may be linked
+	why      string
+}{
+	{from: "controllers", to: "engine",
+		only: []string{"engine/rest", "engine/fault", "engine/sql", "engine/outcome", "engine/config", "engine/backoff",
+			"engine/storage/storageurl", "engine/connector/table", "engine/batch", "engine/types"},
+		why: "the operator is small, and what runs jobs is not in it: no stores, no connectors, no coordinator"},
+	{from: "manifest", to: "engine/job", why: "a manifest is read by whoever runs no job"},
+}
+
+// linked says which packages break a rule of links, by what each imports.
+func linked(imports map[string][]string) (wrong []string) {
+	for _, rule := range links {
+		var reach func(from string, via []string, seen map[string]bool)
+		reach = func(at string, via []string, seen map[string]bool) {
+			if seen[at] {
+				return
+			}
+			seen[at] = true
+			via = append(slices.Clone(via), at)
+			allowed := slices.ContainsFunc(rule.only, func(dir string) bool { return at == dir || dir == "engine/sql" && within(at, dir) })
+			if within(at, rule.to) && !allowed {
+				wrong = append(wrong, fmt.Sprintf("%s: %s", strings.Join(via, " -> "), rule.why))
+				return
+			}
+			for _, next := range imports[at] {
+				reach(next, via, seen)
+			}
+		}
+		for from := range imports {
+			if within(from, rule.from) && !isTestKit(from) {
+				reach(from, nil, map[string]bool{})
+			}
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
 }
 
 // place is the floor and the entry of a folder; ok is false if it has none.
@@ -120,7 +162,7 @@ func isTestKit(folder string) bool { return strings.HasSuffix(folder, "test") ||
 
 // TestImportsRunDown reads the import clauses of all files that are not tests; a test may use what it needs.
 func TestImportsRunDown(t *testing.T) {
-	read := 0
+	imports := map[string][]string{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -134,14 +176,16 @@ func TestImportsRunDown(t *testing.T) {
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
-		read++
-		return checkFile(t, path)
+		return checkFile(t, path, imports)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read == 0 {
+	if len(imports) == 0 {
 		t.Error("no file was read")
+	}
+	for _, what := range linked(imports) {
+		t.Error(what)
 	}
 }
 
@@ -151,7 +195,7 @@ func outside(path, name string) bool {
 	return err == nil || name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
 }
 
-func checkFile(t *testing.T, path string) error {
+func checkFile(t *testing.T, path string, imports map[string][]string) error {
 	f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
 	if err != nil {
 		return err
@@ -171,11 +215,33 @@ func checkFile(t *testing.T, path string) error {
 		if !ours {
 			continue
 		}
+		imports[folder] = append(imports[folder], to)
 		if what := violation(folder, to); what != "" {
 			t.Errorf("%s: %s", name, what)
 		}
 	}
 	return nil
+}
+
+func TestWhatIsBroughtAlongIsSeen(t *testing.T) {
+	for name, c := range map[string]struct {
+		imports map[string][]string
+		want    string
+	}{
+		"only what is allowed":  {map[string][]string{"controllers/plan": {"engine/rest"}, "engine/rest": {"engine/config"}}, ""},
+		"directly":              {map[string][]string{"controllers/plan": {"engine/job"}}, "controllers/plan -> engine/job"},
+		"through another":       {map[string][]string{"controllers/plan": {"manifest"}, "manifest": {"engine/storage"}}, "manifest -> engine/storage"},
+		"through what may be":   {map[string][]string{"controllers": {"engine/rest"}, "engine/rest": {"engine/snapshot"}}, "engine/rest -> engine/snapshot"},
+		"below what may be":     {map[string][]string{"controllers": {"engine/rest/other"}}, "engine/rest/other"},
+		"by a manifest":         {map[string][]string{"manifest": {"engine/job"}}, "read by whoever runs no job"},
+		"by a kit for tests":    {map[string][]string{"controllers/controllertest": {"engine/job"}}, ""},
+		"by who may, elsewhere": {map[string][]string{"cmd/weir": {"engine/job"}, "engine/job": {"engine/snapshot"}}, ""},
+	} {
+		got := strings.Join(linked(c.imports), "\n")
+		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
 }
 
 func TestTheRuleItself(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirstream/weir/engine/rest"
-	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // AskFlags are those of every verb that asks a running job for something.
@@ -83,7 +83,7 @@ func First(args []string) string {
 
 // Place makes what the user names a URL: the job has a working directory of its own.
 func Place(flag, name string) (string, error) {
-	u, err := storage.ParseURL(name)
+	u, err := storageurl.Parse(name)
 	if err != nil {
 		return "", Usagef("%s: %w", flag, err)
 	}

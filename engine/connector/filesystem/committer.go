@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // parallelRequests bounds how many files are handled at once.
@@ -84,7 +85,7 @@ func (c *committer) bucketOf(ctx context.Context, root string) (storage.Bucket, 
 	if b := c.mu.others[root]; b != nil {
 		return b, nil
 	}
-	name, err := storage.InheritQuery(root, c.path)
+	name, err := storageurl.InheritQuery(root, c.path)
 	if err != nil {
 		return nil, fault.Permanentf("committable of the snapshot", "use the version of Weir that wrote the snapshot", "its root is malformed: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/weirstream/weir/engine/connector/connectortest"
 	"github.com/weirstream/weir/engine/storage"
 	"github.com/weirstream/weir/engine/storage/storagetest"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 	"github.com/weirstream/weir/engine/types"
 )
 
@@ -88,7 +89,7 @@ func places(t *testing.T) map[string]func(t *testing.T) string {
 			return fmt.Sprintf("mem://filesystem-%d/in", placeNumber.Add(1)) // a name is a bucket of the whole process
 		},
 		"s3": func(t *testing.T) string {
-			place, err := storage.JoinURL(s3.URL, fmt.Sprint("place", placeNumber.Add(1)))
+			place, err := storageurl.Join(s3.URL, fmt.Sprint("place", placeNumber.Add(1)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/weirstream/weir/engine/fault"
-	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // location is where a source reads: all files below a root that a pattern selects.
@@ -31,7 +31,7 @@ const wildcards = `*?[\`
 
 // parseLocation reads the option 'path'.
 func parseLocation(name string) (location, error) {
-	u, err := storage.ParseURL(name)
+	u, err := storageurl.Parse(name)
 	if err != nil {
 		return location{}, err
 	}

@@ -6,15 +6,16 @@ import (
 
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // Reads tells whether the source would read a file (connector.PlaceReader).
 func (s *Source) Reads(file string) bool {
-	root, err := storage.ParseURL(s.location.root)
+	root, err := storageurl.Parse(s.location.root)
 	if err != nil {
 		return false // NewSource has parsed it
 	}
-	u, err := storage.ParseURL(file)
+	u, err := storageurl.Parse(file)
 	if err != nil || u.Scheme != root.Scheme || u.Host != root.Host {
 		return false
 	}
@@ -50,7 +51,7 @@ func (s *Source) MovesTo() string {
 
 // Writes names the first file of the sink's first checkpoint (connector.PlaceWriter).
 func (s *Sink) Writes(job, uid string) string {
-	file, err := storage.JoinURL(s.config.Path, fmt.Sprintf("part-%s-%s-1-0-0", job, snapshot.ShortUID(uid)))
+	file, err := storageurl.Join(s.config.Path, fmt.Sprintf("part-%s-%s-1-0-0", job, snapshot.ShortUID(uid)))
 	if err != nil {
 		return "" // NewSink has parsed the path
 	}
@@ -59,7 +60,7 @@ func (s *Sink) Writes(job, uid string) string {
 
 // Keeps names the folder of what is staged (connector.PlaceWriter).
 func (s *Sink) Keeps() string {
-	folder, err := storage.JoinURL(s.config.Path, stagingFolder)
+	folder, err := storageurl.Join(s.config.Path, stagingFolder)
 	if err != nil {
 		return "" // NewSink has parsed the path
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // AfterRead is what becomes of a file that was read to its end.
@@ -43,7 +44,7 @@ func (s *Source) checkMove() error {
 	if err != nil {
 		return &moveError{err.Error()}
 	}
-	from, err := storage.ParseURL(s.location.root)
+	from, err := storageurl.Parse(s.location.root)
 	if err != nil {
 		return err
 	}
@@ -76,11 +77,11 @@ func (s *Source) checkMove() error {
 
 // moveTo is the folder that files are moved to, with the query of the path if it has none.
 func (s *Source) moveTo() (*url.URL, error) {
-	name, err := storage.InheritQuery(s.config.MoveTo, s.location.root)
+	name, err := storageurl.InheritQuery(s.config.MoveTo, s.location.root)
 	if err != nil {
 		return nil, err
 	}
-	return storage.ParseURL(name)
+	return storageurl.Parse(name)
 }
 
 // retirer is the enumerator of a source whose files do not stay (connector.Retirer).
@@ -106,7 +107,7 @@ func (s *Source) retirer(ctx context.Context, e *enumerator) (connector.Enumerat
 }
 
 func (r *retirer) openShared(ctx context.Context) error {
-	from, err := storage.ParseURL(r.source.location.root)
+	from, err := storageurl.Parse(r.source.location.root)
 	if err != nil {
 		return err
 	}

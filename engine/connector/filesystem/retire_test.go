@@ -13,7 +13,7 @@ import (
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector"
-	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // retirerOf returns what removes the files of a source, and a split of each that it finds.
@@ -80,11 +80,11 @@ func TestFilesThatWereReadAreDeletedOrMovedHoweverOften(t *testing.T) {
 				for _, name := range []string{"in/a", "in/sub/b", "in/changed", "in/gone", "in/half", "in/taken", "in/unread"} {
 					put(t, place, name, `{"n":1}`)
 				}
-				in, err := storage.JoinURL(place, "in")
+				in, err := storageurl.Join(place, "in")
 				if err != nil {
 					t.Fatal(err)
 				}
-				to, err := storage.JoinURL(place, "done/with")
+				to, err := storageurl.Join(place, "done/with")
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -14,6 +14,7 @@ import (
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 	"github.com/weirstream/weir/engine/types"
 )
 
@@ -40,7 +41,7 @@ type Sink struct{ config SinkConfig }
 
 // NewSink checks the configuration. It does not look at the path.
 func NewSink(c SinkConfig) (*Sink, error) {
-	if _, err := storage.ParseURL(c.Path); err != nil {
+	if _, err := storageurl.Parse(c.Path); err != nil {
 		return nil, err
 	}
 	if c.FileBytes == 0 {

@@ -3,38 +3,20 @@ package coordinator
 import (
 	"time"
 
+	"github.com/weirstream/weir/engine/backoff"
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/fault"
 )
 
 // EqualFailures is the number of equal failures at one position after which an unclassified error is permanent (P13).
 const EqualFailures = 3
 
-// The waits between the tries of one operation on storage: transient errors are repeated within storage already.
-const (
-	retryInitial = 500 * time.Millisecond
-	retryMost    = 30 * time.Second
-)
+// retries are the pauses between the tries of one operation on storage: transient errors are repeated within storage already.
+var retries = backoff.Backoff{First: 500 * time.Millisecond, Most: 30 * time.Second, Jitter: backoff.Around}
 
-// jitterShare is the part of a delay that is random, half of it below and half above.
-const jitterShare = 0.2
-
-// Delay returns how long to wait before what has failed so many times is begun again. random is in [0, 1).
-func (p RestartPolicy) Delay(failures int, random float64) time.Duration {
-	return jittered(p.InitialDelay, p.MaxDelay, max(failures-1, 0), random)
-}
-
-// jittered returns initial * 2^failures, at most most, with jitter by a random number in [0, 1).
-func jittered(initial, most time.Duration, failures int, random float64) time.Duration {
-	d := initial
-	for range failures {
-		if d >= most/2 {
-			d = most
-			break
-		}
-		d *= 2
-	}
-	d = min(d, most)
-	return time.Duration(float64(d) * (1 - jitterShare/2 + jitterShare*random))
+// RestartDelay returns how long to wait before what has failed so many times, from 1, is begun again. random is in [0, 1).
+func RestartDelay(r config.Restart, failures int, random float64) time.Duration {
+	return backoff.Backoff{First: r.InitialDelay, Most: r.MaxDelay, Jitter: backoff.Around}.Pause(failures, random)
 }
 
 // repeats counts equal failures at one position.
@@ -75,7 +57,7 @@ func (r *retry) begin() { r.underWay = true }
 func (r *retry) failed(now time.Duration, err error, random float64) (permanent bool) {
 	r.underWay = false
 	r.last = err
-	r.at = now + jittered(retryInitial, retryMost, r.failures, random)
 	r.failures++
+	r.at = now + retries.Pause(r.failures, random)
 	return r.repeats.permanent(err, 0)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
@@ -17,8 +18,8 @@ type Config struct {
 	Revision string
 	Engine   string // version, for snapshots
 
-	Parallelism    int
 	MaxParallelism int
+	config.Settings
 
 	Sources []Source
 	// Operators are all nodes of the job, stateless ones, sources and sinks too, in the order in which snapshots list them.
@@ -26,17 +27,6 @@ type Config struct {
 	// Tasks are named by the uid of their head; each has Parallelism subtasks, and each of those acknowledges every
 	// checkpoint.
 	Tasks []string
-
-	// Interval is the time from one trigger to the next, Timeout that from the trigger to the last acknowledgement.
-	Interval time.Duration
-	Timeout  time.Duration
-	// MinPause is the least time from the end of a checkpoint to the next trigger by Interval.
-	MinPause time.Duration
-	// Retained is how many complete checkpoints stay; at least 1.
-	Retained int
-	// TolerableFailures is how many checkpoints in a row may fail before the job is restarted.
-	TolerableFailures int
-	Restart           RestartPolicy
 
 	// RequestDeadline bounds a request that brings no deadline of its own.
 	RequestDeadline time.Duration
@@ -78,14 +68,6 @@ type Operator struct {
 	Connector   string // of a source that has a name
 	Schemas     []snapshot.StateSchema
 	Sink        bool
-}
-
-// RestartPolicy is an exponential backoff with jitter.
-type RestartPolicy struct {
-	InitialDelay time.Duration
-	MaxDelay     time.Duration
-	// ResetAfter is how long the job must run without a failure before the delay starts anew; 0: having run at all.
-	ResetAfter time.Duration
 }
 
 // The deadlines of a job that sets none.

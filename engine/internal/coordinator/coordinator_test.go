@@ -176,16 +176,6 @@ func TestMessagesThatNoSubtaskCouldSendFailTheExecution(t *testing.T) {
 	}
 }
 
-func TestDelaysGrowToTheirMaximumWithJitter(t *testing.T) {
-	for failures, want := range map[int]time.Duration{0: 10, 1: 20, 2: 40, 3: 70, 30: 70, 1000: 70} {
-		low, high := jittered(10*time.Second, 70*time.Second, failures, 0), jittered(10*time.Second, 70*time.Second, failures, 0.999)
-		want *= time.Second
-		if low < want*89/100 || low >= want || high <= want || high > want*111/100 {
-			t.Errorf("after %d failures the delay is %v to %v, want around %v", failures, low, high, want)
-		}
-	}
-}
-
 func TestErrorsArePermanentByClassOrWhenEqualThreeTimesAtOnePosition(t *testing.T) {
 	unknown := fmt.Errorf("x")
 	type try struct {

@@ -165,9 +165,8 @@ func (c *Coordinator) nextDelay() time.Duration {
 	if x.phase == running && c.now-x.since >= p.ResetAfter {
 		x.failures = 0
 	}
-	d := jittered(p.InitialDelay, p.MaxDelay, x.failures, c.cfg.Random())
 	x.failures++
-	return d
+	return RestartDelay(p, x.failures, c.cfg.Random())
 }
 
 // restartTasks stops the execution; the next one is deployed after delay.

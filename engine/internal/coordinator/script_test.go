@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
@@ -103,10 +104,15 @@ func (s *script) start(input string, first int64) string {
 //	finish-only, foreign
 func newScriptJob(t *testing.T, input string) Config {
 	cfg := Config{
-		Job: "j", Engine: "test", Parallelism: 1, MaxParallelism: 8,
-		Interval: 10 * time.Second, Timeout: time.Minute, Retained: 2, TolerableFailures: 1,
-		Restart: RestartPolicy{InitialDelay: time.Second, MaxDelay: time.Minute, ResetAfter: time.Hour},
-		Random:  func() float64 { return 0.5 },
+		Job: "j", Engine: "test", MaxParallelism: 8, Random: func() float64 { return 0.5 },
+		Settings: config.Settings{
+			Parallelism:       1,
+			Interval:          10 * time.Second,
+			Timeout:           time.Minute,
+			Retained:          2,
+			TolerableFailures: 1,
+			Restart:           config.Restart{InitialDelay: time.Second, MaxDelay: time.Minute, ResetAfter: time.Hour},
+		},
 	}
 	for _, line := range strings.Split(input, "\n") {
 		w := strings.Fields(line)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
@@ -268,14 +269,17 @@ func (w *world) start() {
 	w.asked = map[string]bool{}
 	w.open, w.execution, w.waiting = 0, nil, nil
 	cfg := Config{
-		Job: "j", Parallelism: w.parallelism, MaxParallelism: 8,
-		Sources: w.input.sources, Tasks: []string{"work"},
-		Operators: []Operator{{UID: "work"}, {UID: "sink", Sink: true}},
-		Interval:  time.Second, Timeout: 4 * time.Second, MinPause: 100 * time.Millisecond,
-		Retained: 1 + w.random.IntN(3), TolerableFailures: w.random.IntN(3),
-		Restart:         RestartPolicy{InitialDelay: 200 * time.Millisecond, MaxDelay: 5 * time.Second, ResetAfter: time.Minute},
-		FirstCheckpoint: w.highest + 1,
-		Random:          w.random.Float64,
+		Job: "j", MaxParallelism: 8, FirstCheckpoint: w.highest + 1, Random: w.random.Float64,
+		Sources: w.input.sources, Tasks: []string{"work"}, Operators: []Operator{{UID: "work"}, {UID: "sink", Sink: true}},
+		Settings: config.Settings{
+			Parallelism:       w.parallelism,
+			Interval:          time.Second,
+			Timeout:           4 * time.Second,
+			MinPause:          100 * time.Millisecond,
+			Retained:          1 + w.random.IntN(3),
+			TolerableFailures: w.random.IntN(3),
+			Restart:           config.Restart{InitialDelay: 200 * time.Millisecond, MaxDelay: 5 * time.Second, ResetAfter: time.Minute},
+		},
 	}
 	for _, s := range w.input.sources {
 		cfg.Tasks = append(cfg.Tasks, s.UID)

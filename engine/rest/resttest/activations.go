@@ -135,8 +135,8 @@ func impossibleSettings(r *run) {
 	for _, change := range []func(*rest.Settings){
 		func(s *rest.Settings) { s.Parallelism = 0 },
 		func(s *rest.Settings) { s.Parallelism = j.MaxParallelism + 1 },
-		func(s *rest.Settings) { s.IntervalMs = 0 },
-		func(s *rest.Settings) { s.TimeoutMs = 0 },
+		func(s *rest.Settings) { s.Interval = 0 },
+		func(s *rest.Settings) { s.Timeout = 0 },
 		func(s *rest.Settings) { s.Retained = 0 },
 		func(s *rest.Settings) { s.TolerableFailures = -1 },
 	} {

@@ -64,7 +64,7 @@ func stopsWithoutPlace(r *run) {
 	op := a.stop("s1")
 	j := a.until("it has stopped", ended(rest.Stopped))
 	a.completeIs(j.Chain.Checkpoint, op.CheckpointID, rest.Stop)
-	if op.Path != j.Chain.Checkpoint.Path || op.SizeBytes < 1 || op.CopiedBytes != 0 {
+	if op.Path != j.Chain.Checkpoint.Path || op.SizeBytes < 0 || op.CopiedBytes != 0 {
 		r.t.Errorf("the stop became %+v, and the checkpoint is %+v", op, j.Chain.Checkpoint)
 	}
 }

@@ -83,8 +83,8 @@ func TestFlagsReachTheJob(t *testing.T) {
 	if code := p.Run("run", "-f", "job.yaml", "-s", "mem://x/y", "-n", "--allow-repeated-output", "--take-over", "--set", "spec.parallelism=5"); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, p.Stderr)
 	}
-	want := job.Restore{From: "mem://x/y", AllowNonRestoredState: true, AllowRepeatedOutput: true, TakeOver: true}
-	if got.Config.Restore != want || got.Config.Parallelism != 5 {
+	want := job.Restore{Path: "mem://x/y", AllowNonRestoredState: true, AllowRepeatedOutput: true}
+	if got.Config.Restore != want || !got.Config.TakeOver || got.Config.Parallelism != 5 {
 		t.Errorf("got %+v", got.Config)
 	}
 	if !strings.Contains(p.Stderr.String(), "Secret is left out") {

@@ -6,17 +6,17 @@ import (
 
 	"github.com/weirstream/weir/cmd/internal/cli"
 	"github.com/weirstream/weir/engine/job"
-	"github.com/weirstream/weir/engine/storage"
+	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // refuseSecond refuses a job in a bucket that another process of this user runs on this machine: to the bucket both are the
 // same owner, so that the second would take over from the first as from one that was killed (P5). A folder has a lock.
 func refuseSecond(ctx context.Context, a *cli.Process, cfg job.Config) error {
-	place, err := storage.ParseURL(cfg.Storage)
+	place, err := storageurl.Parse(cfg.Storage)
 	if err != nil {
 		return fmt.Errorf("spec.checkpoint.storage: %w", err)
 	}
-	if place.Scheme == "file" || place.Scheme == "mem" || cfg.Restore.TakeOver {
+	if place.Scheme == "file" || place.Scheme == "mem" || cfg.TakeOver {
 		return nil
 	}
 	jobs, _ := a.LiveJobs(ctx) // without the folder of running jobs this one runs as well; registering it warns
@@ -34,7 +34,7 @@ func samePlace(registered, wanted string) bool {
 	if registered == "" {
 		return true
 	}
-	a, errA := storage.ParseURL(registered)
-	b, errB := storage.ParseURL(wanted)
+	a, errA := storageurl.Parse(registered)
+	b, errB := storageurl.Parse(wanted)
 	return errA == nil && errB == nil && a.Scheme == b.Scheme && a.Host == b.Host && a.Path == b.Path
 }

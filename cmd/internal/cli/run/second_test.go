@@ -38,7 +38,7 @@ func TestAJobInABucketThatRunsHereAlreadyIsNotTakenOverSilently(t *testing.T) {
 		"another job":                {job.Config{Job: "sums", Storage: "s3://bucket/chk"}, false},
 		"another place":              {job.Config{Job: "counts", Storage: "s3://bucket/other"}, false},
 		"a folder, which has a lock": {job.Config{Job: "counts", Storage: "/chk"}, false},
-		"asked to take over":         {job.Config{Job: "counts", Storage: "s3://bucket/chk", Restore: job.Restore{TakeOver: true}}, false},
+		"asked to take over":         {job.Config{Job: "counts", Storage: "s3://bucket/chk", TakeOver: true}, false},
 	} {
 		err := run.RefuseSecond(context.Background(), p.Process, c.cfg)
 		if (err != nil) != c.refused || c.refused && !strings.Contains(err.Error(), "--take-over") {

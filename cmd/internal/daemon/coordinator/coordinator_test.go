@@ -16,6 +16,7 @@ import (
 	"github.com/weirstream/weir/cmd/internal/clitest"
 	"github.com/weirstream/weir/controllers/resources"
 	"github.com/weirstream/weir/engine/rest"
+	"github.com/weirstream/weir/manifest"
 )
 
 func TestACoordinatorWaitsForItsActivationAndGoesOnByItself(t *testing.T) {
@@ -25,7 +26,7 @@ func TestACoordinatorWaitsForItsActivationAndGoesOnByItself(t *testing.T) {
 	if got := c.Job(t); got.State != rest.Standby || got.Revision != clitest.PodRevision() || got.ID != "default.delays" {
 		t.Errorf("before it is activated: %+v", got)
 	}
-	op, err := c.Client.Activate(t.Context(), rest.ActivateRequest{ID: "first", Revision: clitest.PodRevision(), AllowEmpty: true, Settings: resources.Settings(&j.Spec)})
+	op, err := c.Client.Activate(t.Context(), rest.ActivateRequest{ID: "first", Revision: clitest.PodRevision(), AllowEmpty: true, Settings: manifest.Settings(&j.Spec)})
 	if op = c.Await(t, op, err); op.Attempt != 1 {
 		t.Errorf("activated: %+v", op)
 	}

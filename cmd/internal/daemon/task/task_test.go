@@ -13,6 +13,7 @@ import (
 	"github.com/weirstream/weir/cmd/internal/clitest"
 	"github.com/weirstream/weir/controllers/resources"
 	"github.com/weirstream/weir/engine/rest"
+	"github.com/weirstream/weir/manifest"
 )
 
 func TestAPreflightLeavesItsResult(t *testing.T) {
@@ -51,7 +52,7 @@ func TestWhatAJobLeavesBehindIsDeleted(t *testing.T) {
 	p := clitest.New(t)
 	j, id := clitest.InPod(t, clitest.Endless)
 	c := clitest.Coordinate(t, p, id)
-	op, err := c.Client.Activate(t.Context(), rest.ActivateRequest{ID: "first", Revision: clitest.PodRevision(), AllowEmpty: true, Settings: resources.Settings(&j.Spec)})
+	op, err := c.Client.Activate(t.Context(), rest.ActivateRequest{ID: "first", Revision: clitest.PodRevision(), AllowEmpty: true, Settings: manifest.Settings(&j.Spec)})
 	c.Await(t, op, err)
 	folder, err := filepath.Abs("savepoints")
 	if err != nil {

@@ -1,4 +1,5 @@
-package storage
+// Package storageurl reads, joins and prints the names of places in storage: URLs and local paths. It opens none.
+package storageurl
 
 import (
 	"errors"
@@ -11,9 +12,9 @@ import (
 	"unicode"
 )
 
-// ParseURL reads the name of a place: a URL, or a local path, absolute or relative to the working directory. The result
+// Parse reads the name of a place: a URL, or a local path, absolute or relative to the working directory. The result
 // has a clean path.
-func ParseURL(name string) (*url.URL, error) {
+func Parse(name string) (*url.URL, error) {
 	if name == "" {
 		return nil, fmt.Errorf("no storage named: give a path or a URL such as file:///data, s3://bucket/prefix or mem://name")
 	}
@@ -36,7 +37,7 @@ func ParseURL(name string) (*url.URL, error) {
 		return nil, fmt.Errorf("storage %q is not a URL: %w", redactText(name), parse.Err) // without the text that was parsed
 	}
 	if holdsCredentials(u) {
-		return nil, fmt.Errorf("storage %q has credentials in it: take them out, and put them into the environment", redact(u))
+		return nil, fmt.Errorf("storage %q has credentials in it: take them out, and put them into the environment", Redact(u))
 	}
 	switch u.Scheme {
 	case "file":
@@ -100,25 +101,25 @@ func holdsCredentials(u *url.URL) bool {
 	return false
 }
 
-// JoinURL appends a folder or key to the path of a place.
-func JoinURL(name, key string) (string, error) {
-	u, err := ParseURL(name)
+// Join appends a folder or key to the path of a place.
+func Join(name, key string) (string, error) {
+	u, err := Parse(name)
 	if err != nil {
 		return "", err
 	}
 	u.Path = path.Join("/", u.Path, key)
-	return urlText(u), nil
+	return text(u), nil
 }
 
-// SplitURL parts a place into its parent folder and the last part of its path.
-func SplitURL(name string) (parent, last string, err error) {
-	u, err := ParseURL(name)
+// Split parts a place into its parent folder and the last part of its path.
+func Split(name string) (parent, last string, err error) {
+	u, err := Parse(name)
 	if err != nil {
 		return "", "", err
 	}
 	dir, last := path.Split(u.Path)
 	if last == "" {
-		return "", "", fmt.Errorf("%s names no folder in its bucket", redact(u))
+		return "", "", fmt.Errorf("%s names no folder in its bucket", Redact(u))
 	}
 	u.Path = path.Clean("/" + dir)
 	return u.String(), last, nil
@@ -127,25 +128,25 @@ func SplitURL(name string) (parent, last string, err error) {
 // InheritQuery returns name with the query of configured if name has none and both are in the same bucket: endpoints and
 // regions stand in the query, and a printed path may have lost it.
 func InheritQuery(name, configured string) (string, error) {
-	u, err := ParseURL(name)
+	u, err := Parse(name)
 	if err != nil {
 		return "", err
 	}
-	c, err := ParseURL(configured)
+	c, err := Parse(configured)
 	if err != nil {
 		return "", err
 	}
 	if u.RawQuery == "" && u.Scheme == c.Scheme && u.Host == c.Host {
 		u.RawQuery = c.RawQuery
 	}
-	return urlText(u), nil
+	return text(u), nil
 }
 
 // secretKey matches the names of query parameters that hold credentials (P11).
 var secretKey = regexp.MustCompile(`(?i)password|secret|token|signature|^sig$|access_?key`)
 
-// redact returns a URL without user and credentials.
-func redact(u *url.URL) string {
+// Redact returns a URL without user and credentials.
+func Redact(u *url.URL) string {
 	clean := *u
 	clean.User = nil
 	query := clean.Query()
@@ -155,11 +156,11 @@ func redact(u *url.URL) string {
 		}
 	}
 	clean.RawQuery = query.Encode()
-	return urlText(&clean)
+	return text(&clean)
 }
 
-// urlText is a URL as it is written: package url leaves the slashes away where nothing follows them.
-func urlText(u *url.URL) string {
+// text is a URL as it is written: package url leaves the slashes away where nothing follows them.
+func text(u *url.URL) string {
 	if u.Host == "" && u.Path == "" && u.Opaque == "" && u.Scheme != "" {
 		return u.Scheme + "://" + strings.TrimPrefix(u.String(), u.Scheme+":")
 	}
@@ -169,7 +170,7 @@ func urlText(u *url.URL) string {
 // redactText does what it can for a text that may not be a URL.
 func redactText(name string) string {
 	if u, err := url.Parse(name); err == nil {
-		return redact(u)
+		return Redact(u)
 	}
 	scheme, rest, _ := strings.Cut(name, "://")
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
