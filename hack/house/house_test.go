@@ -73,6 +73,9 @@ var bans = []struct {
 	{from: "engine/sql", to: "engine/job", why: "a query becomes a graph; who runs it is not its concern"},
 }
 
+// asks is why the verbs that ask a running job link no engine.
+const asks = "it asks a job that runs elsewhere, and may be part of another program, such as a kubectl plugin"
+
 // links are the rules about what a package brings along, directly or not.
 var links = []struct {
 	from, to string
@@ -84,6 +87,11 @@ var links = []struct {
 			"engine/storage/storageurl", "engine/connector/table", "engine/batch", "engine/types"},
 		why: "the operator is small, and what runs jobs is not in it: no stores, no connectors, no coordinator"},
 	{from: "manifest", to: "engine/job", why: "a manifest is read by whoever runs no job"},
+	{from: "cmd/internal/cli/list", to: "engine/job", why: asks},
+	{from: "cmd/internal/cli/savepoint", to: "engine/job", why: asks},
+	{from: "cmd/internal/cli/stop", to: "engine/job", why: asks},
+	{from: "cmd/internal/cli/checkpoint", to: "engine/job", why: asks},
+	{from: "cmd/internal/cli/cancel", to: "engine/job", why: asks},
 }
 
 // linked says which packages break a rule of links, by what each imports.

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/weirstream/weir/engine/sql"
 	"github.com/weirstream/weir/manifest"
 )
 
@@ -39,13 +38,4 @@ func fileError(name string, err error) error {
 		remedy = "check the path, and the working directory that it is relative to"
 	}
 	return Usagef("%s: %w; %s", name, err, remedy)
-}
-
-// WrongText makes what is wrong with the SQL what is wrong with the manifest.
-func WrongText(err error) error {
-	var e *sql.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	return &manifest.Error{Place: manifest.Place{Source: e.File, Line: e.Line, Column: e.Column}, Msg: e.Msg, Remedy: e.Remedy}
 }

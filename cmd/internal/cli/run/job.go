@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/weirstream/weir/cmd/internal/cli"
+	"github.com/weirstream/weir/cmd/internal/inprocess"
 	"github.com/weirstream/weir/engine/connector/registry"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/sql"
@@ -19,7 +19,7 @@ func InProcess(ctx context.Context, j *manifest.Job, o Options) (job.Result, err
 	begin := j.SQL.Place(1, 1)
 	graph, err := sql.Compiler{File: begin.Source, Line: begin.Line, Column: begin.Column, Connectors: connectors}.Compile(j.SQL.Text)
 	if err != nil {
-		return job.Result{}, cli.WrongText(err)
+		return job.Result{}, inprocess.WrongText(err)
 	}
 	config := j.Config
 	if config.Owner, err = os.Hostname(); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirstream/weir/cmd/internal/cli"
+	"github.com/weirstream/weir/cmd/internal/inprocess"
 	"github.com/weirstream/weir/cmd/internal/localjobs"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/manifest"
@@ -73,7 +74,7 @@ func run(ctx context.Context, a *cli.Process, in Func, f runFlags, args []string
 	if err != nil {
 		return err
 	}
-	atStep, err := cli.CrashPoint(a.Getenv("WEIR_CRASH_AT"))
+	atStep, err := inprocess.CrashPoint(a.Getenv("WEIR_CRASH_AT"))
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirstream/weir/cmd/internal/cli"
 	"github.com/weirstream/weir/cmd/internal/daemon/pod"
+	"github.com/weirstream/weir/cmd/internal/inprocess"
 	"github.com/weirstream/weir/controllers/resources"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/rest"
@@ -59,7 +60,7 @@ at once. Log lines are JSON, on standard error.`,
 
 // coordinate reads the job and serves it until a signal comes.
 func coordinate(ctx context.Context, a *cli.Process, f coordinatorFlags, identityPause time.Duration) (err error) {
-	atStep, err := cli.CrashPoint(a.Getenv("WEIR_CRASH_AT"))
+	atStep, err := inprocess.CrashPoint(a.Getenv("WEIR_CRASH_AT"))
 	if err != nil {
 		return err
 	}

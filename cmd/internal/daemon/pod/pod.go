@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirstream/weir/cmd/internal/cli"
+	"github.com/weirstream/weir/cmd/internal/inprocess"
 	"github.com/weirstream/weir/controllers/resources"
 	"github.com/weirstream/weir/engine/connector/registry"
 	"github.com/weirstream/weir/engine/fault"
@@ -91,7 +92,7 @@ func Graph(a *cli.Process, j *manifest.Job, log *slog.Logger) (*job.Graph, error
 	connectors := registry.New(registry.Environment{Stdout: a.Stdout, Stderr: a.Stderr, Log: log, Now: time.Now})
 	graph, err := sql.Compile(j.SQL.Text, "spec.sql", connectors)
 	if err != nil {
-		return nil, cli.WrongText(err)
+		return nil, inprocess.WrongText(err)
 	}
 	return graph, nil
 }

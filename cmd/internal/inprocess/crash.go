@@ -1,4 +1,4 @@
-package cli
+package inprocess
 
 import (
 	"strconv"
@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/weirstream/weir/cmd/internal/cli"
 	"github.com/weirstream/weir/engine/job"
 )
 
@@ -18,7 +19,7 @@ func CrashPoint(text string) (atStep func(job.Step), err error) {
 	step, count, _ := strings.Cut(text, ":")
 	n, err := strconv.ParseInt(count, 10, 64)
 	if err != nil || n < 1 {
-		return nil, Usagef("WEIR_CRASH_AT is %q; write <step>:<n>, such as %s:1", text, job.StepPublished)
+		return nil, cli.Usagef("WEIR_CRASH_AT is %q; write <step>:<n>, such as %s:1", text, job.StepPublished)
 	}
 	var seen atomic.Int64
 	return func(s job.Step) {
