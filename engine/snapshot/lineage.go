@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 
 	"golang.org/x/sync/errgroup"
@@ -25,45 +26,53 @@ type survey struct {
 	highest  int64                   // highest checkpoint id of which anything was seen
 }
 
-// survey reads all records and all metadata below attempt number before.
+// surveys is how often a folder is looked at until what was listed can be read.
+const surveys = 5
+
+// survey reads all records and all metadata below attempt number before. A job that runs there may have swept all that was listed
+// by the time that it is read: then the look is repeated, because a job with checkpoints would be taken for one without.
 func (c *Chain) survey(ctx context.Context, before int64) (*survey, error) {
-	listed, err := c.list(ctx)
-	if err != nil {
+	for range surveys {
+		listed, err := c.list(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s, err := c.surveyListed(ctx, listed, before)
+		if err != nil {
+			return nil, err
+		}
+		if len(s.complete)+len(s.damaged) > 0 || len(listed.checkpoints) == 0 {
+			return s, nil
+		}
+		now, err := c.list(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if isSubset(listed.checkpoints, now.checkpoints) {
+			return s, nil // their folders are still there: they are not complete
+		}
+	}
+	return nil, fmt.Errorf("the checkpoints of the job that runs here were swept before they could be read, %d times", surveys)
+}
+
+// isSubset says whether all of some ids are among others, which are in ascending order.
+func isSubset(ids, of []int64) bool {
+	for _, id := range ids {
+		if _, found := slices.BinarySearch(of, id); !found {
+			return false
+		}
+	}
+	return true
+}
+
+// surveyListed reads what was listed. What is gone is left out.
+func (c *Chain) surveyListed(ctx context.Context, listed chainFolder, before int64) (*survey, error) {
+	s := &survey{bases: map[int64]Base{}, unread: map[int64]*CorruptError{}, complete: map[int64]*Snapshot{}, damaged: map[int64]*CorruptError{}}
+	if err := c.readBases(ctx, s, listed, before); err != nil {
 		return nil, err
 	}
-	s := &survey{bases: map[int64]Base{}, unread: map[int64]*CorruptError{}, complete: map[int64]*Snapshot{}, damaged: map[int64]*CorruptError{}}
-	for n := range listed.bases {
-		if n >= before {
-			continue
-		}
-		base, err := c.readBase(ctx, n)
-		var corrupt *CorruptError
-		switch {
-		case errors.Is(err, storage.ErrNotFound): // swept meanwhile
-		case errors.As(err, &corrupt):
-			s.unread[n] = corrupt
-		case err != nil:
-			return nil, err
-		default:
-			s.bases[n] = base
-			s.highest = max(s.highest, base.Checkpoint)
-		}
-	}
-	found := make([]*Snapshot, len(listed.checkpoints))
-	damage := make([]*CorruptError, len(listed.checkpoints))
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelReads)
-	for i, id := range listed.checkpoints {
-		group.Go(func() error {
-			var err error
-			found[i], err = Load(groupCtx, c.bucket, checkpointFolder(id))
-			if errors.As(err, &damage[i]) || errors.Is(err, storage.ErrNotFound) {
-				return nil
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	found, damage, err := c.loadAll(ctx, listed.checkpoints)
+	if err != nil {
 		return nil, err
 	}
 	for i, id := range listed.checkpoints {
@@ -78,6 +87,46 @@ func (c *Chain) survey(ctx context.Context, before int64) (*survey, error) {
 		}
 	}
 	return s, nil
+}
+
+// readBases reads what attempts started from.
+func (c *Chain) readBases(ctx context.Context, s *survey, listed chainFolder, before int64) error {
+	for n := range listed.bases {
+		if n >= before {
+			continue
+		}
+		base, err := c.readBase(ctx, n)
+		var corrupt *CorruptError
+		switch {
+		case errors.Is(err, storage.ErrNotFound): // swept meanwhile
+		case errors.As(err, &corrupt):
+			s.unread[n] = corrupt
+		case err != nil:
+			return err
+		default:
+			s.bases[n] = base
+			s.highest = max(s.highest, base.Checkpoint)
+		}
+	}
+	return nil
+}
+
+// loadAll reads the metadata of checkpoints, several at a time. Of one that has none, or none any more, both results are nil.
+func (c *Chain) loadAll(ctx context.Context, ids []int64) (found []*Snapshot, damage []*CorruptError, err error) {
+	found, damage = make([]*Snapshot, len(ids)), make([]*CorruptError, len(ids))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelReads)
+	for i, id := range ids {
+		group.Go(func() error {
+			var err error
+			found[i], err = Load(groupCtx, c.bucket, checkpointFolder(id))
+			if errors.As(err, &damage[i]) || errors.Is(err, storage.ErrNotFound) {
+				return nil
+			}
+			return err
+		})
+	}
+	return found, damage, group.Wait()
 }
 
 func (c *Chain) readBase(ctx context.Context, n int64) (Base, error) {
