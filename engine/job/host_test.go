@@ -57,7 +57,7 @@ func (w *world) pod(t *testing.T, change func(*job.Config), at ...func(job.Step)
 		t.Fatal(err)
 	}
 	p.Host = c
-	ctx, kill := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, kill := context.WithTimeout(t.Context(), 3*time.Minute)
 	p.kill = kill
 	go func() {
 		defer close(p.done)

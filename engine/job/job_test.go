@@ -100,7 +100,7 @@ func (w *world) start(t *testing.T, cfg job.Config, g *job.Graph) *run {
 	t.Helper()
 	r := &run{interrupt: make(chan struct{}), done: make(chan struct{})}
 	started := make(chan *job.Job, 1)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	opt := job.Options{Interrupt: r.interrupt, Started: func(j *job.Job) { started <- j }, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	go func() {
 		defer cancel()
