@@ -1,6 +1,7 @@
 package job
 
 import (
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"testing"
@@ -14,7 +15,7 @@ import (
 // zombie is a job's folder into which an earlier attempt still writes: late is called before each operation.
 func zombie(t *testing.T, late func(b storage.Bucket, op storagetest.Operation)) *observer {
 	t.Helper()
-	b, err := storage.Open(t.Context(), "mem://"+t.Name())
+	b, err := storage.Open(t.Context(), "mem://"+rand.Text())
 	if err != nil {
 		t.Fatal(err)
 	}
