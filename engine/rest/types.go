@@ -194,7 +194,6 @@ type CheckpointType string
 // The types of checkpoints.
 const (
 	Periodic  CheckpointType = "Periodic"
-	Requested CheckpointType = "Requested" // by POST /v1/job/checkpoints
 	Savepoint CheckpointType = "Savepoint" // to be exported
 	Stop      CheckpointType = "Stop"      // the last one before a stop, drain or signal
 	Final     CheckpointType = "Final"     // at the end of bounded input

@@ -74,11 +74,30 @@ func TestAMalformedBlockIsCorruptAtItsPlace(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = decode(content)
-			var corrupt *snapshot.CorruptError
-			if !errors.As(err, &corrupt) || corrupt.Object != "file" || corrupt.Offset != c.offset || !strings.Contains(corrupt.Reason, c.reason) {
-				t.Errorf("got %v, want a *snapshot.CorruptError of file at %d: %s", err, c.offset, c.reason)
-			}
+			requireCorrupt(t, err, c.offset, c.reason)
 		})
+	}
+}
+
+// requireCorrupt fails the test unless an error says what is wrong with the file, and where.
+func requireCorrupt(t *testing.T, err error, offset int64, reason string) {
+	t.Helper()
+	var corrupt *snapshot.CorruptError
+	if !errors.As(err, &corrupt) || corrupt.Object != "file" || corrupt.Offset != offset || !strings.Contains(corrupt.Reason, reason) {
+		t.Errorf("got %v, want a *snapshot.CorruptError of file at %d: %s", err, offset, reason)
+	}
+}
+
+// requireOwnDamage fails the test if decoding any content gave an error that is not about a place in the block.
+func requireOwnDamage(t *testing.T, content []byte, err error) {
+	t.Helper()
+	var corrupt *snapshot.CorruptError
+	switch {
+	case err == nil, fault.ClassOf(err) == fault.Permanent:
+	case !errors.As(err, &corrupt):
+		t.Errorf("the error is no *snapshot.CorruptError: %v", err)
+	case corrupt.Offset < 100 || corrupt.Offset > 100+int64(len(content)):
+		t.Errorf("the damage is at %d, outside of the block", corrupt.Offset)
 	}
 }
 
@@ -95,13 +114,6 @@ func FuzzDecodeBlock(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		_, err := decode(content)
-		var corrupt *snapshot.CorruptError
-		switch {
-		case err == nil, fault.ClassOf(err) == fault.Permanent:
-		case !errors.As(err, &corrupt):
-			t.Errorf("the error is no *snapshot.CorruptError: %v", err)
-		case corrupt.Offset < 100 || corrupt.Offset > 100+int64(len(content)):
-			t.Errorf("the damage is at %d, outside of the block", corrupt.Offset)
-		}
+		requireOwnDamage(t, content, err)
 	})
 }

@@ -2,12 +2,10 @@ package backend
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -74,10 +72,7 @@ func TestAMalformedSortedBlockIsCorruptAtItsPlace(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = decodeSorted(content)
-			var corrupt *snapshot.CorruptError
-			if !errors.As(err, &corrupt) || corrupt.Object != "file" || corrupt.Offset != c.offset || !strings.Contains(corrupt.Reason, c.reason) {
-				t.Errorf("got %v, want a *snapshot.CorruptError of file at %d: %s", err, c.offset, c.reason)
-			}
+			requireCorrupt(t, err, c.offset, c.reason)
 		})
 	}
 }
@@ -89,13 +84,6 @@ func FuzzDecodeSortedBlock(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		_, err := decodeSorted(content)
-		var corrupt *snapshot.CorruptError
-		switch {
-		case err == nil, fault.ClassOf(err) == fault.Permanent:
-		case !errors.As(err, &corrupt):
-			t.Errorf("the error is no *snapshot.CorruptError: %v", err)
-		case corrupt.Offset < 100 || corrupt.Offset > 100+int64(len(content)):
-			t.Errorf("the damage is at %d, outside of the block", corrupt.Offset)
-		}
+		requireOwnDamage(t, content, err)
 	})
 }
