@@ -102,22 +102,35 @@ func TestWhatHasFiredIsRestoredWithTheKeyGroups(t *testing.T) {
 	}
 }
 
-// TestTheEndOfASplitLetsTheWatermarkAdvance has a split that ends before a watermark is due, and nothing to wait for after it.
-func TestTheEndOfASplitLetsTheWatermarkAdvance(t *testing.T) {
-	src, sink, n := &numbers{splits: 1, rows: 100, keys: 10}, newCollected(), &notes{}
-	d := newDriver(t, backendtest.NewStore(t, nil), firingGraph(src, sink, n), nil)
-	d.start(1)
-	d.all(message.Hold{MaxTime: math.MaxInt64})
-	d.all(message.Assign{Split: connector.Split{ID: "split-0"}, MaxTime: math.MinInt64})
-	d.all(message.NoMoreSplits{})
-	d.until(func() bool { return d.ended == 1 })
-	d.stop()
-	highest := int64(math.MinInt64)
+// watermarksOfOneSplit returns the watermarks that count is given when one split is read to its end, and the highest event
+// time of its rows. That no other split follows is said before the split is assigned, and no time passes for the clock's
+// watermarks: one comes with the end of the split, one with the end of event time.
+func watermarksOfOneSplit(t *testing.T, change func(*graph.Graph)) (watermarks []int64, highest int64) {
+	t.Helper()
+	src, n := &numbers{splits: 1, rows: 100, keys: 10}, &notes{}
+	synctest.Test(t, func(t *testing.T) {
+		g := firingGraph(src, newCollected(), n)
+		change(g)
+		d := newDriver(t, backendtest.NewStore(t, nil), g, nil)
+		d.start(1)
+		d.all(message.Hold{MaxTime: math.MaxInt64})
+		d.all(message.Assign{Split: connector.Split{ID: "split-0"}, MaxTime: math.MinInt64})
+		d.all(message.NoMoreSplits{})
+		d.until(func() bool { return d.ended == 1 })
+		d.stop()
+	})
+	highest = math.MinInt64
 	for i := range src.rows {
 		highest = max(highest, src.row("split-0", i).Time)
 	}
-	if want := []int64{highest - 10, math.MaxInt64}; !slices.Equal(n.watermarks, want) {
-		t.Errorf("the watermarks are %v, want %v", n.watermarks, want)
+	return n.watermarks, highest
+}
+
+// TestTheEndOfASplitLetsTheWatermarkAdvance has a split that ends before a watermark is due, and nothing to wait for after it.
+func TestTheEndOfASplitLetsTheWatermarkAdvance(t *testing.T) {
+	got, highest := watermarksOfOneSplit(t, func(*graph.Graph) {})
+	if want := []int64{highest - 10, math.MaxInt64}; !slices.Equal(got, want) {
+		t.Errorf("the watermarks are %v, want %v", got, want)
 	}
 }
 

@@ -65,28 +65,16 @@ func (*hesitant) Watermark(ms int64, _ operator.Output) (int64, error) {
 	return ms - 10, nil
 }
 
-// TestTheWatermarkThatAnOperatorForwardsHoldsBehindIt compares what the same source gives with such an operator and without.
+// TestTheWatermarkThatAnOperatorForwardsHoldsBehindIt compares with TestTheEndOfASplitLetsTheWatermarkAdvance.
 func TestTheWatermarkThatAnOperatorForwardsHoldsBehindIt(t *testing.T) {
-	run := func(between bool) []int64 {
-		src, seen := &numbers{splits: 1, rows: 3000, keys: 10}, &notes{}
-		g := firingGraph(src, newCollected(), seen)
+	got, highest := watermarksOfOneSplit(t, func(g *graph.Graph) {
 		for i := range g.Nodes {
-			if between && g.Nodes[i].UID == "key" {
+			if g.Nodes[i].UID == "key" {
 				g.Nodes[i].Operator = func() (operator.Operator, error) { return &hesitant{}, nil }
 			}
 		}
-		d := newDriver(t, backendtest.NewStore(t, nil), g, src.names())
-		d.start(1)
-		d.finish()
-		return seen.watermarks
-	}
-	want := run(false)
-	for i := range want {
-		if want[i] != math.MaxInt64 {
-			want[i] -= 10
-		}
-	}
-	if got := run(true); !slices.Equal(got, want) {
+	})
+	if want := []int64{highest - 20, math.MaxInt64}; !slices.Equal(got, want) {
 		t.Errorf("the watermarks behind it are %v, want %v", got, want)
 	}
 }
