@@ -29,14 +29,21 @@ func ProcessInOrder[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) F
 	if err != nil {
 		s.job.fail(uid, fmt.Errorf("rows that wait for their turn are state: %w", err))
 	}
-	punctual := Keyed[K, T]{s.job, s.job.add(graph.Node{
+	size := int(unsafe.Sizeof(*new(T)))
+	return addProcess[K](s.job, uid, []graph.Edge{s.punctual().keyed(0)}, func(s *Setup) declared[O] {
+		d := process(build)(s)
+		d.queued = queueStates(size, layout)
+		d.newQueue = func() queue { return &rowQueue[T]{size: size, padding: padding(reflect.TypeFor[T](), 0)} }
+		return d
+	})
+}
+
+// punctual is the stream without the rows that are late by the watermark of their own split.
+func (s Keyed[K, T]) punctual() Keyed[K, T] {
+	return Keyed[K, T]{s.job, s.job.add(graph.Node{
 		UID: s.job.derived(s.node, "late"), Name: "drop late rows", Inputs: []graph.Edge{{From: s.node}},
 		Operator: func() (operator.Operator, error) { return &lateOp{}, nil },
 	})}
-	size := int(unsafe.Sizeof(*new(T)))
-	return process(punctual, uid, build, queueStates(size, layout), func() queue {
-		return &rowQueue[T]{size: size, padding: padding(reflect.TypeFor[T](), 0)}
-	})
 }
 
 // lateOp drops the rows that are late by the watermark of their own split (P4): behind the exchange it is not known.
@@ -54,7 +61,7 @@ func (o *lateOp) Open(ctx operator.Context) error {
 
 func (o *lateOp) Process(_ int, b *batch.Batch, out operator.Output) error {
 	if len(b.Time) != b.Len() {
-		return fault.Permanentf("", "read the source with FromEvents", "rows without event time have no order to be processed in")
+		return fault.Permanentf("", "read the source with FromEvents", "its rows have no event time")
 	}
 	if len(b.Mark) == 0 {
 		return out.Emit(b) // from an operator, whose rows are in time
@@ -275,7 +282,7 @@ func padding(t reflect.Type, at int) (out [][2]int) {
 func (o *processOp) enqueue(b *batch.Batch) {
 	late := 0
 	for i, at := range b.Time {
-		if at <= o.acted || at <= o.ctx.RestoredWatermark(b.Hash[i]) {
+		if o.isLate(at, b.Hash[i]) {
 			late++
 			continue
 		}
@@ -289,7 +296,6 @@ func (o *processOp) enqueue(b *batch.Batch) {
 
 // inOrder processes the rows and timers that are due by a watermark, in the order of their time.
 func (o *processOp) inOrder(ms int64, out operator.Output) error {
-	o.acted = max(o.acted, ms)
 	if o.nextRow <= ms {
 		o.rowTimes = o.queue.times(o.rowTimes[:0])
 		o.nextRow = math.MaxInt64
@@ -307,7 +313,7 @@ func (o *processOp) inOrder(ms int64, out operator.Output) error {
 			}
 		}
 		o.queue.take(at, &o.turn)
-		if err := o.handle(&o.turn, out); err != nil {
+		if err := o.handle(0, &o.turn, out); err != nil {
 			return err
 		}
 	}

@@ -273,7 +273,7 @@ func TestWhatCannotBePutInOrderIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := job.Run(t.Context(), config(t, 1), g, job.Options{}); err == nil || !strings.Contains(err.Error(), "rows without event time have no order to be processed in; read the source with FromEvents") {
+	if _, err := job.Run(t.Context(), config(t, 1), g, job.Options{}); err == nil || !strings.Contains(err.Error(), "its rows have no event time; read the source with FromEvents") {
 		t.Errorf("without event time the job ended with %v", err)
 	}
 }

@@ -43,6 +43,45 @@ func (o *mapOp[I, O]) Process(_ int, b *batch.Batch, out operator.Output) error 
 	return out.Emit(&o.out)
 }
 
+type flatMapOp[I, O any] struct {
+	operator.Stateless
+	f    func(row *I, emit func(O))
+	emit func(O) // appends to rows
+	rows batch.Rows[O]
+	from []int32 // the row of the input that each of rows comes from
+	out  batch.Batch
+}
+
+func (o *flatMapOp[I, O]) Process(_ int, b *batch.Batch, out operator.Output) error {
+	in := b.Data.(*batch.Rows[I]).V
+	o.rows.V, o.from = o.rows.V[:0], o.from[:0]
+	for i := range in {
+		o.f(&in[i], o.emit)
+		for len(o.from) < len(o.rows.V) {
+			o.from = append(o.from, int32(i))
+		}
+	}
+	if len(o.rows.V) == 0 {
+		return nil
+	}
+	o.out = batch.Batch{Data: &o.rows, Time: o.out.Time[:0], Mark: o.out.Mark[:0], Kind: o.out.Kind[:0]}
+	o.out.Time = selected(o.out.Time, b.Time, o.from)
+	o.out.Mark = selected(o.out.Mark, b.Mark, o.from)
+	o.out.Kind = selected(o.out.Kind, b.Kind, o.from)
+	return operator.Selected(out.Emit(&o.out), o.from)
+}
+
+// selected appends the elements of a column of a batch, if it has that column.
+func selected[E any](dst, column []E, sel []int32) []E {
+	if len(column) == 0 {
+		return dst
+	}
+	for _, i := range sel {
+		dst = append(dst, column[i])
+	}
+	return dst
+}
+
 type filterOp[T any] struct {
 	operator.Stateless
 	f    func(*T) bool
@@ -68,12 +107,8 @@ func (o *filterOp[T]) Process(_ int, b *batch.Batch, out operator.Output) error 
 	o.out.Data = &o.rows
 	o.out.Reset()
 	o.out.AppendSelected(b, o.sel)
-	for _, i := range o.sel {
-		if len(b.Mark) > 0 {
-			o.out.Mark = append(o.out.Mark, b.Mark[i])
-		}
-	}
-	return out.Emit(&o.out)
+	o.out.Mark = selected(o.out.Mark, b.Mark, o.sel)
+	return operator.Selected(out.Emit(&o.out), o.sel)
 }
 
 // encodeKeys puts the encoded key of every row into keys, which is empty.

@@ -20,7 +20,6 @@ type Setup struct {
 	cells       []*cells // by state
 	maps        []*entries
 	errs        []error
-	timers      bool
 }
 
 // cells are those of one state for the rows of the batch that a subtask is working on.
@@ -96,53 +95,80 @@ type Functions[T, O any] struct {
 // which are read side by side, there is no order: rows that are in order in the source may come in another. ProcessInOrder
 // is for functions to which that matters.
 func Process[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) Functions[T, O]) Stream[O] {
-	return process(s, uid, build, nil, nil)
+	return addProcess[K](s.job, uid, []graph.Edge{s.keyed(0)}, process(build))
 }
 
-// process adds the node of a process function, with a queue before it or without one (nil) and its states.
-func process[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) Functions[T, O], queued []state.Descriptor, newQueue func() queue) Stream[O] {
+// declared is what a process function is, once its states are declared.
+type declared[O any] struct {
+	// calls binds the function to the context that it is called with.
+	calls  func(*Context[O]) calls
+	timers bool // it may set some
+	// fingerprint is what the states mean beside what their layouts say.
+	fingerprint []string
+	queued      []state.Descriptor // the states of a queue before it
+	newQueue    func() queue       // nil: rows are handed over as they come
+}
+
+// process declares a process function of one input.
+func process[T, O any](build func(*Setup) Functions[T, O]) func(*Setup) declared[O] {
+	return func(s *Setup) declared[O] {
+		f := build(s)
+		return declared[O]{
+			timers: f.OnTimer != nil,
+			calls: func(c *Context[O]) calls {
+				return &typedCalls[O]{c: c, inputs: []rowCalls{each(c, f.Row)}, onTimer: f.OnTimer}
+			},
+		}
+	}
+}
+
+// addProcess adds the node of a process function, which declares its states once for each subtask, and once here.
+func addProcess[K, O any](j *Job, uid string, in []graph.Edge, declare func(*Setup) declared[O]) Stream[O] {
 	probe := &Setup{}
-	probe.timers = build(probe).OnTimer != nil
+	d := declare(probe)
 	for _, err := range probe.errs {
-		s.job.fail(uid, err)
+		j.fail(uid, err)
 	}
 	states := slices.Clone(probe.descriptors)
 	for _, m := range probe.maps {
 		states = append(states, m.descriptor)
 	}
-	if probe.timers {
+	if d.timers {
 		states = append(states, timerState)
 	}
-	states = append(states, queued...)
+	states = append(states, d.queued...)
 	node := graph.Node{
-		UID: uid, Name: "process", Inputs: []graph.Edge{{From: s.node, Kind: graph.Keyed}},
-		State: states, Fingerprint: fingerprint[K](states),
+		UID: uid, Name: "process", Inputs: in, State: states, Fingerprint: fingerprint[K](states, d.fingerprint),
 		Operator: func() (operator.Operator, error) {
 			setup := &Setup{}
-			f := build(setup)
-			op := &processOp{states: setup.descriptors, cells: setup.cells, maps: setup.maps, hasTimers: f.OnTimer != nil}
+			d := declare(setup)
+			op := &processOp{states: setup.descriptors, cells: setup.cells, maps: setup.maps, hasTimers: d.timers}
 			for _, c := range op.cells {
 				c.row = &op.row
 			}
-			if newQueue != nil {
-				op.queue = newQueue()
+			if d.newQueue != nil {
+				op.queue = d.newQueue()
 			}
-			c := &Context[O]{op: op}
-			op.call = typedCalls[T, O]{c: c, f: f}
+			op.call = d.calls(&Context[O]{op: op})
 			return op, nil
 		},
 	}
 	if len(states) == 0 {
 		node.Fingerprint = ""
 	}
-	return Stream[O]{s.job, s.job.add(node)}
+	return Stream[O]{j, j.add(node)}
+}
+
+// keyed is the edge that brings the rows of a keyed stream to an input of an operator.
+func (s Keyed[K, T]) keyed(input int) graph.Edge {
+	return graph.Edge{From: s.node, Kind: graph.Keyed, Input: input}
 }
 
 // timerState holds the timers as windows: the window is the time at which the timer is due.
 var timerState = state.Descriptor{Name: "timers", Kind: state.WindowValue, Key: []string{"key BYTES"}, Value: []string{"timer"}, CellBytes: 8}
 
-func fingerprint[K any](states []state.Descriptor) string {
-	lines := []string{"key " + reflect.TypeFor[K]().String()}
+func fingerprint[K any](states []state.Descriptor, more []string) string {
+	lines := append([]string{"key " + reflect.TypeFor[K]().String()}, more...)
 	for _, d := range states {
 		lines = append(lines, fmt.Sprintf("state %s %v %s", d.Name, d.Kind, strings.Join(d.Value, ", ")))
 	}
@@ -173,42 +199,54 @@ func fixedLayout(t reflect.Type) (string, error) {
 
 // calls is a process function with its types hidden, so that one operator serves all.
 type calls interface {
-	rows(data batch.Payload, from, end int) error
+	rows(input int, data batch.Payload, from, end int) error
 	timer(ms int64) error
 	flush(out operator.Output) error
 }
 
-type typedCalls[T, O any] struct {
-	c *Context[O]
-	f Functions[T, O]
+// rowCalls calls a function for the rows from and up to end of a batch.
+type rowCalls func(data batch.Payload, from, end int) error
+
+type typedCalls[O any] struct {
+	c       *Context[O]
+	inputs  []rowCalls
+	onTimer func(c *Context[O], ms int64) error
 }
 
-func (t typedCalls[T, O]) rows(data batch.Payload, from, end int) error {
-	rows, op, row := data.(*batch.Rows[T]).V, t.c.op, t.f.Row
-	op.timed = len(op.in.Time) > 0
-	for i := from; i < end; i++ {
-		op.row = i
-		if op.timed {
-			op.time = op.in.Time[i]
+func (t *typedCalls[O]) rows(input int, data batch.Payload, from, end int) error {
+	return t.inputs[input](data, from, end)
+}
+
+// each returns the calls of a function for the rows of one input.
+func each[T, O any](c *Context[O], row func(c *Context[O], row *T) error) rowCalls {
+	return func(data batch.Payload, from, end int) error {
+		rows, op := data.(*batch.Rows[T]).V, c.op
+		op.timed = len(op.in.Time) > 0
+		op.time = 0
+		for i := from; i < end; i++ {
+			op.row = i
+			if op.timed {
+				op.time = op.in.Time[i]
+			}
+			if err := row(c, &rows[i]); err != nil {
+				return err
+			}
+			if op.failure != nil {
+				return op.failure
+			}
 		}
-		if err := row(t.c, &rows[i]); err != nil {
-			return err
-		}
-		if op.failure != nil {
-			return op.failure
-		}
+		return nil
 	}
-	return nil
 }
 
-func (t typedCalls[T, O]) timer(ms int64) error {
-	if err := t.f.OnTimer(t.c, ms); err != nil {
+func (t *typedCalls[O]) timer(ms int64) error {
+	if err := t.onTimer(t.c, ms); err != nil {
 		return err
 	}
 	return t.c.op.failure
 }
 
-func (t typedCalls[T, O]) flush(out operator.Output) error {
+func (t *typedCalls[O]) flush(out operator.Output) error {
 	if len(t.c.out.V) == 0 {
 		return nil
 	}
@@ -244,10 +282,11 @@ type processOp struct {
 	// earliest is not later than the first timer; math.MaxInt64: there is none that can be due.
 	earliest int64
 
+	ctx   operator.Context
+	acted int64 // highest watermark
+
 	// Of ProcessInOrder.
 	queue    queue // nil: rows are handed over as they come
-	ctx      operator.Context
-	acted    int64 // highest watermark
 	nextRow  int64 // not later than the first row that waits
 	rowTimes []int64
 	turn     batch.Batch // rows whose time has come
@@ -278,17 +317,17 @@ func (o *processOp) Open(ctx operator.Context) (err error) {
 	return err
 }
 
-func (o *processOp) Process(_ int, b *batch.Batch, out operator.Output) error {
+func (o *processOp) Process(input int, b *batch.Batch, out operator.Output) error {
 	if o.queue != nil {
 		o.enqueue(b)
 		return nil
 	}
-	return o.handle(b, out)
+	return o.handle(input, b, out)
 }
 
-// handle calls the function for each row of a batch.
-func (o *processOp) handle(b *batch.Batch, out operator.Output) error {
-	if err := o.run(b, func(from, end int) error { return o.call.rows(b.Data, from, end) }); err != nil {
+// handle calls the function for each row of a batch of an input.
+func (o *processOp) handle(input int, b *batch.Batch, out operator.Output) error {
+	if err := o.run(b, func(from, end int) error { return o.call.rows(input, b.Data, from, end) }); err != nil {
 		return err
 	}
 	return o.call.flush(out)
@@ -320,6 +359,20 @@ func (o *processOp) key() []byte { return o.in.Keys.At(o.row) }
 
 func (o *processOp) hash() uint64 { return o.in.Hash[o.row] }
 
+// dropIfLate tells whether event time has come to the current row already, here or in its key group before a restore, and
+// counts it if so.
+func (o *processOp) dropIfLate() bool {
+	late := o.isLate(o.time, o.hash())
+	if late {
+		o.ctx.Late(1)
+	}
+	return late
+}
+
+func (o *processOp) isLate(at int64, hash uint64) bool {
+	return at <= o.acted || at <= o.ctx.RestoredWatermark(hash)
+}
+
 func (o *processOp) setTimer(ms int64) {
 	key := o.key()
 	o.setKey.Hash = append(o.setKey.Hash[:0], o.in.Hash[o.row])
@@ -332,6 +385,7 @@ func (o *processOp) setTimer(ms int64) {
 
 // Watermark handles what is due.
 func (o *processOp) Watermark(ms int64, out operator.Output) (forward int64, err error) {
+	o.acted = max(o.acted, ms)
 	if o.queue != nil {
 		return ms, o.inOrder(ms, out)
 	}

@@ -44,6 +44,62 @@ func (e Encoded[V]) Put(c Current, v V) {
 // Clear removes the current key's value.
 func (e Encoded[V]) Clear(c Current) { e.entries.clear(c) }
 
+// ReducingState declares a state of one value for each key that all values added to it are folded into, two by two.
+func ReducingState[V any](s *Setup, name string, values Serializer[V], reduce func(a, b V) V) Reducing[V] {
+	return Reducing[V]{EncodedState(s, name, values), reduce}
+}
+
+// Reducing is all values that were added for each key, as one.
+type Reducing[V any] struct {
+	all    Encoded[V]
+	reduce func(a, b V) V
+}
+
+// Add folds a value into the current key's; the first one is taken as it is.
+func (r Reducing[V]) Add(c Current, v V) {
+	if all, found := r.all.Get(c); found {
+		v = r.reduce(all, v)
+	}
+	r.all.Put(c, v)
+}
+
+// Get returns the current key's value, if any was added.
+func (r Reducing[V]) Get(c Current) (V, bool) { return r.all.Get(c) }
+
+// Clear removes the current key's value.
+func (r Reducing[V]) Clear(c Current) { r.all.Clear(c) }
+
+// AggregatingState declares a state of an accumulator for each key, to which values of another type are added. add is given the
+// zero Acc for the first value, and may change the accumulator that it is given.
+func AggregatingState[In, Acc, Out any](s *Setup, name string, acc Serializer[Acc], add func(Acc, In) Acc, result func(Acc) Out) Aggregating[In, Acc, Out] {
+	return Aggregating[In, Acc, Out]{EncodedState(s, name, acc), add, result}
+}
+
+// Aggregating is what the values that were added for each key come to.
+type Aggregating[In, Acc, Out any] struct {
+	acc    Encoded[Acc]
+	add    func(Acc, In) Acc
+	result func(Acc) Out
+}
+
+// Add adds a value to the current key's accumulator.
+func (a Aggregating[In, Acc, Out]) Add(c Current, v In) {
+	acc, _ := a.acc.Get(c)
+	a.acc.Put(c, a.add(acc, v))
+}
+
+// Get returns the result for the current key, if any value was added.
+func (a Aggregating[In, Acc, Out]) Get(c Current) (out Out, found bool) {
+	acc, found := a.acc.Get(c)
+	if !found {
+		return out, false
+	}
+	return a.result(acc), true
+}
+
+// Clear removes the current key's accumulator.
+func (a Aggregating[In, Acc, Out]) Clear(c Current) { a.acc.Clear(c) }
+
 // ListState declares a state of a list of values for each key.
 func ListState[V any](s *Setup, name string, values Serializer[V]) KeyedList[V] {
 	s.check(name, values.invalid())
@@ -208,7 +264,8 @@ func (e *entries) get(c Current, name []byte) ([]byte, bool) {
 
 func (e *entries) put(c Current, name, text []byte) {
 	if len(name)+len(text) > state.MaxEntryBytes {
-		e.fail(c, fmt.Errorf("an entry of %d bytes is larger than %d MiB", len(name)+len(text), state.MaxEntryBytes>>20))
+		e.failWith(c, "make what is kept under one name smaller, for instance with a list or a map of its parts, and start the job again",
+			fmt.Errorf("an entry of %d bytes is larger than %d MiB", len(name)+len(text), state.MaxEntryBytes>>20))
 		return
 	}
 	op := c.current()
@@ -248,11 +305,15 @@ func (e *entries) borrow() state.Cursor {
 
 func (e *entries) give(c state.Cursor) { e.idle = append(e.idle, c) }
 
-// fail ends the job once the function has returned: the same would happen again after a restart.
+// fail ends the job because of a Serializer.
 func (e *entries) fail(c Current, err error) {
+	e.failWith(c, "mend the program's Serializer, and start the job again", err)
+}
+
+// failWith ends the job once the function has returned: the same would happen again after a restart.
+func (e *entries) failWith(c Current, remedy string, err error) {
 	if op := c.current(); op.failure == nil {
-		op.failure = &fault.Error{Class: fault.Permanent, Place: "state " + e.descriptor.Name,
-			Remedy: "mend the program's Serializer, and start the job again", Err: err}
+		op.failure = &fault.Error{Class: fault.Permanent, Place: "state " + e.descriptor.Name, Remedy: remedy, Err: err}
 	}
 }
 

@@ -103,6 +103,18 @@ func Map[I, O any](s Stream[I], f func(in *I, out *O)) Stream[O] {
 	})}
 }
 
+// FlatMap turns each row into any number of rows of another type: f calls emit for each, which have the event time of row.
+func FlatMap[I, O any](s Stream[I], f func(row *I, emit func(O))) Stream[O] {
+	return Stream[O]{s.job, s.job.add(graph.Node{
+		UID: s.job.derived(s.node, "flatmap"), Name: "flatMap", Inputs: []graph.Edge{{From: s.node}},
+		Operator: func() (operator.Operator, error) {
+			o := &flatMapOp[I, O]{f: f}
+			o.emit = func(row O) { o.rows.V = append(o.rows.V, row) }
+			return o, nil
+		},
+	})}
+}
+
 // Filter keeps the rows for which f is true.
 func Filter[T any](s Stream[T], f func(*T) bool) Stream[T] {
 	return Stream[T]{s.job, s.job.add(graph.Node{
