@@ -6,6 +6,7 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/jobfolder"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -45,19 +46,20 @@ type refusedError struct {
 func (e *refusedError) Error() string { return e.why }
 
 // admit decides whether the attempt may begin.
-func (p *place) admit(ctx context.Context, cfg Config, head snapshot.Head, e entry, again bool) error {
+func (p prospect) admit(ctx context.Context, head snapshot.Head, again bool) error {
+	cfg, e := p.cfg, p.entry
 	chain := chainOf(head)
 	if chain.Newest > 0 && chain.Owner != cfg.Owner && !e.alone() {
 		var err error
-		if chain.Quiet, err = p.chain.Quiet(ctx); err != nil {
-			return classified(err)
+		if chain.Quiet, err = p.folder.Chain.Quiet(ctx); err != nil {
+			return jobfolder.Classify(err)
 		}
 	}
 	verdict, why := coordinator.Admit(chain, coordinator.Applicant{
 		Owner: cfg.Owner, Revision: cfg.Revision, TakeOver: cfg.TakeOver, RestoresAgain: again,
 		OnlyFinish: e.onlyFinish, Activation: e.asked(chain.Newest),
 	})
-	refused := &fault.Error{Class: fault.Permanent, Place: p.folder.String(), Err: &refusedError{verdict, why}}
+	refused := &fault.Error{Class: fault.Permanent, Place: p.folder.Bucket().String(), Err: &refusedError{verdict, why}}
 	switch verdict {
 	case coordinator.Begin, coordinator.Finish:
 		return nil

@@ -6,6 +6,9 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/jobfolder"
+	"github.com/weirstream/weir/engine/internal/operations"
+	"github.com/weirstream/weir/engine/internal/overlap"
 	"github.com/weirstream/weir/engine/outcome"
 )
 
@@ -17,7 +20,7 @@ type attempt struct {
 	opt   Options
 	entry entry
 	// operations outlive the attempt.
-	operations *operations
+	operations *operations.List
 	// requests were asked for before it began.
 	requests []coordinator.Event
 }
@@ -27,7 +30,7 @@ func check(cfg Config, g *Graph) error {
 	if err := g.Check(); err != nil {
 		return &fault.Error{Class: fault.Permanent, Err: err}
 	}
-	return refuseOverlaps(cfg, g)
+	return overlap.Check(cfg, g)
 }
 
 // checkActivated is check for a job that is activated with settings: those of the manifest must do.
@@ -47,12 +50,12 @@ func (a attempt) run(ctx context.Context) (result Result, err error) {
 	opt := a.opt
 	beginning, interrupted, cancel := untilInterrupt(ctx, opt.Interrupt)
 	defer cancel()
-	p, err := openPlace(beginning, a.cfg, opt.Random)
+	f, err := jobfolder.Hold(beginning, a.cfg, opt.Random)
 	if err != nil {
 		return interrupted(err)
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
-	b, err := p.begin(beginning, a.cfg, a.graph, a.entry, opt.AtStep)
+	defer func() { err = errors.Join(err, f.Close()) }()
+	b, err := prospect{folder: f, cfg: a.cfg, graph: a.graph, entry: a.entry}.begin(beginning, opt.AtStep)
 	if err != nil {
 		return interrupted(err)
 	}
@@ -63,12 +66,12 @@ func (a attempt) run(ctx context.Context) (result Result, err error) {
 		opt.Logger.Warn(note)
 	}
 	opt.Logger.Info("attempt begins", "attempt", b.attempt.N, "from", b.chosen.From, "parallelism", b.cfg.Parallelism)
-	d := newDriver(opt, p, a.graph, b, a.operations)
+	d := newDriver(opt, f, a.graph, b, a.operations)
 	if err := d.open(ctx); err != nil {
 		return Result{}, errors.Join(err, d.close())
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	if err := p.record(beginning, b); err != nil {
+	if err := b.record(beginning, f.Chain); err != nil {
 		return interrupted(err)
 	}
 	opt.Started(&Job{d})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/operations"
 	"github.com/weirstream/weir/engine/internal/task"
 	"github.com/weirstream/weir/engine/rest"
 )
@@ -175,7 +176,7 @@ func (d *driver) checkpoint(c coordinator.CheckpointStatus) rest.Checkpoint {
 	}
 	out.DurationMs = (end - c.Started).Milliseconds()
 	if c.Status == rest.Done {
-		out.Path = d.place.chain.Path(c.ID)
+		out.Path = d.folder.Chain.Path(c.ID)
 	}
 	if c.Failure != nil {
 		out.Failure = c.Failure.Error()
@@ -185,7 +186,7 @@ func (d *driver) checkpoint(c coordinator.CheckpointStatus) rest.Checkpoint {
 
 // Savepoint asks for a savepoint; an empty target is spec.savepoint.storage.
 func (j *Job) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
-	return j.asked(savepointRequest(j.d.cfg, j.d.graph, id, target))
+	return j.asked(operations.Savepoint(j.d.cfg, j.d.graph, id, target))
 }
 
 // Stop asks for the end of the job, after a savepoint: whoever stops a job by hand wants one.
@@ -194,17 +195,17 @@ func (j *Job) Stop(_ context.Context, id, target string, drain bool) (rest.Opera
 		return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: "there is no place for the savepoint, and without one the job is not stopped",
 			Remedy: "name a target (--savepoint-path), or set spec.savepoint.storage"}
 	}
-	return j.asked(stopRequest(j.d.cfg, j.d.graph, id, target, drain))
+	return j.asked(operations.Stop(j.d.cfg, j.d.graph, id, target, drain))
 }
 
 // Checkpoint asks for a checkpoint now.
 func (j *Job) Checkpoint(_ context.Context, id string) (rest.Operation, error) {
-	return j.asked(checkpointRequest(id), nil)
+	return j.asked(operations.Checkpoint(id), nil)
 }
 
 // Cancel asks for the end of the job at once.
 func (j *Job) Cancel(_ context.Context, id string) (rest.Operation, error) {
-	return j.asked(cancelRequest(id), nil)
+	return j.asked(operations.Cancel(id), nil)
 }
 
 // Activate is refused: whoever began this process has begun the job.
@@ -215,14 +216,14 @@ func (j *Job) Activate(context.Context, rest.ActivateRequest) (rest.Operation, e
 
 // Operation returns what became of a request, when it is final or ctx is done.
 func (j *Job) Operation(ctx context.Context, id string) (rest.Operation, error) {
-	return j.d.operations.wait(ctx, id)
+	return j.d.operations.Wait(ctx, id)
 }
 
 // Answered says whether every request whose end is known has been asked about: a process that ends before leaves
 // somebody without an answer.
-func (j *Job) Answered() bool { return !j.d.operations.unfetched() }
+func (j *Job) Answered() bool { return !j.d.operations.Unfetched() }
 
-func (j *Job) asked(r request, err error) (rest.Operation, error) {
+func (j *Job) asked(r operations.Request, err error) (rest.Operation, error) {
 	if err != nil {
 		return rest.Operation{}, err
 	}
@@ -230,11 +231,11 @@ func (j *Job) asked(r request, err error) (rest.Operation, error) {
 }
 
 // begin takes a request, or says what became of it before.
-func (j *Job) begin(r request) (rest.Operation, error) {
+func (j *Job) begin(r operations.Request) (rest.Operation, error) {
 	if j.over() {
 		return rest.Operation{}, &rest.Error{Code: rest.Unavailable, Message: "the job has ended"}
 	}
-	op, isNew, err := j.d.operations.begin(r, mailed)
+	op, isNew, err := j.d.operations.Begin(r, operations.Mailed)
 	if err == nil && isNew {
 		j.give(r)
 	}
@@ -242,13 +243,13 @@ func (j *Job) begin(r request) (rest.Operation, error) {
 }
 
 // give mails a request that is noted among the operations.
-func (j *Job) give(r request) {
+func (j *Job) give(r operations.Request) {
 	j.d.box.put(func() {
-		j.d.operations.give(r.id, stepped)
-		j.d.step(r.event)
+		j.d.operations.Give(r.ID, operations.Stepped)
+		j.d.step(r.Event)
 	})
 	if j.over() { // it may have ended before it could take the request
-		j.d.operations.endOf(r.id, j.d.exit)
+		j.d.operations.EndOf(r.ID, j.d.exit)
 	}
 }
 

@@ -15,7 +15,10 @@ import (
 	"github.com/weirstream/weir/engine/internal/backend"
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/internal/jobfolder"
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/internal/operations"
+	"github.com/weirstream/weir/engine/internal/restore"
 	"github.com/weirstream/weir/engine/internal/task"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
@@ -24,12 +27,12 @@ import (
 // driver steps the coordinator and does what it says. One goroutine, the one that calls run, owns all fields but those of
 // mu; work that takes long goes on in goroutines that answer through the mailbox.
 type driver struct {
-	cfg   Config
-	opt   Options
-	log   *slog.Logger
-	place *place
-	graph *graph.Graph
-	began *began
+	cfg    Config
+	opt    Options
+	log    *slog.Logger
+	folder *jobfolder.Folder
+	graph  *graph.Graph
+	began  *began
 
 	coordinator *coordinator.Coordinator
 	start       time.Time // origin of the coordinator's monotonic time
@@ -59,12 +62,12 @@ type driver struct {
 	ending atomic.Bool
 	// done is closed when the loop has ended: from then on nobody changes what it owned.
 	done       chan struct{}
-	operations *operations
+	operations *operations.List
 }
 
-func newDriver(opt Options, p *place, g *graph.Graph, b *began, asked *operations) *driver {
+func newDriver(opt Options, f *jobfolder.Folder, g *graph.Graph, b *began, asked *operations.List) *driver {
 	d := &driver{
-		cfg: b.cfg, opt: opt, log: opt.Logger, place: p, graph: g, began: b, operations: asked,
+		cfg: b.cfg, opt: opt, log: opt.Logger, folder: f, graph: g, began: b, operations: asked,
 		start: time.Now(), box: newMailbox(),
 		sources: map[string]connector.Enumerator{}, committers: map[string]connector.Committer{},
 		done: make(chan struct{}),
@@ -91,7 +94,7 @@ func (d *driver) coordinatorConfig() coordinator.Config {
 	for i := range d.graph.Nodes {
 		n := &d.graph.Nodes[i]
 		o := coordinator.Operator{
-			UID: n.UID, Name: n.Name, Fingerprint: n.Fingerprint, Advisory: n.Advisory, Schemas: nodeSchemas(n), Sink: n.Sink != nil,
+			UID: n.UID, Name: n.Name, Fingerprint: n.Fingerprint, Advisory: n.Advisory, Schemas: restore.Schemas(n), Sink: n.Sink != nil,
 		}
 		if n.Source != nil {
 			o.Connector = n.Source.Connector
@@ -135,7 +138,7 @@ func (d *driver) open(ctx context.Context) (err error) {
 	if err := d.canCommit(); err != nil {
 		return err
 	}
-	if err := d.began.refuseRepeats(ctx, d.graph, d.place.folder); err != nil {
+	if err := d.began.refuseRepeats(ctx, d.graph, d.folder.Bucket()); err != nil {
 		return err
 	}
 	if err := d.refuseLostInput(); err != nil {
@@ -157,11 +160,11 @@ func (d *driver) canCommit() error {
 		if n := d.nodes[o.UID]; n == nil || n.Sink == nil || len(d.began.restored.ToCommit(o.UID)) == 0 || d.committers[o.UID] != nil || d.givesUpOutput() {
 			continue
 		}
-		return permanent(&IncompatibleError{
+		return &fault.Error{Class: fault.Permanent, Err: &restore.IncompatibleError{
 			UID:    o.UID,
 			Reason: "its connector commits nothing, and the output of its last checkpoint may not be committed",
 			Remedy: "take the old connector back and stop the job with a savepoint first, or set spec.upgrade.allowNonRestoredState (-n) to give that output up",
-		})
+		}}
 	}
 	return nil
 }
@@ -287,7 +290,7 @@ func (d *driver) run(ctx context.Context, requests []coordinator.Event) *coordin
 		}
 	}
 	close(d.done)
-	d.operations.end(d.exit)
+	d.operations.End(d.exit)
 	return d.exit
 }
 
@@ -345,7 +348,7 @@ func (d *driver) perform(e coordinator.Effect) {
 	case coordinator.Export:
 		d.export(e)
 	case coordinator.Reply:
-		d.operations.reply(e, d.place.chain.Path)
+		d.operations.Reply(e, d.folder.Chain.Path)
 	case coordinator.Log:
 		d.log.Log(d.background, e.Level, e.Text)
 	case coordinator.Exit:
@@ -382,10 +385,10 @@ func (d *driver) deploy(e coordinator.Deploy) {
 func classifiedReport(r message.Report) message.Report {
 	switch r := r.(type) {
 	case message.Decline:
-		r.Err = classified(r.Err)
+		r.Err = jobfolder.Classify(r.Err)
 		return r
 	case message.Failed:
-		r.Err = classified(r.Err)
+		r.Err = jobfolder.Classify(r.Err)
 		return r
 	}
 	return r
@@ -400,7 +403,7 @@ func (d *driver) snapshotOf(m *snapshot.Metadata) (*snapshot.Snapshot, error) {
 	if m == d.began.restored {
 		return d.began.chosen.Snapshot, nil
 	}
-	return d.place.chain.Snapshot(m), nil
+	return d.folder.Chain.Snapshot(m), nil
 }
 
 func (d *driver) cancelTasks(e coordinator.CancelTasks) {
@@ -448,7 +451,7 @@ func (d *driver) tidyInBackground(f func(ctx context.Context)) {
 // answer posts one of two events, for an effect that has ended.
 func (d *driver) answer(err error, done coordinator.Event, failed func(error) coordinator.Event) {
 	if err != nil {
-		d.post(failed(classified(err)))
+		d.post(failed(jobfolder.Classify(err)))
 		return
 	}
 	d.post(done)
@@ -484,10 +487,10 @@ func (d *driver) publish(e coordinator.Publish) {
 		defer cancel()
 		// The look at the attempts before decides nothing, Publish's own does. But an attempt that was paused for so long
 		// that its successor has used and swept the ids it goes on with would find them free, and leave voids behind.
-		err := d.place.chain.Check(ctx, d.began.attempt)
+		err := d.folder.Chain.Check(ctx, d.began.attempt)
 		var fenced *snapshot.FencedError
 		if !errors.As(err, &fenced) {
-			err = d.place.chain.Publish(ctx, d.began.attempt, m)
+			err = d.folder.Chain.Publish(ctx, d.began.attempt, m)
 		}
 		if err == nil {
 			d.opt.AtStep(StepPublished)
@@ -497,7 +500,7 @@ func (d *driver) publish(e coordinator.Publish) {
 			})
 			return
 		}
-		d.post(coordinator.PublishFailed{Checkpoint: m.ID, Err: classified(err)}) // the coordinator tells its kinds apart
+		d.post(coordinator.PublishFailed{Checkpoint: m.ID, Err: jobfolder.Classify(err)}) // the coordinator tells its kinds apart
 	})
 }
 
@@ -585,7 +588,7 @@ func (d *driver) sweep(newest *snapshot.Metadata) {
 	}
 	d.sweeping = true
 	d.tidyInBackground(func(ctx context.Context) {
-		d.warn("delete old checkpoints", d.place.folder.String(), d.place.chain.Sweep(ctx, d.began.attempt, newest))
+		d.warn("delete old checkpoints", d.folder.Bucket().String(), d.folder.Chain.Sweep(ctx, d.began.attempt, newest))
 		d.box.put(func() {
 			d.sweeping = false
 			if next := d.nextSweep; next != nil {
@@ -597,5 +600,7 @@ func (d *driver) sweep(newest *snapshot.Metadata) {
 }
 
 func (d *driver) files(restart int64) func(checkpoint int64) backend.Files {
-	return func(checkpoint int64) backend.Files { return d.place.chain.Files(d.began.attempt, restart, checkpoint) }
+	return func(checkpoint int64) backend.Files {
+		return d.folder.Chain.Files(d.began.attempt, restart, checkpoint)
+	}
 }

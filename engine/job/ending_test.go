@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 )
 
@@ -40,10 +41,10 @@ func (c talliedCommitter) Forget(ctx context.Context, committables [][]byte) err
 func TestTheEndOfAJobIsRecordedAndWhatWasStagedGoes(t *testing.T) {
 	for name, killed := range map[string]bool{"recorded": false, "killed before the record": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.input.Open(all)
-			sink := tallied{w.output, new(atomic.Int64), new(atomic.Int64)}
-			cfg := w.config(2)
+			w := jobtest.NewWorld(t)
+			w.Input.Open(jobtest.All)
+			sink := tallied{w.Output, new(atomic.Int64), new(atomic.Int64)}
+			cfg := w.Config(2)
 			cfg.Interval = time.Hour // all output is the last checkpoint's
 			begin := func(at func(context.CancelFunc, job.Step)) (committed, forgotten int64) {
 				t.Helper()
@@ -51,7 +52,7 @@ func TestTheEndOfAJobIsRecordedAndWhatWasStagedGoes(t *testing.T) {
 				sink.forgotten.Store(0)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				_, err := job.Run(ctx, cfg, w.graphTo(t, "count", sink), job.Options{AtStep: func(s job.Step) { at(cancel, s) }})
+				_, err := job.Run(ctx, cfg, w.GraphTo(t, "count", sink), job.Options{AtStep: func(s job.Step) { at(cancel, s) }})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -76,7 +77,7 @@ func TestTheEndOfAJobIsRecordedAndWhatWasStagedGoes(t *testing.T) {
 			if committed, forgotten := begin(quietly); committed != 0 || forgotten != want {
 				t.Errorf("begun again it has committed %d and forgotten %d, want 0 and once more %d", committed, forgotten, want)
 			}
-			w.exact(t)
+			w.Exact(t)
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/enginetest"
+	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/stream"
@@ -27,7 +28,7 @@ func copied(t *testing.T, in *enginetest.Partitions[int], out *enginetest.Ledger
 // interrupted, and goes on with another parallelism.
 func TestAllSplitsThatNeverEndAreRead(t *testing.T) {
 	in, out := enginetest.NewPartitions[int](4), enginetest.NewLedger[int]()
-	w := &world{dir: t.TempDir()}
+	w := &jobtest.World{Dir: t.TempDir()}
 	var want []int
 	for round, parallelism := range []int{2, 3, 1, 8} {
 		if round == 1 {
@@ -40,18 +41,18 @@ func TestAllSplitsThatNeverEndAreRead(t *testing.T) {
 				in.Append(partition, row)
 			}
 		}
-		r := w.start(t, w.config(parallelism), copied(t, in, out))
+		r := w.Start(t, w.Config(parallelism), copied(t, in, out))
 		tick := time.NewTicker(time.Millisecond)
 		for len(out.Rows()) < len(want) {
 			select {
 			case <-tick.C:
-			case <-r.done:
-				t.Fatalf("the job ended as %v, %v", r.result.Outcome, r.err)
+			case <-r.Done:
+				t.Fatalf("the job ended as %v, %v", r.Result.Outcome, r.Err)
 			}
 		}
 		tick.Stop()
-		close(r.interrupt)
-		if result, err := r.wait(t); err != nil || result.Outcome != outcome.Interrupted {
+		close(r.Interrupt)
+		if result, err := r.Wait(t); err != nil || result.Outcome != outcome.Interrupted {
 			t.Fatalf("the job ended as %v, %v", result.Outcome, err)
 		}
 		got := out.Rows()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
@@ -22,24 +23,24 @@ import (
 
 func TestARunWhoseCodeHeedsNoCancelEndsAllTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.input.Open(all)
+		w := jobtest.NewWorld(t)
+		w.Input.Open(jobtest.All)
 		release, blocked := make(chan struct{}), make(chan struct{}, 1)
 		defer close(release)
 		j := stream.New()
-		in := stream.From[int](j, "in", w.input)
+		in := stream.From[int](j, "in", w.Input)
 		stream.To(stream.Map(in, func(*int, *[2]int) {
 			select {
 			case blocked <- struct{}{}:
 			default:
 			}
 			<-release
-		}), "out", w.output)
+		}), "out", w.Output)
 		g, err := j.Graph()
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg := w.config(1)
+		cfg := w.Config(1)
 		cfg.Storage = "mem://" + rand.Text()
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-blocked; cancel() }()
@@ -79,16 +80,16 @@ func (c slowCommitter) Commit(ctx context.Context, committables [][]byte) error 
 
 func TestCommitsThatRunIntoTheirDeadlineAreRepeatedHoweverOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.input.Open(400)
-		sink := &slowStore{Sink: w.output, past: func() { w.input.Open(all) }}
+		w := jobtest.NewWorld(t)
+		w.Input.Open(400)
+		sink := &slowStore{Sink: w.Output, past: func() { w.Input.Open(jobtest.All) }}
 		sink.slow.Store(10)
-		cfg := w.config(2)
+		cfg := w.Config(2)
 		cfg.Storage = "mem://" + rand.Text()
-		if result, err := job.Run(t.Context(), cfg, w.graphTo(t, "count", sink), job.Options{}); err != nil || result.Outcome != outcome.Completed {
+		if result, err := job.Run(t.Context(), cfg, w.GraphTo(t, "count", sink), job.Options{}); err != nil || result.Outcome != outcome.Completed {
 			t.Fatalf("ended with %+v, %v", result, err)
 		}
-		w.exact(t)
+		w.Exact(t)
 	})
 }
 
@@ -116,64 +117,64 @@ func (w awayWriter) Prepare(ctx context.Context, checkpoint int64) ([][]byte, er
 }
 
 func TestCheckpointsThatFailInARowAreTold(t *testing.T) {
-	w := newWorld(t)
-	w.input.Open(400)
-	sink := &awayStore{Sink: w.output}
-	r := w.start(t, w.config(2), w.graphTo(t, "count", sink))
-	r.until(t, "a checkpoint was complete", checkpoints(1))
+	w := jobtest.NewWorld(t)
+	w.Input.Open(400)
+	sink := &awayStore{Sink: w.Output}
+	r := w.Start(t, w.Config(2), w.GraphTo(t, "count", sink))
+	r.Until(t, "a checkpoint was complete", jobtest.Checkpoints(1))
 	sink.away.Store(true)
-	r.until(t, "more in a row had failed than are listed", func(o rest.Job) bool { return o.FailedCheckpointsInARow >= 25 })
-	if o := r.job.Overview(); !strings.Contains(o.CheckpointFailure, "the store is away") || o.LastCheckpoint == nil {
+	r.Until(t, "more in a row had failed than are listed", func(o rest.Job) bool { return o.FailedCheckpointsInARow >= 25 })
+	if o := r.Job.Overview(); !strings.Contains(o.CheckpointFailure, "the store is away") || o.LastCheckpoint == nil {
 		t.Errorf("the last failed because of %q, and complete is %+v", o.CheckpointFailure, o.LastCheckpoint)
 	}
 	sink.away.Store(false)
-	r.until(t, "none had failed since the newest complete one", func(o rest.Job) bool {
+	r.Until(t, "none had failed since the newest complete one", func(o rest.Job) bool {
 		return o.FailedCheckpointsInARow == 0 && o.CheckpointFailure == "" && o.FailedCheckpoints >= 25
 	})
-	w.input.Open(all)
-	if result, err := r.wait(t); err != nil || result.Outcome != outcome.Completed {
+	w.Input.Open(jobtest.All)
+	if result, err := r.Wait(t); err != nil || result.Outcome != outcome.Completed {
 		t.Fatalf("ended with %+v, %v", result, err)
 	}
-	w.exact(t)
+	w.Exact(t)
 }
 
 func TestARefusedStartMayBeFollowedByOneFromASnapshot(t *testing.T) {
-	w := newWorld(t)
-	w.input.Open(400)
-	r := w.start(t, w.config(2), w.graph(t, "count"))
-	r.until(t, "it had read", read(400))
-	if _, err := r.job.Stop(t.Context(), "s1", "", false); err != nil {
+	w := jobtest.NewWorld(t)
+	w.Input.Open(400)
+	r := w.Start(t, w.Config(2), w.Graph(t, "count"))
+	r.Until(t, "it had read", jobtest.Read(400))
+	if _, err := r.Job.Stop(t.Context(), "s1", "", false); err != nil {
 		t.Fatal(err)
 	}
-	op, err := r.job.Operation(t.Context(), "s1")
+	op, err := r.Job.Operation(t.Context(), "s1")
 	if err != nil || op.Status != rest.Done {
 		t.Fatalf("the stop became %+v, %v", op, err)
 	}
-	if _, err := r.wait(t); err != nil {
+	if _, err := r.Wait(t); err != nil {
 		t.Fatal(err)
 	}
-	cfg := w.config(2)
+	cfg := w.Config(2)
 	cfg.Storage = t.TempDir()
-	sink := visible{w.output, op.CheckpointID}
-	if _, err := w.start(t, cfg, w.graphTo(t, "count", sink)).wait(t); err == nil || !strings.Contains(err.Error(), "output of an earlier run") {
+	sink := visible{w.Output, op.CheckpointID}
+	if _, err := w.Start(t, cfg, w.GraphTo(t, "count", sink)).Wait(t); err == nil || !strings.Contains(err.Error(), "output of an earlier run") {
 		t.Fatalf("the empty start ended with %v", err)
 	}
 	cfg.Restore.Path = op.Path
-	w.input.Open(all)
-	result, err := w.start(t, cfg, w.graphTo(t, "count", sink)).wait(t)
+	w.Input.Open(jobtest.All)
+	result, err := w.Start(t, cfg, w.GraphTo(t, "count", sink)).Wait(t)
 	if err != nil || result.Outcome != outcome.Completed || result.RestoredFrom != op.Path {
 		t.Fatalf("the start from the savepoint ended with %+v, %v", result, err)
 	}
-	w.exact(t)
+	w.Exact(t)
 }
 
 func TestACompletedJobWhoseHeadIsDamagedRunsItsEndAgainWhereThatIsAllowed(t *testing.T) {
-	w := newWorld(t)
-	w.input.Open(400)
-	r := w.start(t, w.config(2), w.graph(t, "count"))
-	r.until(t, "a checkpoint was complete", checkpoints(1))
-	w.input.Open(all)
-	result, err := r.wait(t)
+	w := jobtest.NewWorld(t)
+	w.Input.Open(400)
+	r := w.Start(t, w.Config(2), w.Graph(t, "count"))
+	r.Until(t, "a checkpoint was complete", jobtest.Checkpoints(1))
+	w.Input.Open(jobtest.All)
+	result, err := r.Wait(t)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,20 +186,20 @@ func TestACompletedJobWhoseHeadIsDamagedRunsItsEndAgainWhereThatIsAllowed(t *tes
 	if err := errors.Join(s.Close(), os.Truncate(file, 10)); err != nil {
 		t.Fatal(err)
 	}
-	cfg := w.config(2)
+	cfg := w.Config(2)
 	cfg.Restore.AllowRepeatedOutput = true
-	result, err = w.start(t, cfg, w.graph(t, "count")).wait(t)
+	result, err = w.Start(t, cfg, w.Graph(t, "count")).Wait(t)
 	if err != nil || result.Outcome != outcome.Completed || result.Already {
 		t.Errorf("ended with %+v, %v", result, err)
 	}
 }
 
 func TestADrainedSnapshotStartsNoJobWithEventTime(t *testing.T) {
-	w := newWorld(t)
-	w.input.Open(400)
+	w := jobtest.NewWorld(t)
+	w.Input.Open(400)
 	graph := func() *job.Graph {
 		j := stream.New()
-		in := stream.FromEvents[int](j, "in", w.input, func(r *int) int64 { return int64(*r) }, 0)
+		in := stream.FromEvents[int](j, "in", w.Input, func(r *int) int64 { return int64(*r) }, 0)
 		counts := stream.Process(stream.KeyBy(in, func(r *int) int { return *r }), "count", func(s *stream.Setup) stream.Functions[int, [2]int] {
 			n := stream.ValueState[int64](s, "n")
 			return stream.Functions[int, [2]int]{Row: func(c *stream.Context[[2]int], _ *int) error {
@@ -206,40 +207,40 @@ func TestADrainedSnapshotStartsNoJobWithEventTime(t *testing.T) {
 				return nil
 			}}
 		})
-		stream.To(counts, "out", w.output)
+		stream.To(counts, "out", w.Output)
 		g, err := j.Graph()
 		if err != nil {
 			t.Fatal(err)
 		}
 		return g
 	}
-	r := w.start(t, w.config(2), graph())
-	r.until(t, "it had read", read(400))
-	if _, err := r.job.Stop(t.Context(), "s1", "", true); err != nil {
+	r := w.Start(t, w.Config(2), graph())
+	r.Until(t, "it had read", jobtest.Read(400))
+	if _, err := r.Job.Stop(t.Context(), "s1", "", true); err != nil {
 		t.Fatal(err)
 	}
-	op, err := r.job.Operation(t.Context(), "s1")
+	op, err := r.Job.Operation(t.Context(), "s1")
 	if err != nil || op.Status != rest.Done {
 		t.Fatalf("the drain became %+v, %v", op, err)
 	}
-	if _, err := r.wait(t); err != nil {
+	if _, err := r.Wait(t); err != nil {
 		t.Fatal(err)
 	}
-	cfg := w.config(2)
+	cfg := w.Config(2)
 	cfg.Storage, cfg.Restore.Path = t.TempDir(), op.Path
-	if _, err := w.start(t, cfg, graph()).wait(t); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "was drained") {
+	if _, err := w.Start(t, cfg, graph()).Wait(t); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "was drained") {
 		t.Errorf("the start from the savepoint ended with %v", err)
 	}
-	if result, err := w.start(t, w.config(2), graph()).wait(t); err != nil || result.Outcome != outcome.Drained || !result.Already {
+	if result, err := w.Start(t, w.Config(2), graph()).Wait(t); err != nil || result.Outcome != outcome.Drained || !result.Already {
 		t.Errorf("run again, the drained job ended with %+v, %v", result, err)
 	}
 }
 
 func TestAnInterruptWhileTheJobBeginsEndsItBeforeItReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.input.Open(all)
-		cfg := w.config(1)
+		w := jobtest.NewWorld(t)
+		w.Input.Open(jobtest.All)
+		cfg := w.Config(1)
 		cfg.Storage = "mem://" + rand.Text()
 		interrupt := make(chan struct{})
 		opt := job.Options{Interrupt: interrupt, AtStep: func(s job.Step) {
@@ -250,22 +251,22 @@ func TestAnInterruptWhileTheJobBeginsEndsItBeforeItReads(t *testing.T) {
 			close(interrupt)
 			synctest.Wait()
 		}}
-		result, err := job.Run(t.Context(), cfg, w.graph(t, "count"), opt)
-		if err != nil || result.Outcome != outcome.Interrupted || w.input.Read() > 0 {
-			t.Errorf("ended with %+v, %v, %d rows read", result, err, w.input.Read())
+		result, err := job.Run(t.Context(), cfg, w.Graph(t, "count"), opt)
+		if err != nil || result.Outcome != outcome.Interrupted || w.Input.Read() > 0 {
+			t.Errorf("ended with %+v, %v, %d rows read", result, err, w.Input.Read())
 		}
 	})
 }
 
 func TestAJobThatEndsLeavesOnlyWhatItRetains(t *testing.T) {
-	w := newWorld(t)
-	w.input.Open(400)
-	cfg := w.config(2)
+	w := jobtest.NewWorld(t)
+	w.Input.Open(400)
+	cfg := w.Config(2)
 	cfg.Retained = 1
-	r := w.start(t, cfg, w.graph(t, "count"))
-	r.until(t, "checkpoints were complete", checkpoints(3))
-	w.input.Open(all)
-	result, err := r.wait(t)
+	r := w.Start(t, cfg, w.Graph(t, "count"))
+	r.Until(t, "checkpoints were complete", jobtest.Checkpoints(3))
+	w.Input.Open(jobtest.All)
+	result, err := r.Wait(t)
 	if err != nil || result.Outcome != outcome.Completed {
 		t.Fatalf("ended with %+v, %v", result, err)
 	}

@@ -6,15 +6,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/rest"
 )
 
 func TestARequestThatReachesAnAttemptAsItEndsIsServedFromItsLastCheckpoint(t *testing.T) {
-	w := newWorld(t)
-	w.input.Open(800)
-	target := filepath.Join(w.dir, "savepoints")
-	var p *pod
+	w := jobtest.NewWorld(t)
+	w.Input.Open(800)
+	target := filepath.Join(w.Dir, "savepoints")
+	var p *jobtest.Pod
 	var once sync.Once
 	ops := make(chan rest.Operation, 4)
 	ask := func() {
@@ -32,20 +33,20 @@ func TestARequestThatReachesAnAttemptAsItEndsIsServedFromItsLastCheckpoint(t *te
 		}
 	}
 	ready := make(chan struct{})
-	p = w.pod(t, nil, func(s job.Step) {
+	p = w.Pod(t, nil, func(s job.Step) {
 		if <-ready; s == job.StepCommitted && p.Overview().State == rest.Stopping {
 			once.Do(func() { job.AskAtTheEnd(p.Host, ask) })
 		}
 	})
 	close(ready)
-	q := w.activation("a1", 0, 2)
+	q := w.Activation("a1", 0, 2)
 	q.Settings.Interval = time.Hour  // so that the stop's checkpoint has all output
 	q.Settings.SavepointStorage = "" // so that the confirmation of the commits ends the attempt
-	if op := p.final(p.Activate(t.Context(), q)); op.Status != rest.Done {
+	if op := p.Final(p.Activate(t.Context(), q)); op.Status != rest.Done {
 		t.Fatalf("the activation became %+v, %v", op, op.Error)
 	}
-	p.until("it had read", read(800))
-	first := p.final(p.Stop(t.Context(), "s1", "", false))
+	p.Until("it had read", jobtest.Read(800))
+	first := p.Final(p.Stop(t.Context(), "s1", "", false))
 	if first.Status != rest.Done || first.CheckpointID == 0 {
 		t.Fatalf("the stop became %+v, %v", first, first.Error)
 	}
@@ -54,7 +55,7 @@ func TestARequestThatReachesAnAttemptAsItEndsIsServedFromItsLastCheckpoint(t *te
 		status rest.Status
 		path   bool
 	}{{"s2", rest.Done, true}, {"s3", rest.Done, true}, {"c", rest.Undone, false}, {"x", rest.Done, false}} {
-		op := p.final(<-ops, nil)
+		op := p.Final(<-ops, nil)
 		if op.ID != want.id || op.Status != want.status || (op.Path != "") != want.path {
 			t.Errorf("%s became %+v, %v", want.id, op, op.Error)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/operations"
 	"github.com/weirstream/weir/engine/internal/web"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
@@ -30,7 +31,7 @@ type Host struct {
 	refresh time.Duration
 	log     *slog.Logger
 
-	operations *operations
+	operations *operations.List
 	// wake holds a token while there is something new in mu to carry out.
 	wake chan struct{}
 	// own is what the goroutine of Run alone uses.
@@ -50,7 +51,7 @@ type Host struct {
 		// activation waits to be carried out, or is being; nil: none does.
 		activation *activation
 		// requests wait for the end of what is under way, oldest first.
-		requests []request
+		requests []operations.Request
 	}
 }
 
@@ -72,7 +73,7 @@ type failure struct {
 
 // activation is one that was asked for.
 type activation struct {
-	request request
+	request operations.Request
 	asked   coordinator.Activation
 	cfg     Config // with its settings
 	// after is how many of the requests that wait came before it.
@@ -98,9 +99,6 @@ type HostOptions struct {
 // defaultRefresh is how old what the status says of the chain may be.
 const defaultRefresh = 5 * time.Second
 
-// mostWaiting bounds the requests that wait for an attempt, and those of each kind that a running one has not answered.
-const mostWaiting = 64
-
 // NewHost returns a host of the job that cfg and g describe; Run runs it. A job that no attempt can run is
 // refused with a permanent error.
 func NewHost(cfg Config, g *Graph, opt HostOptions) (*Host, error) {
@@ -108,7 +106,7 @@ func NewHost(cfg Config, g *Graph, opt HostOptions) (*Host, error) {
 		return nil, err
 	}
 	c := &Host{
-		cfg: cfg, graph: g, refresh: opt.Refresh, operations: newOperations(true), wake: make(chan struct{}, 1),
+		cfg: cfg, graph: g, refresh: opt.Refresh, operations: operations.New(true), wake: make(chan struct{}, 1),
 		opt: Options{
 			Logger: opt.Logger, Interrupt: opt.Interrupt, AtStep: opt.AtStep, EngineVersion: opt.EngineVersion, Random: opt.Random,
 		},

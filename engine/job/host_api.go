@@ -2,10 +2,11 @@ package job
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/operations"
+	"github.com/weirstream/weir/engine/internal/overlap"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -14,7 +15,7 @@ import (
 func (c *Host) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, err := savepointRequest(c.settingsLocked(), c.graph, id, target)
+	r, err := operations.Savepoint(c.settingsLocked(), c.graph, id, target)
 	if err != nil {
 		return rest.Operation{}, err
 	}
@@ -26,7 +27,7 @@ func (c *Host) Savepoint(_ context.Context, id, target string) (rest.Operation, 
 func (c *Host) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, err := stopRequest(c.settingsLocked(), c.graph, id, target, drain)
+	r, err := operations.Stop(c.settingsLocked(), c.graph, id, target, drain)
 	if err != nil {
 		return rest.Operation{}, err
 	}
@@ -37,19 +38,19 @@ func (c *Host) Stop(_ context.Context, id, target string, drain bool) (rest.Oper
 func (c *Host) Checkpoint(_ context.Context, id string) (rest.Operation, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.askRunningLocked(checkpointRequest(id))
+	return c.askRunningLocked(operations.Checkpoint(id))
 }
 
 // Cancel asks for the end of the attempt at once.
 func (c *Host) Cancel(_ context.Context, id string) (rest.Operation, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.askRunningLocked(cancelRequest(id))
+	return c.askRunningLocked(operations.Cancel(id))
 }
 
 // Operation returns what became of a request, when it is final or ctx is done.
 func (c *Host) Operation(ctx context.Context, id string) (rest.Operation, error) {
-	return c.operations.wait(ctx, id)
+	return c.operations.Wait(ctx, id)
 }
 
 // settingsLocked is the configuration of the newest attempt.
@@ -63,14 +64,14 @@ func (c *Host) settingsLocked() Config {
 func (c *Host) runsLocked() bool { return c.mu.phase == running && !c.mu.job.over() }
 
 // askLocked gives a request to the attempt that runs, or lets it wait until there is something to say about it.
-func (c *Host) askLocked(r request) (rest.Operation, error) {
+func (c *Host) askLocked(r operations.Request) (rest.Operation, error) {
 	if c.runsLocked() {
 		return c.mu.job.begin(r)
 	}
-	if err := c.refusesLocked(len(c.mu.requests) >= mostWaiting); err != nil {
+	if err := c.refusesLocked(len(c.mu.requests) >= operations.MostWaiting); err != nil {
 		return rest.Operation{}, err
 	}
-	op, isNew, err := c.operations.begin(r, nobody)
+	op, isNew, err := c.operations.Begin(r, operations.Nobody)
 	if err == nil && isNew {
 		c.mu.requests = append(c.mu.requests, r)
 		c.signal()
@@ -79,8 +80,8 @@ func (c *Host) askLocked(r request) (rest.Operation, error) {
 }
 
 // askRunningLocked gives a request to the attempt that runs, or refuses it.
-func (c *Host) askRunningLocked(r request) (rest.Operation, error) {
-	op, known, err := c.operations.repeated(r)
+func (c *Host) askRunningLocked(r operations.Request) (rest.Operation, error) {
+	op, known, err := c.operations.Repeated(r)
 	switch {
 	case known || err != nil:
 		return op, err
@@ -98,12 +99,10 @@ func (c *Host) refusesLocked(full bool) error {
 	case c.mu.phase == left:
 		return errLeaving
 	case full:
-		return errTooMany
+		return operations.ErrTooMany
 	}
 	return nil
 }
-
-var errTooMany = &rest.Error{Code: rest.Unavailable, Message: "too many requests wait already", Remedy: "ask again"}
 
 var errLeaving = &rest.Error{Code: rest.Unavailable, Message: "the coordinator is ending"}
 
@@ -127,16 +126,16 @@ func (c *Host) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operati
 	if err != nil {
 		return rest.Operation{}, err
 	}
-	if err := refuseOverlaps(cfg, c.graph); err != nil { // the settings may name another place for savepoints
+	if err := overlap.Check(cfg, c.graph); err != nil { // the settings may name another place for savepoints
 		return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: "settings: " + err.Error()}
 	}
 	a := &activation{cfg: cfg, asked: coordinator.Activation{ExpectedAttempt: q.ExpectedAttempt, AllowEmpty: q.AllowEmpty}}
-	if a.request, err = activateRequest(q); err != nil {
+	if a.request, err = operations.Activation(q); err != nil {
 		return rest.Operation{}, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	op, known, err := c.operations.repeated(a.request)
+	op, known, err := c.operations.Repeated(a.request)
 	switch {
 	case known || err != nil:
 		return op, err
@@ -146,7 +145,7 @@ func (c *Host) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operati
 	if err := c.refusesLocked(c.mu.activation != nil); err != nil {
 		return rest.Operation{}, err
 	}
-	op, _, err = c.operations.begin(a.request, nobody)
+	op, _, err = c.operations.Begin(a.request, operations.Nobody)
 	if err == nil {
 		a.after = len(c.mu.requests)
 		c.mu.activation = a
@@ -155,25 +154,17 @@ func (c *Host) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operati
 	return op, err
 }
 
-// activateRequest is what tells an activation from another.
-func activateRequest(q rest.ActivateRequest) (request, error) {
-	id := q.ID
-	q.ID = ""
-	details, err := json.Marshal(q)
-	return request{id: id, kind: rest.ActivateOperation, details: string(details)}, err
-}
-
 // alreadyRunsLocked answers an activation while an attempt runs: it is the one that was asked for, or in its way.
 func (c *Host) alreadyRunsLocked(a *activation) (rest.Operation, error) {
 	if err := c.mu.job.inTheWayOf(a); err != nil {
 		return rest.Operation{}, err
 	}
-	op, _, err := c.operations.begin(a.request, nobody)
+	op, _, err := c.operations.Begin(a.request, operations.Nobody)
 	if err != nil {
 		return op, err
 	}
-	c.operations.finish(a.request.id, func(o *rest.Operation) { c.mu.job.activated(o) })
-	op, _, err = c.operations.repeated(a.request)
+	c.operations.Finish(a.request.ID, func(o *rest.Operation) { c.mu.job.activated(o) })
+	op, _, err = c.operations.Repeated(a.request)
 	return op, err
 }
 

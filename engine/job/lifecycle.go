@@ -8,6 +8,8 @@ import (
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/jobfolder"
+	"github.com/weirstream/weir/engine/internal/operations"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
@@ -23,7 +25,7 @@ type lifecycle struct {
 	last     string
 	// nextLook is when the chain is looked at, and with it whether to begin by itself.
 	nextLook time.Time
-	observer *observer // nil: not opened yet
+	observer *jobfolder.Folder // nil: not opened yet
 }
 
 // work is an attempt that is to be made.
@@ -32,7 +34,7 @@ type work struct {
 	cfg   Config
 	// activation, or requests, are what it is made for; neither: the process begins it by itself.
 	activation *activation
-	requests   []request
+	requests   []operations.Request
 }
 
 func (w work) byItself() bool { return w.activation == nil && len(w.requests) == 0 }
@@ -59,11 +61,11 @@ func (c *Host) leave() error {
 	c.mu.Lock()
 	c.mu.phase = left
 	c.mu.Unlock()
-	c.operations.close(errLeaving)
+	c.operations.Close(errLeaving)
 	if c.own.observer == nil {
 		return nil
 	}
-	return c.own.observer.close()
+	return c.own.observer.Close()
 }
 
 // await returns the next attempt to make; false: the process is to end.
@@ -89,6 +91,9 @@ func (c *Host) await(ctx context.Context) (work, bool) {
 	return work{}, false
 }
 
+// lookTimeout bounds a look at the chain.
+const lookTimeout = 30 * time.Second
+
 // look reads the head of the chain, and keeps it for the status.
 func (c *Host) look(ctx context.Context) (snapshot.Head, error) {
 	return c.lookAnd(ctx, func(snapshot.Head) {})
@@ -113,11 +118,11 @@ func (c *Host) lookAnd(ctx context.Context, followLocked func(snapshot.Head)) (s
 
 func (c *Host) lookNow(ctx context.Context) (head snapshot.Head, chain rest.Chain, err error) {
 	if c.own.observer == nil {
-		if c.own.observer, err = openObserver(ctx, c.cfg); err != nil {
+		if c.own.observer, err = jobfolder.Observe(ctx, c.cfg); err != nil {
 			return head, chain, err
 		}
 	}
-	return c.own.observer.look(ctx)
+	return c.own.observer.Look(ctx)
 }
 
 // beginUnasked looks at the chain, and decides whether to begin by itself. A process that does never says that it waits: whoever
@@ -168,7 +173,7 @@ func (c *Host) asked(ctx context.Context) (work, bool) {
 
 // takeAsked returns what is next. Requests that came before an activation are not for its attempt; those that came after it
 // wait for that.
-func (c *Host) takeAsked() (*activation, []request) {
+func (c *Host) takeAsked() (*activation, []operations.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	first := len(c.mu.requests)
@@ -196,15 +201,15 @@ func (c *Host) activate(ctx context.Context, a *activation) (work, bool) {
 
 // refuse ends an activation that is not carried out.
 func (c *Host) refuse(a *activation, err error) {
-	c.log.Warn("the activation was not carried out", "id", a.request.id, "expected attempt", a.asked.ExpectedAttempt, "error", err)
+	c.log.Warn("the activation was not carried out", "id", a.request.ID, "expected attempt", a.asked.ExpectedAttempt, "error", err)
 	c.mu.Lock()
 	c.mu.activation = nil
 	c.mu.Unlock()
-	c.operations.fail(a.request.id, startError(err))
+	c.operations.Fail(a.request.ID, startError(err))
 }
 
 // finish makes of requests to a job that does not run an attempt that serves them from its last checkpoint (P3).
-func (c *Host) finish(ctx context.Context, requests []request) (work, bool) {
+func (c *Host) finish(ctx context.Context, requests []operations.Request) (work, bool) {
 	head, err := c.look(ctx)
 	if err == nil {
 		applicant := coordinator.Applicant{Owner: c.cfg.Owner, Revision: c.cfg.Revision, OnlyFinish: true}
@@ -227,9 +232,9 @@ func (c *Host) finish(ctx context.Context, requests []request) (work, bool) {
 	return work{entry: entry{onlyFinish: true}, cfg: cfg, requests: requests}, true
 }
 
-func (c *Host) failAll(requests []request, err error) {
+func (c *Host) failAll(requests []operations.Request, err error) {
 	for _, r := range requests {
-		c.operations.fail(r.id, startError(err))
+		c.operations.Fail(r.ID, startError(err))
 	}
 }
 
@@ -245,7 +250,7 @@ func (c *Host) carryOut(ctx context.Context, w work) error {
 	defer c.handOn()
 	a := attempt{cfg: w.cfg, graph: c.graph, opt: c.opt, entry: w.entry, operations: c.operations}
 	for _, r := range w.requests {
-		a.requests = append(a.requests, r.event)
+		a.requests = append(a.requests, r.Event)
 	}
 	a.opt.Started = func(j *Job) { c.started(w, j) }
 	begun := time.Now()
@@ -272,7 +277,7 @@ func (c *Host) carryOut(ctx context.Context, w work) error {
 func (c *Host) handOn() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	left := c.operations.untaken()
+	left := c.operations.Untaken()
 	c.mu.requests = append(left, c.mu.requests...)
 	if c.mu.activation != nil {
 		c.mu.activation.after += len(left)
@@ -285,10 +290,10 @@ func (c *Host) started(w work, j *Job) {
 	defer c.mu.Unlock()
 	c.mu.phase, c.mu.job, c.mu.chain, c.mu.failure = running, j, nil, failure{}
 	for _, r := range w.requests {
-		c.operations.give(r.id, stepped) // the attempt begins with them
+		c.operations.Give(r.ID, operations.Stepped) // the attempt begins with them
 	}
 	for _, r := range c.mu.requests {
-		c.operations.give(r.id, mailed)
+		c.operations.Give(r.ID, operations.Mailed)
 		j.give(r)
 	}
 	c.mu.requests = nil
@@ -299,10 +304,10 @@ func (c *Host) started(w work, j *Job) {
 	c.mu.activation = nil
 	err := j.inTheWayOf(a)
 	if w.activation != nil || err == nil {
-		c.operations.finish(a.request.id, j.activated)
+		c.operations.Finish(a.request.ID, j.activated)
 		return
 	}
-	c.operations.fail(a.request.id, err)
+	c.operations.Fail(a.request.ID, err)
 }
 
 // ended decides what follows an attempt. before and why are what was shown before it.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
@@ -20,25 +21,25 @@ import (
 var errAway = fault.AsTransient(errors.New("the store is away"))
 
 func TestCheckpointsGoOnWhileCommitsWait(t *testing.T) {
-	w := newWorld(t)
-	w.output.FailCommits(errAway)
-	w.input.Open(400)
-	r := w.start(t, w.config(2), w.graph(t, "count"))
-	r.until(t, "no more checkpoints were started", func(o rest.Job) bool {
+	w := jobtest.NewWorld(t)
+	w.Output.FailCommits(errAway)
+	w.Input.Open(400)
+	r := w.Start(t, w.Config(2), w.Graph(t, "count"))
+	r.Until(t, "no more checkpoints were started", func(o rest.Job) bool {
 		return strings.Contains(o.CheckpointFailure, "not committed yet") && strings.Contains(o.CheckpointFailure, "the store is away")
 	})
-	if o := r.job.Overview(); o.CompletedCheckpoints != 8 || o.FailedCheckpoints != 0 {
+	if o := r.Job.Overview(); o.CompletedCheckpoints != 8 || o.FailedCheckpoints != 0 {
 		t.Errorf("%d are complete and %d failed, want 8 and none", o.CompletedCheckpoints, o.FailedCheckpoints)
 	}
-	if n := len(w.output.Rows()); n != 0 {
+	if n := len(w.Output.Rows()); n != 0 {
 		t.Errorf("%d rows are visible without a commit", n)
 	}
-	w.input.Open(all)
-	w.output.FailCommits(nil)
-	if result, err := r.wait(t); err != nil || result.Outcome != outcome.Completed {
+	w.Input.Open(jobtest.All)
+	w.Output.FailCommits(nil)
+	if result, err := r.Wait(t); err != nil || result.Outcome != outcome.Completed {
 		t.Fatalf("ended with %+v, %v", result, err)
 	}
-	w.exact(t)
+	w.Exact(t)
 }
 
 // TestOutputThatWaitsIsCommittedAfterACrashAnywhere kills a job while several complete checkpoints wait for their commits:
@@ -46,22 +47,22 @@ func TestCheckpointsGoOnWhileCommitsWait(t *testing.T) {
 func TestOutputThatWaitsIsCommittedAfterACrashAnywhere(t *testing.T) {
 	for _, step := range []job.Step{job.StepPublished, job.StepCommit, job.StepCommitted, job.StepUnrecorded} {
 		t.Run(string(step), func(t *testing.T) {
-			w := newWorld(t)
+			w := jobtest.NewWorld(t)
 			ends := step == job.StepUnrecorded // the input must end for it, and then there is nothing to crash once more
 			crashes := 3
 			if ends {
 				crashes = 1
 			}
 			for n := range crashes {
-				w.output.FailCommits(errAway)
-				w.input.Open((n + 1) * 400)
+				w.Output.FailCommits(errAway)
+				w.Input.Open((n + 1) * 400)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				var published atomic.Int64
-				_, err := job.Run(ctx, w.config(2), w.graph(t, "count"), job.Options{AtStep: func(s job.Step) {
+				_, err := job.Run(ctx, w.Config(2), w.Graph(t, "count"), job.Options{AtStep: func(s job.Step) {
 					if s == job.StepPublished && published.Add(1) == 3 {
-						w.output.FailCommits(nil)
+						w.Output.FailCommits(nil)
 						if ends {
-							w.input.Open(all)
+							w.Input.Open(jobtest.All)
 						}
 					}
 					if s == step && published.Load() > 3 {
@@ -73,12 +74,12 @@ func TestOutputThatWaitsIsCommittedAfterACrashAnywhere(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			w.input.Open(all)
-			result, err := w.start(t, w.config(2), w.graph(t, "count")).wait(t)
+			w.Input.Open(jobtest.All)
+			result, err := w.Start(t, w.Config(2), w.Graph(t, "count")).Wait(t)
 			if err != nil || result.Outcome != outcome.Completed {
 				t.Fatalf("ended with %+v, %v", result, err)
 			}
-			w.exact(t)
+			w.Exact(t)
 		})
 	}
 }
@@ -86,17 +87,17 @@ func TestOutputThatWaitsIsCommittedAfterACrashAnywhere(t *testing.T) {
 // TestARecordedEndCoversTheCommitsThatWaitedForIt: what waited when the job ended is not committed once more by a start
 // that finds the end recorded, and what was staged for it goes with the rest.
 func TestARecordedEndCoversTheCommitsThatWaitedForIt(t *testing.T) {
-	w := newWorld(t)
-	w.output.FailCommits(errAway)
-	w.input.Open(400)
-	sink := tallied{w.output, new(atomic.Int64), new(atomic.Int64)}
+	w := jobtest.NewWorld(t)
+	w.Output.FailCommits(errAway)
+	w.Input.Open(400)
+	sink := tallied{w.Output, new(atomic.Int64), new(atomic.Int64)}
 	var published atomic.Int64
-	result, err := job.Run(t.Context(), w.config(2), w.graphTo(t, "count", sink), job.Options{AtStep: func(s job.Step) {
+	result, err := job.Run(t.Context(), w.Config(2), w.GraphTo(t, "count", sink), job.Options{AtStep: func(s job.Step) {
 		switch {
 		case s == job.StepPublished && published.Add(1) == 3:
-			w.input.Open(all)
+			w.Input.Open(jobtest.All)
 		case s == job.StepPublished && published.Load() > 3:
-			w.output.FailCommits(nil)
+			w.Output.FailCommits(nil)
 		}
 	}})
 	if err != nil || result.Outcome != outcome.Completed {
@@ -105,7 +106,7 @@ func TestARecordedEndCoversTheCommitsThatWaitedForIt(t *testing.T) {
 	forgotten := sink.forgotten.Load()
 	sink.committed.Store(0)
 	sink.forgotten.Store(0)
-	if result, err = job.Run(t.Context(), w.config(2), w.graphTo(t, "count", sink), job.Options{}); err != nil || !result.Already {
+	if result, err = job.Run(t.Context(), w.Config(2), w.GraphTo(t, "count", sink), job.Options{}); err != nil || !result.Already {
 		t.Fatalf("begun again it ended with %+v, %v", result, err)
 	}
 	s, err := snapshot.OpenSnapshot(t.Context(), result.LastCheckpoint)
@@ -120,5 +121,5 @@ func TestARecordedEndCoversTheCommitsThatWaitedForIt(t *testing.T) {
 	if c, f := sink.committed.Load(), sink.forgotten.Load(); c != 0 || f != again || forgotten < again {
 		t.Errorf("begun again it has committed %d and forgotten %d, want 0 and %d; the first start forgot %d", c, f, again, forgotten)
 	}
-	w.exact(t)
+	w.Exact(t)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/jobfolder"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
 	"github.com/weirstream/weir/engine/storage/storageurl"
@@ -24,20 +25,20 @@ func Discard(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	o, err := openObserver(ctx, cfg)
+	f, err := jobfolder.Observe(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, o.close()) }()
-	return o.discardAll(ctx, cfg, log)
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return discardAll(ctx, f.Chain, cfg, log)
 }
 
 // discardAll claims and deletes until nothing of the job is left.
-func (o *observer) discardAll(ctx context.Context, cfg Config, log *slog.Logger) error {
+func discardAll(ctx context.Context, chain *snapshot.Chain, cfg Config, log *slog.Logger) error {
 	for range discardTries {
-		own, others, err := o.chain.Holds(ctx)
+		own, others, err := chain.Holds(ctx)
 		if err == nil && len(own) > 0 {
-			err = o.discard(ctx, cfg)
+			err = discard(ctx, chain, cfg)
 		}
 		var lost *snapshot.LostError
 		var fenced *snapshot.FencedError
@@ -45,10 +46,10 @@ func (o *observer) discardAll(ctx context.Context, cfg Config, log *slog.Logger)
 		case errors.As(err, &lost), errors.As(err, &fenced):
 			log.Info("claiming the job again to discard it", "reason", err)
 		case err != nil:
-			return fmt.Errorf("discard job %s: %w", cfg.Job, classified(err))
+			return fmt.Errorf("discard job %s: %w", cfg.Job, jobfolder.Classify(err))
 		case len(own) == 0:
 			if len(others) > 0 {
-				log.Warn("objects that are none of the job's snapshots are left", "folder", o.chain.Bucket().String(),
+				log.Warn("objects that are none of the job's snapshots are left", "folder", chain.Bucket().String(),
 					"objects", len(others), "first", others[0].Key)
 			}
 			return nil
@@ -58,8 +59,8 @@ func (o *observer) discardAll(ctx context.Context, cfg Config, log *slog.Logger)
 }
 
 // discard claims and deletes once.
-func (o *observer) discard(ctx context.Context, cfg Config) error {
-	claimed, highest, err := o.chain.Claimed(ctx)
+func discard(ctx context.Context, chain *snapshot.Chain, cfg Config) error {
+	claimed, highest, err := chain.Claimed(ctx)
 	var corrupt *snapshot.CorruptError
 	if errors.As(err, &corrupt) {
 		return &fault.Error{Class: fault.Permanent, Err: fmt.Errorf("whose job it is is not known: %w", err),
@@ -69,15 +70,15 @@ func (o *observer) discard(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if claimed.N > 0 && claimed.Owner != cfg.Owner {
-		return &fault.Error{Class: fault.Permanent, Place: o.chain.Bucket().String(),
+		return &fault.Error{Class: fault.Permanent, Place: chain.Bucket().String(),
 			Err:    fmt.Errorf("attempt %d is that of another owner, %s", claimed.N, claimed.Owner),
 			Remedy: "nothing was deleted: it is that owner's to delete, or yours by hand"}
 	}
-	attempt, err := o.chain.Claim(ctx, highest, snapshot.Claimant{Owner: cfg.Owner, Revision: cfg.Revision})
+	attempt, err := chain.Claim(ctx, highest, snapshot.Claimant{Owner: cfg.Owner, Revision: cfg.Revision})
 	if err != nil {
 		return err
 	}
-	return o.chain.Erase(ctx, attempt)
+	return chain.Erase(ctx, attempt)
 }
 
 // Dispose deletes the savepoint of job cfg.Job at a path, metadata first. It refuses what is no savepoint's folder, and the
@@ -93,7 +94,7 @@ func Dispose(ctx context.Context, cfg Config, path string) (err error) {
 	}
 	b, err := storage.Open(ctx, parent)
 	if err != nil {
-		return fmt.Errorf("open the folder of the savepoint: %w", classified(err))
+		return fmt.Errorf("open the folder of the savepoint: %w", jobfolder.Classify(err))
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	err = snapshot.Dispose(ctx, b, cfg.Job, folder)
@@ -102,5 +103,5 @@ func Dispose(ctx context.Context, cfg Config, path string) (err error) {
 	if errors.As(err, &refused) || errors.As(err, &others) {
 		return &fault.Error{Class: fault.Permanent, Err: err, Remedy: "name the folder that a savepoint's status tells"}
 	}
-	return userError(err)
+	return jobfolder.ClassifyRestore(err)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/weirstream/weir/engine/storage/storagetest"
 )
 
-// zombie is a job's folder into which an earlier attempt still writes: late is called before each operation.
-func zombie(t *testing.T, late func(b storage.Bucket, op storagetest.Operation)) *observer {
+// zombie is a job's folder, and its chain, into which an earlier attempt still writes: late is called before each operation.
+func zombie(t *testing.T, late func(b storage.Bucket, op storagetest.Operation)) (storage.Bucket, *snapshot.Chain) {
 	t.Helper()
 	b, err := storage.Open(t.Context(), "mem://"+rand.Text())
 	if err != nil {
@@ -32,7 +32,7 @@ func zombie(t *testing.T, late func(b storage.Bucket, op storagetest.Operation))
 		late(b, op)
 		return storagetest.NoFault
 	})
-	return &observer{storage: b, chain: snapshot.NewChain(faulty, "counts", nil)}
+	return b, snapshot.NewChain(faulty, "counts", nil)
 }
 
 func TestWhatAZombieWritesWhileItsJobIsDiscardedIsDiscardedToo(t *testing.T) {
@@ -50,7 +50,7 @@ func TestWhatAZombieWritesWhileItsJobIsDiscardedIsDiscardedToo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			written, objects := 0, 0
-			o := zombie(t, func(b storage.Bucket, op storagetest.Operation) {
+			_, chain := zombie(t, func(b storage.Bucket, op storagetest.Operation) {
 				// The claim of the erasure goes last: what is written now it has not seen. It is that of attempt 2, and of 1 again
 				// when nothing was left of that.
 				last := op.Name == "delete" && (op.Key == "attempts/2" || op.Key == "attempts/1" && written > 0)
@@ -62,11 +62,11 @@ func TestWhatAZombieWritesWhileItsJobIsDiscardedIsDiscardedToo(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			err := o.discardAll(t.Context(), Config{Job: "counts", Owner: "me"}, slog.New(slog.DiscardHandler))
+			err := discardAll(t.Context(), chain, Config{Job: "counts", Owner: "me"}, slog.New(slog.DiscardHandler))
 			if got := fault.ClassOf(err); got != c.want || (err == nil) != (c.want == fault.Unknown) {
 				t.Fatalf("discard: %v", err)
 			}
-			left, err := o.chain.Bucket().List(t.Context(), "")
+			left, err := chain.Bucket().List(t.Context(), "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestWhatAZombieWritesWhileItsJobIsDiscardedIsDiscardedToo(t *testing.T) {
 
 func TestAnErasureStopsWhenAnotherAttemptClaims(t *testing.T) {
 	others := 0
-	o := zombie(t, func(b storage.Bucket, op storagetest.Operation) {
+	folder, chain := zombie(t, func(b storage.Bucket, op storagetest.Operation) {
 		if op.Name != "delete" || others > 0 {
 			return
 		}
@@ -96,16 +96,16 @@ func TestAnErasureStopsWhenAnotherAttemptClaims(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if err := o.storage.Create(t.Context(), "chk-1/_metadata", []byte("x")); err != nil {
+	if err := folder.Create(t.Context(), "chk-1/_metadata", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	err := o.discardAll(t.Context(), Config{Job: "counts", Owner: "me"}, slog.New(slog.DiscardHandler))
+	err := discardAll(t.Context(), chain, Config{Job: "counts", Owner: "me"}, slog.New(slog.DiscardHandler))
 	if fault.ClassOf(err) != fault.Permanent {
 		t.Fatalf("discard: %v", err)
 	}
 	// What was deleted before it claimed is gone; its claim, and what earlier attempts recorded, are not.
 	for _, key := range []string{"attempts/3", "attempts/1", "attempts/1.base"} {
-		if _, err := o.storage.Read(t.Context(), key); err != nil {
+		if _, err := folder.Read(t.Context(), key); err != nil {
 			t.Error(err)
 		}
 	}

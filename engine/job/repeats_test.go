@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/outcome"
 )
@@ -24,18 +25,18 @@ func (v visible) NewestVisible(context.Context, string, string) (int64, string, 
 }
 
 // interrupted runs the job until it has some checkpoints, interrupts it, and returns their folders, oldest first.
-func (w *world) interrupted(t *testing.T) []string {
+func interrupted(t *testing.T, w *jobtest.World) []string {
 	t.Helper()
-	w.input.Open(400)
-	cfg := w.config(2)
+	w.Input.Open(400)
+	cfg := w.Config(2)
 	cfg.Retained = 100
-	r := w.start(t, cfg, w.graph(t, "count"))
-	r.until(t, "checkpoints were complete", checkpoints(3))
-	close(r.interrupt)
-	if _, err := r.wait(t); err != nil {
+	r := w.Start(t, cfg, w.Graph(t, "count"))
+	r.Until(t, "checkpoints were complete", jobtest.Checkpoints(3))
+	close(r.Interrupt)
+	if _, err := r.Wait(t); err != nil {
 		t.Fatal(err)
 	}
-	chk, err := filepath.Glob(filepath.Join(w.dir, "counts", "chk-*", "_metadata"))
+	chk, err := filepath.Glob(filepath.Join(w.Dir, "counts", "chk-*", "_metadata"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,27 +50,27 @@ func (w *world) interrupted(t *testing.T) []string {
 }
 
 func TestAMissingHeadRepeatsNoOutputThatIsVisible(t *testing.T) {
-	w := newWorld(t)
-	chk := w.interrupted(t)
+	w := jobtest.NewWorld(t)
+	chk := interrupted(t, w)
 	newest := int64(len(chk)) // nothing was aborted: ids begin at 1
 	begin := func(change func(*job.Config)) (job.Result, error) {
-		cfg := w.config(2)
+		cfg := w.Config(2)
 		if change != nil {
 			change(&cfg)
 		}
-		return w.start(t, cfg, w.graphTo(t, "count", visible{w.output, newest})).wait(t)
+		return w.Start(t, cfg, w.GraphTo(t, "count", visible{w.Output, newest})).Wait(t)
 	}
 	for _, missing := range chk[len(chk)-2:] {
 		if err := os.Remove(missing); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.input.Open(all)
+	w.Input.Open(jobtest.All)
 	_, err := begin(nil)
 	if err == nil || !strings.Contains(err.Error(), "were removed") || !strings.Contains(err.Error(), "--allow-repeated-output") || !strings.Contains(err.Error(), "out/part-9") {
 		t.Fatalf("without its head the job ended with %v", err)
 	}
-	if n := len(w.output.Rows()); n != 400 {
+	if n := len(w.Output.Rows()); n != 400 {
 		t.Errorf("%d rows are visible after the refusal, want 400", n)
 	}
 	result, err := begin(func(c *job.Config) { c.Restore.AllowRepeatedOutput = true })
@@ -79,24 +80,24 @@ func TestAMissingHeadRepeatsNoOutputThatIsVisible(t *testing.T) {
 }
 
 func TestWhatMayBeRepeatedIsRememberedUntilTheFirstCheckpoint(t *testing.T) {
-	w := newWorld(t)
-	chk := w.interrupted(t)
-	sink := visible{w.output, int64(len(chk))}
+	w := jobtest.NewWorld(t)
+	chk := interrupted(t, w)
+	sink := visible{w.Output, int64(len(chk))}
 	if err := os.RemoveAll(filepath.Dir(chk[len(chk)-1])); err != nil {
 		t.Fatal(err)
 	}
-	cfg := w.config(2)
+	cfg := w.Config(2)
 	cfg.Restore.AllowRepeatedOutput = true
 	cfg.Interval = 1 << 40
-	r := w.start(t, cfg, w.graphTo(t, "count", sink))
-	if _, err := r.job.Cancel(t.Context(), "x"); err != nil {
+	r := w.Start(t, cfg, w.GraphTo(t, "count", sink))
+	if _, err := r.Job.Cancel(t.Context(), "x"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.wait(t); err != nil {
+	if _, err := r.Wait(t); err != nil {
 		t.Fatal(err)
 	}
-	w.input.Open(all)
-	result, err := w.start(t, w.config(2), w.graphTo(t, "count", sink)).wait(t)
+	w.Input.Open(jobtest.All)
+	result, err := w.Start(t, w.Config(2), w.GraphTo(t, "count", sink)).Wait(t)
 	if err != nil || result.Outcome != outcome.Completed {
 		t.Fatalf("after an attempt without a checkpoint the job ended with %+v, %v", result, err)
 	}

@@ -57,7 +57,7 @@ func (d *driver) retireFenced(ctx context.Context, e coordinator.Retire) (done [
 	if !ok {
 		return nil, errors.New("its enumerator retires nothing")
 	}
-	if err := d.place.chain.Check(ctx, d.began.attempt); err != nil {
+	if err := d.folder.Chain.Check(ctx, d.began.attempt); err != nil {
 		return nil, err
 	}
 	d.opt.AtStep(StepRetire)

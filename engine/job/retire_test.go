@@ -10,6 +10,7 @@ import (
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/jobfolder"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
 )
@@ -41,7 +42,7 @@ func TestAJobThatWasReplacedRemovesNothing(t *testing.T) {
 	}
 	source := &countingRetirer{}
 	d := &driver{
-		place: &place{chain: chain}, began: &began{attempt: own}, opt: Options{AtStep: func(Step) {}},
+		folder: &jobfolder.Folder{Chain: chain}, began: &began{attempt: own}, opt: Options{AtStep: func(Step) {}},
 		sources: map[string]connector.Enumerator{"in": source},
 	}
 	e := coordinator.Retire{Source: "in", Splits: []connector.Split{{ID: "a"}}}

@@ -18,12 +18,17 @@ import (
 
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/internal/operations"
+	"github.com/weirstream/weir/engine/internal/restore"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
 // Graph is the description of a job, made by package stream or package sql.
 type Graph = graph.Graph
+
+// IncompatibleError says that a snapshot's state does not fit the job, before anything is touched (P9).
+type IncompatibleError = restore.IncompatibleError
 
 // FencedError says that a later attempt has claimed the job; this one has ended without touching anything (P1).
 type FencedError = snapshot.FencedError
@@ -36,7 +41,7 @@ func Run(ctx context.Context, cfg Config, g *Graph, opt Options) (Result, error)
 		return Result{}, err
 	}
 	opt.setDefaults()
-	return attempt{cfg: cfg, graph: g, opt: opt, entry: entry{commanded: true}, operations: newOperations(false)}.run(ctx)
+	return attempt{cfg: cfg, graph: g, opt: opt, entry: entry{commanded: true}, operations: operations.New(false)}.run(ctx)
 }
 
 func (o *Options) setDefaults() {
@@ -72,7 +77,7 @@ func (d *driver) result(exit *coordinator.Exit) (Result, error) {
 	case status.Newest == d.began.restored:
 		r.LastCheckpoint = r.RestoredFrom
 	case status.Newest != nil:
-		r.LastCheckpoint = d.place.chain.Path(status.Newest.ID)
+		r.LastCheckpoint = d.folder.Chain.Path(status.Newest.ID)
 	}
 	switch exit.Outcome {
 	case outcome.Fenced:

@@ -74,8 +74,8 @@ func (d *driver) exportTo(ctx context.Context, e coordinator.Export) (done coord
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	size := e.Metadata.StateSize()
-	d.operations.copying(e.ID, size, 0)
-	savepoint, err := snapshot.Export(ctx, from, b, e.ID, func(copied int64) { d.operations.copying(e.ID, size, copied) })
+	d.operations.Copying(e.ID, size, 0)
+	savepoint, err := snapshot.Export(ctx, from, b, e.ID, func(copied int64) { d.operations.Copying(e.ID, size, copied) })
 	if err != nil {
 		return done, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
@@ -17,71 +18,71 @@ import (
 )
 
 func TestAPreflightBesideARunningJobChangesNothing(t *testing.T) {
-	w := newWorld(t)
-	empty, err := job.Preflight(t.Context(), w.config(2), w.graph(t, "count"))
+	w := jobtest.NewWorld(t)
+	empty, err := job.Preflight(t.Context(), w.Config(2), w.Graph(t, "count"))
 	if err != nil || empty.Attempt != 0 || empty.Checkpoint != nil {
 		t.Errorf("where there is nothing: %+v, %v", empty, err)
 	}
-	if left := listing(t, w.dir); len(left) != 1 {
+	if left := jobtest.Listing(t, w.Dir); len(left) != 1 {
 		t.Errorf("the preflight left %v", left)
 	}
-	w.input.Open(400)
-	p := w.pod(t, nil)
-	w.activated(p, "a1", 0, 2)
-	p.until("checkpoints were complete", checkpoints(2))
+	w.Input.Open(400)
+	p := w.Pod(t, nil)
+	w.Activated(p, "a1", 0, 2)
+	p.Until("checkpoints were complete", jobtest.Checkpoints(2))
 	var refused *job.IncompatibleError
 	for range 20 {
-		chain, err := job.Preflight(t.Context(), w.config(3), w.graph(t, "count"))
+		chain, err := job.Preflight(t.Context(), w.Config(3), w.Graph(t, "count"))
 		if err != nil || chain.Attempt != 1 || chain.Owner != "test" || chain.Checkpoint == nil {
 			t.Fatalf("beside the job: %+v, %v", chain, err)
 		}
-		if _, err := job.Preflight(t.Context(), w.config(3), w.graph(t, "another")); !errors.As(err, &refused) || fault.ClassOf(err) != fault.Permanent {
+		if _, err := job.Preflight(t.Context(), w.Config(3), w.Graph(t, "another")); !errors.As(err, &refused) || fault.ClassOf(err) != fault.Permanent {
 			t.Fatalf("with state that does not fit: %v", err)
 		}
 	}
-	cfg := w.config(2)
+	cfg := w.Config(2)
 	cfg.Restore.Path, cfg.Restore.Nonce = "/nowhere", 3
-	if _, err := job.Preflight(t.Context(), cfg, w.graph(t, "count")); err == nil || !strings.Contains(err.Error(), "spec.restore.path") {
+	if _, err := job.Preflight(t.Context(), cfg, w.Graph(t, "count")); err == nil || !strings.Contains(err.Error(), "spec.restore.path") {
 		t.Errorf("with a restore from nowhere: %v", err)
 	}
-	w.input.Open(all)
-	if o := p.until("it completed", in(rest.Completed)); o.Restarts != 0 || o.FailedCheckpoints != 0 {
+	w.Input.Open(jobtest.All)
+	if o := p.Until("it completed", jobtest.In(rest.Completed)); o.Restarts != 0 || o.FailedCheckpoints != 0 {
 		t.Errorf("the job is %+v", o)
 	}
-	w.exact(t)
+	w.Exact(t)
 }
 
 func TestDiscardFencesWhoeverRunsAndLeavesNothing(t *testing.T) {
-	w := newWorld(t)
-	w.input.Open(400)
-	p := w.pod(t, nil)
-	w.activated(p, "a1", 0, 2)
-	p.until("checkpoints were complete", checkpoints(2))
-	savepoint := p.final(p.Savepoint(t.Context(), "sp", ""))
-	foreign := w.config(2)
+	w := jobtest.NewWorld(t)
+	w.Input.Open(400)
+	p := w.Pod(t, nil)
+	w.Activated(p, "a1", 0, 2)
+	p.Until("checkpoints were complete", jobtest.Checkpoints(2))
+	savepoint := p.Final(p.Savepoint(t.Context(), "sp", ""))
+	foreign := w.Config(2)
 	foreign.Owner = "somebody"
 	if err := job.Discard(t.Context(), foreign, nil); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "another owner") {
 		t.Errorf("discarded by another owner: %v", err)
 	}
-	if err := job.Discard(t.Context(), w.config(2), nil); err != nil {
+	if err := job.Discard(t.Context(), w.Config(2), nil); err != nil {
 		t.Fatal(err)
 	}
-	rows := len(w.output.Rows())
-	w.input.Open(all)
-	o := p.until("it was fenced", func(o rest.Job) bool { return o.State == rest.Failed })
+	rows := len(w.Output.Rows())
+	w.Input.Open(jobtest.All)
+	o := p.Until("it was fenced", func(o rest.Job) bool { return o.State == rest.Failed })
 	if o.FailureKind != rest.FailedFenced {
 		t.Errorf("discarded, the job is %+v", o)
 	}
-	if n := len(w.output.Rows()); n != rows {
+	if n := len(w.Output.Rows()); n != rows {
 		t.Errorf("%d rows were committed after the job was discarded", n-rows)
 	}
-	p.killed()
+	p.Killed()
 	for range 2 { // also what the zombie left
-		if err := job.Discard(t.Context(), w.config(2), nil); err != nil {
+		if err := job.Discard(t.Context(), w.Config(2), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, f := range listing(t, w.dir) {
+	for _, f := range jobtest.Listing(t, w.Dir) {
 		if strings.Contains(f, "/counts/") && !strings.HasPrefix(filepath.Base(f), ".") {
 			t.Errorf("%s is left", f)
 		}
@@ -90,7 +91,7 @@ func TestDiscardFencesWhoeverRunsAndLeavesNothing(t *testing.T) {
 		t.Errorf("the savepoint is gone: %v", err)
 	}
 	for range 2 {
-		if err := job.Dispose(t.Context(), w.config(2), savepoint.Path); err != nil {
+		if err := job.Dispose(t.Context(), w.Config(2), savepoint.Path); err != nil {
 			t.Errorf("dispose: %v", err)
 		}
 	}
@@ -100,55 +101,55 @@ func TestDiscardFencesWhoeverRunsAndLeavesNothing(t *testing.T) {
 }
 
 func TestOnlySavepointsAreDisposedOf(t *testing.T) {
-	w := newWorld(t)
-	w.input.Open(400)
-	p := w.pod(t, nil)
-	w.activated(p, "a1", 0, 2)
-	p.until("checkpoints were complete", checkpoints(2))
-	p.terminated()
-	before := listing(t, w.dir)
-	paths := []string{w.dir, filepath.Join(w.dir, "counts"), "ftp://x/savepoint-1", "/"}
+	w := jobtest.NewWorld(t)
+	w.Input.Open(400)
+	p := w.Pod(t, nil)
+	w.Activated(p, "a1", 0, 2)
+	p.Until("checkpoints were complete", jobtest.Checkpoints(2))
+	p.Terminated()
+	before := jobtest.Listing(t, w.Dir)
+	paths := []string{w.Dir, filepath.Join(w.Dir, "counts"), "ftp://x/savepoint-1", "/"}
 	for _, f := range before {
 		if filepath.Base(f) == "_metadata" {
 			paths = append(paths, filepath.Dir(f))
 		}
 	}
 	for _, path := range paths {
-		if err := job.Dispose(t.Context(), w.config(2), path); fault.ClassOf(err) != fault.Permanent {
+		if err := job.Dispose(t.Context(), w.Config(2), path); fault.ClassOf(err) != fault.Permanent {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if diff := cmp.Diff(before, listing(t, w.dir)); diff != "" {
+	if diff := cmp.Diff(before, jobtest.Listing(t, w.Dir)); diff != "" {
 		t.Errorf("something was deleted:\n%s", diff)
 	}
 }
 
 func TestASavepointOfAnotherJobIsNeitherReturnedNorDisposedOf(t *testing.T) {
-	w := newWorld(t)
-	w.input.Open(400)
+	w := jobtest.NewWorld(t)
+	w.Input.Open(400)
 	// The savepoint of job "counts-a" under id "b" lies where that of job "counts" under id "a-b" would.
-	p := w.pod(t, func(c *job.Config) { c.Job = "counts-a" })
-	w.activated(p, "a1", 0, 2)
-	p.until("it had read", read(400))
-	theirs := p.final(p.Savepoint(t.Context(), "b", ""))
+	p := w.Pod(t, func(c *job.Config) { c.Job = "counts-a" })
+	w.Activated(p, "a1", 0, 2)
+	p.Until("it had read", jobtest.Read(400))
+	theirs := p.Final(p.Savepoint(t.Context(), "b", ""))
 	if theirs.Status != rest.Done {
 		t.Fatalf("the savepoint became %+v, %v", theirs, theirs.Error)
 	}
-	mine := w.pod(t, func(c *job.Config) { c.Revision = "2" })
-	q := w.activation("a1", 0, 2)
+	mine := w.Pod(t, func(c *job.Config) { c.Revision = "2" })
+	q := w.Activation("a1", 0, 2)
 	q.Revision = "2"
-	if op := mine.final(mine.Activate(t.Context(), q)); op.Status != rest.Done {
+	if op := mine.Final(mine.Activate(t.Context(), q)); op.Status != rest.Done {
 		t.Fatalf("the activation became %+v, %v", op, op.Error)
 	}
-	mine.until("it ran", in(rest.Running))
-	op := mine.final(mine.Stop(t.Context(), "a-b", "", false))
+	mine.Until("it ran", jobtest.In(rest.Running))
+	op := mine.Final(mine.Stop(t.Context(), "a-b", "", false))
 	if op.Status != rest.Undone || op.Error.Code != rest.Conflict || !strings.Contains(op.Error.Message, `job "counts-a"`) {
 		t.Errorf("the stop became %+v, %v", op, op.Error)
 	}
 	if o := mine.Overview(); o.State != rest.Running {
 		t.Errorf("the job is %+v", o)
 	}
-	if err := job.Dispose(t.Context(), w.config(2), theirs.Path); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), `job "counts-a"`) {
+	if err := job.Dispose(t.Context(), w.Config(2), theirs.Path); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), `job "counts-a"`) {
 		t.Errorf("dispose: %v", err)
 	}
 	if _, err := snapshot.OpenSnapshot(t.Context(), theirs.Path); err != nil {
@@ -157,19 +158,19 @@ func TestASavepointOfAnotherJobIsNeitherReturnedNorDisposedOf(t *testing.T) {
 }
 
 func TestAPreflightTellsSettingsThatNoAttemptCanRunWith(t *testing.T) {
-	w := newWorld(t)
+	w := jobtest.NewWorld(t)
 	for name, change := range map[string]func(*job.Config){
 		"parallelism":           func(c *job.Config) { c.Parallelism = 65 },
 		"restartInitialDelayMs": func(c *job.Config) { c.Restart.InitialDelay = 0 },
 		"restartMaxDelayMs":     func(c *job.Config) { c.Restart.MaxDelay = 0 },
 		"savepointStorage":      func(c *job.Config) { c.SavepointStorage = "ftp://x" },
 	} {
-		cfg := w.config(2)
+		cfg := w.Config(2)
 		change(&cfg)
-		if _, err := job.Preflight(t.Context(), cfg, w.graph(t, "count")); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), name) {
+		if _, err := job.Preflight(t.Context(), cfg, w.Graph(t, "count")); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := job.NewHost(cfg, w.graph(t, "count"), job.HostOptions{}); fault.ClassOf(err) != fault.Permanent {
+		if _, err := job.NewHost(cfg, w.Graph(t, "count"), job.HostOptions{}); fault.ClassOf(err) != fault.Permanent {
 			t.Errorf("a coordinator with wrong %s: %v", name, err)
 		}
 	}
@@ -200,18 +201,18 @@ func chainOfAttempts(t *testing.T, url, owner string, attempts int) *snapshot.Ch
 }
 
 func TestAChainWhoseNewestClaimIsDamagedIsNotDiscarded(t *testing.T) {
-	w := newWorld(t)
-	chainOfAttempts(t, w.dir, "somebody", 2)
-	claim := filepath.Join(w.dir, "counts", "attempts", "2")
+	w := jobtest.NewWorld(t)
+	chainOfAttempts(t, w.Dir, "somebody", 2)
+	claim := filepath.Join(w.Dir, "counts", "attempts", "2")
 	if err := os.WriteFile(claim, []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before := listing(t, w.dir)
-	err := job.Discard(t.Context(), w.config(2), nil)
+	before := jobtest.Listing(t, w.Dir)
+	err := job.Discard(t.Context(), w.Config(2), nil)
 	if fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "counts/attempts/2") {
 		t.Errorf("discard: %v", err)
 	}
-	if diff := cmp.Diff(before, listing(t, w.dir)); diff != "" {
+	if diff := cmp.Diff(before, jobtest.Listing(t, w.Dir)); diff != "" {
 		t.Errorf("something was deleted:\n%s", diff)
 	}
 }

@@ -27,16 +27,19 @@ var floors = [][]string{
 	{"controllers/plan"}, // what to do next, pure
 	{"controllers/coordinators", "controllers/resources"}, // how coordinators are reached; what jobs are made of
 	{"manifest"},
-	{"engine/enginetest"}, // sources and sinks for tests of whole jobs
-	{"engine/sql"},        // text to graph
+	{"engine/internal/jobtest"},                // a small job for tests
+	{"engine/enginetest"},                      // sources and sinks for tests of whole jobs
+	{"engine/sql"},                             // text to graph
 	{"engine/sql/bind", "engine/sql/physical"}, // what a text means; how that is carried out
 	{"engine/sql/logical"},                     // relations, fingerprints
 	{"engine/sql/catalog", "engine/sql/exec"},  // declared tables; operators
 	{"engine/sql/expr"},                        // scalar expressions
 	{"engine/sql/parser", "engine/sql/datetime", "engine/sql/javaregexp"},
-	{"engine/stream"},       // the Go SDK
-	{"engine/job"},          // the composition root
-	{"engine/internal/web"}, // REST and metrics of a running job
+	{"engine/stream"},              // the Go SDK
+	{"engine/job"},                 // the composition root
+	{"engine/internal/web"},        // REST and metrics of a running job
+	{"engine/internal/operations"}, // what a job is asked for
+	{"engine/internal/restore", "engine/internal/overlap", "engine/internal/jobfolder"}, // what may begin, and where
 	{"engine/internal/coordinator", "engine/internal/worker"},
 	{"engine/internal/task"}, // one goroutine that owns a subtask
 	{"engine/internal/backend", "engine/internal/exchange"},

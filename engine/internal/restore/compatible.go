@@ -1,10 +1,11 @@
-package job
+package restore
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/outcome"
@@ -25,9 +26,9 @@ func (e *IncompatibleError) Error() string {
 	return fmt.Sprintf("the state of operator %s does not fit the job: %s; %s", e.UID, e.Reason, e.Remedy)
 }
 
-// compatible tells whether the job can go on from a snapshot, and how: every operator's state must mean what it meant
+// Compatible tells whether the job can go on from a snapshot, and how: every operator's state must mean what it meant
 // (P9). A new uid starts empty; one that is gone is left behind only if AllowNonRestoredState says so.
-func compatible(m *snapshot.Metadata, g *graph.Graph, cfg Config) (*adoption, error) {
+func Compatible(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) (*Adoption, error) {
 	if m.MaxParallelism != cfg.MaxParallelism {
 		return nil, permanent(&IncompatibleError{
 			Reason: fmt.Sprintf("it has %d key groups, spec.maxParallelism is %d", m.MaxParallelism, cfg.MaxParallelism),
@@ -76,9 +77,9 @@ func nothingLost(m *snapshot.Metadata, left []*snapshot.OperatorState) error {
 	return nil
 }
 
-// mayBegin tells whether a job may begin from a snapshot that the user names. A drained one has ended event time: all that
+// MayBegin tells whether a job may begin from a snapshot that the user names. A drained one has ended event time: all that
 // came after it would be dropped as late.
-func mayBegin(m *snapshot.Metadata, g *graph.Graph) error {
+func MayBegin(m *snapshot.Metadata, g *graph.Graph) error {
 	hasEventTime := slices.ContainsFunc(g.Nodes, func(n graph.Node) bool { return n.Source != nil && n.Source.Event != nil })
 	if m.Outcome != outcome.Drained || !hasEventTime {
 		return nil
@@ -108,7 +109,7 @@ func sameMeaning(old *snapshot.OperatorState, n *graph.Node) *IncompatibleError 
 	if old.Fingerprint != n.Fingerprint && (old.Fingerprint != "" || len(old.Schemas) > 0) && n.Fingerprint != "" {
 		return &IncompatibleError{UID: n.UID, Reason: "its definition has changed: " + difference(old.Fingerprint, n.Fingerprint), Remedy: remedy}
 	}
-	schemas := nodeSchemas(n)
+	schemas := Schemas(n)
 	if !slices.EqualFunc(old.Schemas, schemas, equalSchema) && len(old.Schemas) > 0 && len(schemas) > 0 {
 		return &IncompatibleError{UID: n.UID, Reason: fmt.Sprintf("its state was %v and is now %v", old.Schemas, schemas), Remedy: remedy}
 	}
@@ -145,8 +146,8 @@ func equalSchema(a, b snapshot.StateSchema) bool {
 	return a.Name == b.Name && a.Kind == b.Kind && slices.Equal(a.KeyFields, b.KeyFields) && slices.Equal(a.ValueFields, b.ValueFields)
 }
 
-// nodeSchemas describes a node's states as snapshots do.
-func nodeSchemas(n *graph.Node) []snapshot.StateSchema {
+// Schemas describes a node's states as snapshots do.
+func Schemas(n *graph.Node) []snapshot.StateSchema {
 	out := make([]snapshot.StateSchema, len(n.State))
 	for i, d := range n.State {
 		out[i] = snapshot.StateSchema{Name: d.Name, Kind: d.Kind.String(), KeyFields: d.Key, ValueFields: d.Value}

@@ -1,19 +1,16 @@
-package job_test
+package overlap_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/weirstream/weir/engine/connector"
-	"github.com/weirstream/weir/engine/connector/filesystem"
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
-	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/stream"
 )
 
@@ -35,7 +32,7 @@ func (s folderSink) Writes(job, uid string) string { return "file:///data/out/pa
 func (s folderSink) Keeps() string { return "file:///data/out/_staging" }
 
 func TestAJobThatWouldReadWhatItWritesIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := jobtest.NewWorld(t)
 	for _, c := range []struct {
 		name, folder string
 		bounded      bool
@@ -43,24 +40,24 @@ func TestAJobThatWouldReadWhatItWritesIsRefused(t *testing.T) {
 	}{
 		{"output, for ever", "/data", false, "in: it would read the output of out; let them be folders of which neither is in the other"},
 		{"output, listed once", "/data", true, ""},
-		{"checkpoints", w.dir, true, "in: it would read the job's own checkpoints (spec.checkpoint.storage)"},
-		{"savepoints", w.dir + "/savepoints", true, "in: it would read the job's own savepoints (spec.savepoint.storage)"},
+		{"checkpoints", w.Dir, true, "in: it would read the job's own checkpoints (spec.checkpoint.storage)"},
+		{"savepoints", w.Dir + "/savepoints", true, "in: it would read the job's own savepoints (spec.savepoint.storage)"},
 		{"something else", "/elsewhere", true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j := stream.New()
-			in := stream.From[int](j, "in", folderSource{w.input, c.folder, c.bounded})
+			in := stream.From[int](j, "in", folderSource{w.Input, c.folder, c.bounded})
 			byKey := stream.KeyBy(in, func(r *int) int { return *r })
 			stream.To(stream.Process(byKey, "pairs", func(*stream.Setup) stream.Functions[int, [2]int] {
 				return stream.Functions[int, [2]int]{Row: func(*stream.Context[[2]int], *int) error { return nil }}
-			}), "out", folderSink{w.output})
+			}), "out", folderSink{w.Output})
 			g, err := j.Graph()
 			if err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			_, err = job.Run(ctx, w.config(1), g, job.Options{Started: func(*job.Job) { cancel() }})
+			_, err = job.Run(ctx, w.Config(1), g, job.Options{Started: func(*job.Job) { cancel() }})
 			switch {
 			case c.want == "" && strings.Contains(fmt.Sprint(err), "it would read"):
 				t.Error(err)
@@ -80,28 +77,28 @@ type movingSource struct {
 func (s movingSource) MovesTo() string { return s.to }
 
 func TestFilesAreNotMovedIntoTheWay(t *testing.T) {
-	w := newWorld(t)
+	w := jobtest.NewWorld(t)
 	for _, c := range []struct{ name, to, want string }{
 		{"into the input", "file:///data/in/done", "in: it would read what in has read and moved"},
-		{"into the folder of the checkpoints", "file://" + w.dir + "/" + w.config(1).Job, "what in has read and moved would be written into"},
+		{"into the folder of the checkpoints", "file://" + w.Dir + "/" + w.Config(1).Job, "what in has read and moved would be written into"},
 		{"into staged output", "file:///data/out/_staging/x", "what in has read and moved would be written into"},
 		{"elsewhere", "file:///data/done", ""},
 		{"nowhere", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j := stream.New()
-			in := stream.From[int](j, "in", movingSource{folderSource{w.input, "/data/in", true}, c.to})
+			in := stream.From[int](j, "in", movingSource{folderSource{w.Input, "/data/in", true}, c.to})
 			byKey := stream.KeyBy(in, func(r *int) int { return *r })
 			stream.To(stream.Process(byKey, "pairs", func(*stream.Setup) stream.Functions[int, [2]int] {
 				return stream.Functions[int, [2]int]{Row: func(*stream.Context[[2]int], *int) error { return nil }}
-			}), "out", folderSink{w.output})
+			}), "out", folderSink{w.Output})
 			g, err := j.Graph()
 			if err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			_, err = job.Run(ctx, w.config(1), g, job.Options{Started: func(*job.Job) { cancel() }})
+			_, err = job.Run(ctx, w.Config(1), g, job.Options{Started: func(*job.Job) { cancel() }})
 			if c.want == "" && strings.Contains(fmt.Sprint(err), "would") || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
@@ -109,67 +106,8 @@ func TestFilesAreNotMovedIntoTheWay(t *testing.T) {
 	}
 }
 
-// placed reads as one source does, and tells the places of another.
-type placed struct {
-	connector.Source
-	places  connector.PlaceReader
-	bounded bool
-}
-
-func (s placed) Bounded() bool          { return s.bounded }
-func (s placed) Reads(file string) bool { return s.places.Reads(file) }
-
-// placedSink tells places likewise.
-type placedSink struct {
-	connector.Sink
-	places connector.PlaceWriter
-}
-
-func (s placedSink) Writes(job, uid string) string { return s.places.Writes(job, uid) }
-func (s placedSink) Keeps() string                 { return s.places.Keeps() }
-
-// placedJob is a job with a source and a sink of these paths.
-func placedJob(t *testing.T, w *world, source, sink string, bounded bool) *job.Graph {
-	t.Helper()
-	in, err := filesystem.NewSource(filesystem.SourceConfig{Path: source})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := filesystem.NewSink(filesystem.SinkConfig{Path: sink})
-	if err != nil {
-		t.Fatal(err)
-	}
-	j := stream.New()
-	byKey := stream.KeyBy(stream.From[int](j, "in", placed{w.input, in, bounded}), func(r *int) int { return *r })
-	stream.To(stream.Process(byKey, "pairs", func(*stream.Setup) stream.Functions[int, [2]int] {
-		return stream.Functions[int, [2]int]{Row: func(*stream.Context[[2]int], *int) error { return nil }}
-	}), "out", placedSink{w.output, out})
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g
-}
-
-// linkedFolders is a folder with folders in it and links to them.
-func linkedFolders(t *testing.T) string {
-	t.Helper()
-	top := t.TempDir()
-	for _, name := range []string{"in/sub", "out/_staging", "elsewhere", "chk/counts"} {
-		if err := os.MkdirAll(filepath.Join(top, name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for link, to := range map[string]string{"to-in": "in/sub", "to-staging": "out/_staging", "to-chk": "chk/counts"} {
-		if err := os.Symlink(to, filepath.Join(top, link)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return top
-}
-
 func TestPlacesInEachOthersWayAreRefusedAtStartAndInPreflight(t *testing.T) {
-	top := linkedFolders(t)
+	top := jobtest.LinkedFolders(t)
 	for _, c := range []struct {
 		name, source, sink, checkpoints, savepoints string
 		want                                        string // empty: all is well
@@ -189,9 +127,9 @@ func TestPlacesInEachOthersWayAreRefusedAtStartAndInPreflight(t *testing.T) {
 		{"checkpoints in staged output", "in", "out", "out/_staging", "sp", "(spec.checkpoint.storage) would be written into"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
-			g := placedJob(t, w, filepath.Join(top, c.source), filepath.Join(top, c.sink), true)
-			cfg := w.config(1)
+			w := jobtest.NewWorld(t)
+			g := w.PlacedGraph(t, filepath.Join(top, c.source), filepath.Join(top, c.sink), true)
+			cfg := w.Config(1)
 			cfg.Storage, cfg.SavepointStorage = filepath.Join(top, c.checkpoints), filepath.Join(top, c.savepoints)
 			_, err := job.Preflight(t.Context(), cfg, g)
 			if c.want == "" {
@@ -209,35 +147,5 @@ func TestPlacesInEachOthersWayAreRefusedAtStartAndInPreflight(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestATargetInTheWayIsABadRequestAndNothingIsWritten(t *testing.T) {
-	top := linkedFolders(t)
-	w := newWorld(t)
-	r := w.start(t, w.config(1), placedJob(t, w, filepath.Join(top, "in"), filepath.Join(top, "out"), false))
-	n := 0
-	for _, target := range []string{
-		filepath.Join(top, "in"), filepath.Join(top, "in/new/folder"), "file://" + top + "/in", filepath.Join(top, "to-in"),
-		filepath.Join(top, "to-staging"), filepath.Join(w.dir, "counts"), filepath.Join(w.dir, "counts", "chk-1"),
-	} {
-		n++
-		for name, ask := range map[string]func(*job.Job) error{
-			"savepoint": func(j *job.Job) error { _, err := j.Savepoint(t.Context(), fmt.Sprint("a", n), target); return err },
-			"stop":      func(j *job.Job) error { _, err := j.Stop(t.Context(), fmt.Sprint("b", n), target, false); return err },
-		} {
-			var e *rest.Error
-			if err := ask(r.job); !errors.As(err, &e) || e.Code != rest.BadRequest || e.Remedy == "" {
-				t.Errorf("%s into %q: %v, want BadRequest with the remedy", name, target, err)
-			}
-		}
-	}
-	if entries, err := os.ReadDir(filepath.Join(top, "in")); err != nil || len(entries) != 1 {
-		t.Errorf("the input has %v (%v), want the one folder", entries, err)
-	}
-	if op, err := r.job.Savepoint(t.Context(), "fine", filepath.Join(top, "elsewhere")); err != nil {
-		t.Error(err)
-	} else if op, err = r.job.Operation(t.Context(), op.ID); err != nil || op.Status != rest.Done {
-		t.Errorf("afterwards a savepoint is %+v (%v)", op, err)
 	}
 }

@@ -1,8 +1,9 @@
-package job
+package overlap
 
 import (
 	"fmt"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/graph"
@@ -22,10 +23,10 @@ type written struct {
 // kept is a folder out of which its owner removes what it does not know.
 type kept struct{ folder, what string }
 
-// refuseOverlaps refuses a job whose places are in each other's way: one that would read what it writes itself, its
+// Check refuses a job whose places are in each other's way: one that would read what it writes itself, its
 // snapshots or, if it looks for new files for ever, its output, so that it would never come to rest; and one that would
 // write into a folder that it clears itself.
-func refuseOverlaps(cfg Config, g *graph.Graph) error {
+func Check(cfg config.Config, g *graph.Graph) error {
 	folders := keeps(cfg, g)
 	checkpoints := written{files: inFolder(cfg.Storage, cfg.Job+"/attempts/1", cfg.Job+"/chk-1/1", cfg.Job+"/shared/1"),
 		what: "the job's own checkpoints (spec.checkpoint.storage)"}
@@ -41,8 +42,8 @@ func refuseOverlaps(cfg Config, g *graph.Graph) error {
 	return nil
 }
 
-// refuseTarget is refuseOverlaps for the savepoint that a request names a place for.
-func refuseTarget(cfg Config, g *graph.Graph, id, target string) error {
+// Target is Check for the savepoint that a request names a place for. Its errors are what REST answers.
+func Target(cfg config.Config, g *graph.Graph, id, target string) error {
 	place, err := storageurl.InheritQuery(target, cfg.Storage)
 	if err != nil {
 		return &rest.Error{Code: rest.BadRequest, Message: "target: " + err.Error(), Remedy: "name a URL or an absolute path"}
@@ -82,7 +83,7 @@ func inTheWay(g *graph.Graph, folders []kept, w written) (uid, why string) {
 }
 
 // keeps lists the folders that the job clears: that of its checkpoints, which is the first, and those of staged output.
-func keeps(cfg Config, g *graph.Graph) []kept {
+func keeps(cfg config.Config, g *graph.Graph) []kept {
 	folder, err := storageurl.Join(cfg.Storage, cfg.Job)
 	if err != nil {
 		folder = "" // a URL that is wrong is refused where it is opened; nothing is within ""
@@ -98,7 +99,7 @@ func keeps(cfg Config, g *graph.Graph) []kept {
 }
 
 // writes lists where the job will write besides its checkpoints, as far as that is known.
-func writes(cfg Config, g *graph.Graph) []written {
+func writes(cfg config.Config, g *graph.Graph) []written {
 	places := []written{savepointIn(cfg.SavepointStorage, cfg.Job, "1", "the job's own savepoints (spec.savepoint.storage)")}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]

@@ -1,4 +1,4 @@
-package job
+package restore
 
 import (
 	"fmt"
@@ -6,26 +6,30 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
-// adoption says which operator of a job goes on with the state of which operator of a snapshot (P9).
+// Adoption says which operator of a job goes on with the state of which operator of a snapshot (P9).
 //
 // A uid that the text names in whole finds its state by itself. One that ends in a place among others, the second INSERT
 // into a table or a branch of a UNION ALL, does not: a place is another's after the next edit. Where a path has several
 // such operators, before or after, their state is found by the rows that are in it, whatever their order; and where the
 // rows do not tell them apart either, the job is refused, because a guess would hand one query the counts of another.
-type adoption struct {
+type Adoption struct {
 	of    map[string]*snapshot.OperatorState // by the uid in the job
 	left  []*snapshot.OperatorState          // that nobody goes on with
 	begin []*graph.Node                      // that had no part in the snapshot
 }
 
-// adopt matches the operators of a snapshot with those of a job.
-func adopt(m *snapshot.Metadata, g *graph.Graph, cfg Config) (*adoption, error) {
-	a := &adoption{of: map[string]*snapshot.OperatorState{}}
+// adopt matches the operators of a snapshot with those of a job. Names come first, because they leave no doubt: what they
+// take is no candidate for those that are told apart by their place. Then each group of these is matched by itself, and
+// what is left over on either side is noted: state that nobody goes on with, and operators that begin empty.
+func adopt(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) (*Adoption, error) {
+	a := &Adoption{of: map[string]*snapshot.OperatorState{}}
 	groups, taken := map[string]*candidates{}, map[*snapshot.OperatorState]bool{}
+	// The job's side: a uid that is a name takes its state at once; one that ends in a place joins the group of its path.
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		if n.Path != "" {
@@ -34,6 +38,7 @@ func adopt(m *snapshot.Metadata, g *graph.Graph, cfg Config) (*adoption, error) 
 			a.of[n.UID], taken[old] = old, true
 		}
 	}
+	// The snapshot's side: states of such a path join its group. What has no keyed state has no rows to be told by.
 	for i := range m.Operators {
 		old := &m.Operators[i]
 		c := groups[graph.Path(old.UID)]
@@ -47,6 +52,7 @@ func adopt(m *snapshot.Metadata, g *graph.Graph, cfg Config) (*adoption, error) 
 			a.left = append(a.left, old)
 		}
 	}
+	// In the order of the paths, so that of several refusals the same one is always told.
 	for _, path := range slices.Sorted(maps.Keys(groups)) {
 		c := groups[path]
 		c.sameText = m.Revision == cfg.Revision && m.Revision != ""
@@ -77,10 +83,11 @@ type candidates struct {
 	sameText bool // the snapshot is of the same revision
 }
 
-// match pairs the candidates, and adds what is left to the adoption.
-func (c *candidates) match(a *adoption, allowNonRestored bool) *IncompatibleError {
+// match pairs the candidates, and adds what is left to the adoption. The surest reason comes first: there is but one on
+// each side; the text is the same; meaning and rows are the same; the rows are the same and nobody else's.
+func (c *candidates) match(a *Adoption, allowNonRestored bool) *IncompatibleError {
 	switch {
-	case len(c.states) == 1 && len(c.nodes) == 1 && !c.named:
+	case len(c.states) == 1 && len(c.nodes) == 1 && !c.named: // whether it means the same is compared later
 		c.pair(a, func(*snapshot.OperatorState, *graph.Node) bool { return true })
 	case len(c.states) == 0:
 	case slices.ContainsFunc(c.states, func(o *snapshot.OperatorState) bool { return o.Advisory == "" }):
@@ -122,7 +129,7 @@ func (c *candidates) unchanged() bool {
 
 // pair takes out what belongs together. Those that have kept their uid come first: of queries that are equal in all
 // respects it does not matter which is which.
-func (c *candidates) pair(a *adoption, same func(*snapshot.OperatorState, *graph.Node) bool) {
+func (c *candidates) pair(a *Adoption, same func(*snapshot.OperatorState, *graph.Node) bool) {
 	for _, sameUID := range [...]bool{true, false} {
 		c.nodes = slices.DeleteFunc(c.nodes, func(n *graph.Node) bool {
 			i := slices.IndexFunc(c.states, func(o *snapshot.OperatorState) bool {
@@ -139,7 +146,7 @@ func (c *candidates) pair(a *adoption, same func(*snapshot.OperatorState, *graph
 }
 
 // pairOfRows pairs those whose rows nobody else has: only the select list or HAVING has changed.
-func (c *candidates) pairOfRows(a *adoption) {
+func (c *candidates) pairOfRows(a *Adoption) {
 	states, nodes := map[string]int{}, map[string]int{}
 	for _, o := range c.states {
 		states[rowsOf(o.Fingerprint, o.Advisory)]++
@@ -199,7 +206,7 @@ func (c *candidates) refuse(reason string) *IncompatibleError {
 
 // exchanged finds a query that goes on under a name with the state of one query, though its rows are those of another in
 // the snapshot that nobody else goes on with: two names, sinks or views have changed places. A changed filter is none.
-func (a *adoption) exchanged(m *snapshot.Metadata, g *graph.Graph) *IncompatibleError {
+func (a *Adoption) exchanged(m *snapshot.Metadata, g *graph.Graph) *IncompatibleError {
 	at := map[*snapshot.OperatorState]bool{} // whose rows are still those of the query that has it
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
@@ -228,8 +235,8 @@ func (a *adoption) exchanged(m *snapshot.Metadata, g *graph.Graph) *Incompatible
 	return nil
 }
 
-// metadata is the snapshot as the job sees it: its operators have the uids of the job.
-func (a *adoption) metadata(m *snapshot.Metadata, g *graph.Graph) *snapshot.Metadata {
+// Metadata is the snapshot as the job sees it: its operators have the uids of the job.
+func (a *Adoption) Metadata(m *snapshot.Metadata, g *graph.Graph) *snapshot.Metadata {
 	out := *m
 	out.Operators = nil
 	used := map[string]bool{}
@@ -250,8 +257,8 @@ func (a *adoption) metadata(m *snapshot.Metadata, g *graph.Graph) *snapshot.Meta
 	return &out
 }
 
-// notes tell the user what became of the state, as far as it is not what was to be expected.
-func (a *adoption) notes(allowNonRestored bool) []string {
+// Notes tell the user what became of the state, as far as it is not what was to be expected.
+func (a *Adoption) Notes(allowNonRestored bool) []string {
 	var restored, moved, left, begin []string
 	for uid, old := range a.of {
 		if old.UID != uid {

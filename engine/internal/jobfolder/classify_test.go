@@ -1,4 +1,4 @@
-package job
+package jobfolder
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func TestErrorsOfTheStoreAreClassified(t *testing.T) {
 		{"a class that is known is kept", fault.AsTransient(storage.ErrPermission), fault.Transient},
 		{"others repeat until they are equal", errors.New("x"), fault.Unknown},
 	} {
-		if got := fault.ClassOf(classified(fmt.Errorf("write: %w", c.err))); got != c.want {
+		if got := fault.ClassOf(Classify(fmt.Errorf("write: %w", c.err))); got != c.want {
 			t.Errorf("%s: class %v, want %v", c.name, got, c.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package job
+package operations
 
 import (
 	"context"
@@ -16,9 +16,15 @@ import (
 // was forgotten has it carried out again, which a savepoint's id and an activation's expected attempt make harmless.
 const keptOperations = 512
 
-// operations are what was asked of the job from outside, by the ids that the askers chose (P3). They outlive the attempts
-// of a process.
-type operations struct {
+// MostWaiting bounds the requests that wait for an attempt, and those of each kind that a running one has not answered.
+const MostWaiting = 64
+
+// ErrTooMany says that MostWaiting requests wait.
+var ErrTooMany = &rest.Error{Code: rest.Unavailable, Message: "too many requests wait already", Remedy: "ask again"}
+
+// List is what was asked of a job from outside, by the ids that the askers chose (P3). It outlives the attempts of a process,
+// and may be used from any goroutine.
+type List struct {
 	handsOn bool
 	mu      struct {
 		sync.Mutex
@@ -27,94 +33,81 @@ type operations struct {
 	}
 }
 
-// newOperations returns none. handsOn says that what an attempt did not come to take is for whoever made it to hand on;
+// New returns an empty list. handsOn says that what an attempt did not come to take is for whoever made it to hand on;
 // otherwise nothing comes after the attempt.
-func newOperations(handsOn bool) *operations {
-	o := &operations{handsOn: handsOn}
+func New(handsOn bool) *List {
+	o := &List{handsOn: handsOn}
 	o.mu.byID = map[string]*operation{}
 	return o
 }
 
-// operation is one request. All fields but asked and done are guarded by operations.mu.
+// operation is one request. All fields but asked and done are guarded by List.mu.
 type operation struct {
-	asked   request // tells a repetition from another request under the same id
+	asked   Request // tells a repetition from another Request under the same id
 	state   rest.Operation
 	done    chan struct{} // closed when state is final
 	fetched bool          // the final state was given to someone
-	held    holder
+	held    Holder
 }
 
-// holder is who has an operation.
-type holder uint8
+// Holder is who has an operation.
+type Holder uint8
 
+// The holders of an operation.
 const (
-	nobody  holder = iota
-	mailed         // it is in the mailbox of an attempt, which may end before it looks there
-	stepped        // the coordinator of an attempt knows of it: it is final at the attempt's end
+	// Nobody: it waits for an attempt, or for what becomes of one.
+	Nobody Holder = iota
+	// Mailed: it is in the mailbox of an attempt, which may end before it looks there.
+	Mailed
+	// Stepped: the coordinator of an attempt knows of it: it is final at the attempt's end.
+	Stepped
 )
 
-// request is something that is asked for under an id.
-type request struct {
-	id   string
-	kind rest.OperationKind
-	// details tell requests of one kind apart.
-	details string
-	// event tells an attempt's coordinator of it; nil: it is not for attempts.
-	event coordinator.Event
-}
-
-// outlives tells that the request makes sense to a job whose attempt has ended: its last checkpoint, or the next attempt,
-// can serve it (P3).
-func (r request) outlives() bool {
-	return r.kind == rest.SavepointOperation || r.kind == rest.StopOperation
-}
-
-func (r request) String() string { return fmt.Sprintf("%s %s", r.kind, r.details) }
-
-// repeated returns the operation of a request that was made before. A request that failed has left nothing behind, and is
-// made again. Another request under the same id is refused.
-func (o *operations) repeated(r request) (op rest.Operation, ok bool, err error) {
+// Repeated returns the operation of a request that was made before. A request that failed has left nothing behind, and is
+// made again. Another Request under the same id is refused.
+func (o *List) Repeated(r Request) (op rest.Operation, ok bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.repeatedLocked(r)
 }
 
-func (o *operations) repeatedLocked(r request) (op rest.Operation, ok bool, err error) {
-	old := o.mu.byID[r.id]
+func (o *List) repeatedLocked(r Request) (op rest.Operation, ok bool, err error) {
+	old := o.mu.byID[r.ID]
 	switch {
 	case old == nil:
 		return rest.Operation{}, false, nil
 	case old.asked.String() != r.String():
 		return rest.Operation{}, false, &rest.Error{Code: rest.Conflict,
-			Message: fmt.Sprintf("id %s was used for another request: %s", r.id, old.asked), Remedy: "choose another id"}
+			Message: fmt.Sprintf("id %s was used for another Request: %s", r.ID, old.asked), Remedy: "choose another id"}
 	}
 	return old.state, old.state.Status != rest.Undone, nil
 }
 
-// begin returns the operation of a request, and whether it is new. by says who gets it now.
-func (o *operations) begin(r request, by holder) (op rest.Operation, isNew bool, err error) {
+// Begin returns the operation of a request, and whether it is new: then who called it has it carried out. by says who gets
+// it now.
+func (o *List) Begin(r Request, by Holder) (op rest.Operation, isNew bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	op, known, err := o.repeatedLocked(r)
 	if known || err != nil {
 		return op, false, err
 	}
-	if by != nobody && o.unansweredLocked(r.kind) >= mostWaiting {
-		return rest.Operation{}, false, errTooMany
+	if by != Nobody && o.unansweredLocked(r.Kind) >= MostWaiting {
+		return rest.Operation{}, false, ErrTooMany
 	}
 	fresh := &operation{asked: r, held: by, done: make(chan struct{}),
-		state: rest.Operation{ID: r.id, Kind: r.kind, Status: rest.InProgress}}
-	if o.mu.byID[r.id] == nil {
-		o.mu.order = append(o.mu.order, r.id)
+		state: rest.Operation{ID: r.ID, Kind: r.Kind, Status: rest.InProgress}}
+	if o.mu.byID[r.ID] == nil {
+		o.mu.order = append(o.mu.order, r.ID)
 	}
-	o.mu.byID[r.id] = fresh
+	o.mu.byID[r.ID] = fresh
 	o.forgetLocked()
 	return fresh.state, true, nil
 }
 
 // unansweredLocked counts the requests of a kind that are not final. Kinds are counted apart, so that savepoints, which users
 // may ask for, keep nobody from a stop.
-func (o *operations) unansweredLocked(kind rest.OperationKind) int {
+func (o *List) unansweredLocked(kind rest.OperationKind) int {
 	n := 0
 	for _, op := range o.mu.byID {
 		if op.state.Kind == kind && !op.state.Status.Final() {
@@ -125,7 +118,7 @@ func (o *operations) unansweredLocked(kind rest.OperationKind) int {
 }
 
 // forgetLocked bounds what is remembered: the oldest that are final go.
-func (o *operations) forgetLocked() {
+func (o *List) forgetLocked() {
 	excess := len(o.mu.order) - keptOperations
 	o.mu.order = slices.DeleteFunc(o.mu.order, func(id string) bool {
 		forget := excess > 0 && o.mu.byID[id].state.Status.Final()
@@ -137,8 +130,8 @@ func (o *operations) forgetLocked() {
 	})
 }
 
-// give notes who has the operation now.
-func (o *operations) give(id string, to holder) {
+// Give notes who has the operation now.
+func (o *List) Give(id string, to Holder) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if op := o.mu.byID[id]; op != nil {
@@ -146,29 +139,29 @@ func (o *operations) give(id string, to holder) {
 	}
 }
 
-// untaken returns the requests, oldest first, that lay in the mailbox of an attempt when it ended: nobody has them any
+// Untaken returns the requests, oldest first, that lay in the mailbox of an attempt when it ended: nobody has them any
 // more, and nothing was done about them.
-func (o *operations) untaken() []request {
+func (o *List) Untaken() []Request {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var left []request
+	var left []Request
 	for _, id := range o.mu.order {
-		if op := o.mu.byID[id]; op.held == mailed && !op.state.Status.Final() {
-			op.held = nobody
+		if op := o.mu.byID[id]; op.held == Mailed && !op.state.Status.Final() {
+			op.held = Nobody
 			left = append(left, op.asked)
 		}
 	}
 	return left
 }
 
-// finish makes an operation final.
-func (o *operations) finish(id string, set func(*rest.Operation)) {
+// Finish makes an operation final, as set says; one that is final stays as it is.
+func (o *List) Finish(id string, set func(*rest.Operation)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.finishLocked(o.mu.byID[id], set)
 }
 
-func (o *operations) finishLocked(op *operation, set func(*rest.Operation)) {
+func (o *List) finishLocked(op *operation, set func(*rest.Operation)) {
 	if op == nil || op.state.Status.Final() {
 		return
 	}
@@ -176,13 +169,13 @@ func (o *operations) finishLocked(op *operation, set func(*rest.Operation)) {
 	close(op.done)
 }
 
-// fail makes an operation final that was not carried out.
-func (o *operations) fail(id string, err error) {
-	o.finish(id, func(op *rest.Operation) { op.Status, op.Error = rest.Undone, restError(err) })
+// Fail makes an operation final that was not carried out.
+func (o *List) Fail(id string, err error) {
+	o.Finish(id, func(op *rest.Operation) { op.Status, op.Error = rest.Undone, restError(err) })
 }
 
-// wait returns an operation when it is final or ctx is done.
-func (o *operations) wait(ctx context.Context, id string) (rest.Operation, error) {
+// Wait returns an operation when it is final or ctx is done.
+func (o *List) Wait(ctx context.Context, id string) (rest.Operation, error) {
 	o.mu.Lock()
 	op := o.mu.byID[id]
 	o.mu.Unlock()
@@ -199,8 +192,8 @@ func (o *operations) wait(ctx context.Context, id string) (rest.Operation, error
 	return op.state, nil
 }
 
-// copying tells how far the copying of a savepoint is.
-func (o *operations) copying(id string, size, copied int64) {
+// Copying notes how far the copying of a savepoint is, in bytes.
+func (o *List) Copying(id string, size, copied int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if op := o.mu.byID[id]; op != nil && !op.state.Status.Final() {
@@ -208,9 +201,9 @@ func (o *operations) copying(id string, size, copied int64) {
 	}
 }
 
-// reply carries the coordinator's answer to a request.
-func (o *operations) reply(e coordinator.Reply, path func(checkpoint int64) string) {
-	o.finish(e.ID, func(op *rest.Operation) {
+// Reply carries the coordinator's answer to a request.
+func (o *List) Reply(e coordinator.Reply, path func(checkpoint int64) string) {
+	o.Finish(e.ID, func(op *rest.Operation) {
 		if e.Err != nil {
 			op.Status, op.Error = rest.Undone, restError(e.Err)
 			return
@@ -224,8 +217,8 @@ func (o *operations) reply(e coordinator.Reply, path func(checkpoint int64) stri
 	})
 }
 
-// end makes all operations final that an attempt had when it ended, but for those that wait for the next.
-func (o *operations) end(exit *coordinator.Exit) {
+// End makes all operations final that an attempt had when it ended, but for those that wait for the next.
+func (o *List) End(exit *coordinator.Exit) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, op := range o.mu.byID {
@@ -233,8 +226,8 @@ func (o *operations) end(exit *coordinator.Exit) {
 	}
 }
 
-// endOf does that for one that came as the attempt ended.
-func (o *operations) endOf(id string, exit *coordinator.Exit) {
+// EndOf is End for one operation, which came as the attempt ended.
+func (o *List) EndOf(id string, exit *coordinator.Exit) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if op := o.mu.byID[id]; op != nil {
@@ -242,9 +235,9 @@ func (o *operations) endOf(id string, exit *coordinator.Exit) {
 	}
 }
 
-func (o *operations) endLocked(op *operation, exit *coordinator.Exit) {
+func (o *List) endLocked(op *operation, exit *coordinator.Exit) {
 	waits := o.handsOn && op.asked.outlives()
-	if op.held == stepped || op.held == mailed && !waits {
+	if op.held == Stepped || op.held == Mailed && !waits {
 		o.finishLocked(op, atEnd(exit))
 	}
 }
@@ -265,8 +258,8 @@ func atEnd(exit *coordinator.Exit) func(*rest.Operation) {
 	}
 }
 
-// close makes all operations final when the process ends.
-func (o *operations) close(why *rest.Error) {
+// Close makes all operations final when the process ends.
+func (o *List) Close(why *rest.Error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, op := range o.mu.byID {
@@ -274,8 +267,8 @@ func (o *operations) close(why *rest.Error) {
 	}
 }
 
-// unfetched tells whether there is an operation whose end is known and that nobody has asked about yet.
-func (o *operations) unfetched() bool {
+// Unfetched tells whether there is an operation whose end is known and that nobody has asked about yet.
+func (o *List) Unfetched() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, op := range o.mu.byID {

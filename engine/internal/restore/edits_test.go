@@ -1,11 +1,10 @@
-package job_test
+package restore_test
 
 import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -17,6 +16,7 @@ import (
 
 	"github.com/weirstream/weir/engine/connector/registry"
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/sql"
@@ -113,26 +113,18 @@ func (d *desk) config(script string, allowNonRestored bool) job.Config {
 func (d *desk) run(t *testing.T, script string, rows int, allowNonRestored, drain bool) error {
 	t.Helper()
 	d.log.Reset()
-	r := &run{interrupt: make(chan struct{}), done: make(chan struct{})}
-	started := make(chan *job.Job, 1)
-	opt := job.Options{Interrupt: r.interrupt, Started: func(j *job.Job) { started <- j }, Logger: slog.New(slog.NewTextHandler(&d.log, nil))}
-	go func() {
-		defer close(r.done)
-		r.result, r.err = job.Run(t.Context(), d.config(script, allowNonRestored), d.graph(t, script), opt)
-	}()
-	select {
-	case r.job = <-started:
-	case <-r.done:
-		return r.err
+	r := jobtest.Start(t, d.config(script, allowNonRestored), d.graph(t, script), &d.log)
+	if r.Job == nil {
+		return r.Err
 	}
-	r.until(t, "it had read", read(int64(rows)))
-	if _, err := r.job.Stop(t.Context(), "stop", t.TempDir(), drain); err != nil {
+	r.Until(t, "it had read", jobtest.Read(int64(rows)))
+	if _, err := r.Job.Stop(t.Context(), "stop", t.TempDir(), drain); err != nil {
 		t.Fatal(err)
 	}
-	if op, err := r.job.Operation(t.Context(), "stop"); err != nil || op.Status != rest.Done {
+	if op, err := r.Job.Operation(t.Context(), "stop"); err != nil || op.Status != rest.Done {
 		t.Fatalf("the stop became %+v, %v", op, err)
 	}
-	_, err := r.wait(t)
+	_, err := r.Wait(t)
 	return err
 }
 
@@ -203,7 +195,7 @@ func (e edit) try(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.feed(t, "2", afterLow)
-	before := listing(t, d.dir)
+	before := jobtest.Listing(t, d.dir)
 	rows := e.rows
 	if rows == 0 {
 		rows = sum("a", afterLow, afterHigh) + sum("b", afterLow, afterHigh)
@@ -216,7 +208,7 @@ func (e edit) try(t *testing.T) {
 				t.Errorf("got %v\nwant %s", err, e.refused)
 			}
 		}
-		if diff := cmp.Diff(before, listing(t, d.dir)); diff != "" {
+		if diff := cmp.Diff(before, jobtest.Listing(t, d.dir)); diff != "" {
 			t.Errorf("the refused job left something (-before +after):\n%s", diff)
 		}
 		return

@@ -1,4 +1,4 @@
-package job
+package restore
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/graph"
@@ -31,7 +32,7 @@ func standing() (*snapshot.Metadata, *graph.Graph) {
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		m.Operators = append(m.Operators, snapshot.OperatorState{
-			UID: n.UID, Fingerprint: n.Fingerprint, Advisory: n.Advisory, MaxParallelism: 8, Schemas: nodeSchemas(n),
+			UID: n.UID, Fingerprint: n.Fingerprint, Advisory: n.Advisory, MaxParallelism: 8, Schemas: Schemas(n),
 			Subtasks: []snapshot.SubtaskState{{}},
 		})
 	}
@@ -90,7 +91,7 @@ func TestEveryPartOfAnOperatorsMeaningIsCompared(t *testing.T) {
 		for _, n := range []bool{false, allow} {
 			m, g := standing()
 			c.edit(m, g)
-			_, err := compatible(m, g, Config{MaxParallelism: 8, Settings: Settings{Restore: Restore{AllowNonRestoredState: n}}})
+			_, err := Compatible(m, g, config.Config{MaxParallelism: 8, Settings: config.Settings{Restore: config.Restore{AllowNonRestoredState: n}}})
 			refusedAsSaid(t, c.name, err, c.want)
 		}
 	}
@@ -142,9 +143,9 @@ func TestWhatAJobNoLongerHasIsLeftBehindOnlyWhenTheUserSaysSo(t *testing.T) {
 	} {
 		m, g := standing()
 		c.edit(m, g)
-		_, err := compatible(m, g, Config{MaxParallelism: 8})
+		_, err := Compatible(m, g, config.Config{MaxParallelism: 8})
 		refusedAsSaid(t, c.name, err, c.want)
-		_, err = compatible(m, g, Config{MaxParallelism: 8, Settings: Settings{Restore: Restore{AllowNonRestoredState: true}}})
+		_, err = Compatible(m, g, config.Config{MaxParallelism: 8, Settings: config.Settings{Restore: config.Restore{AllowNonRestoredState: true}}})
 		refusedAsSaid(t, c.name+", with -n", err, "")
 	}
 }
@@ -200,7 +201,7 @@ func TestASnapshotOfAnEarlierVersionIsTakenForTheSameTextOrRefused(t *testing.T)
 		for i := range m.Operators {
 			m.Operators[i].Advisory = ""
 		}
-		_, err := compatible(m, g, Config{MaxParallelism: 8, Revision: c.revision})
+		_, err := Compatible(m, g, config.Config{MaxParallelism: 8, Revision: c.revision})
 		refusedAsSaid(t, c.name, err, c.want)
 	}
 }
@@ -211,11 +212,11 @@ func TestAnAdoptedSnapshotHasTheUIDsOfTheJobAndNothingOfWhatWasLeftBehindUnderTh
 	second.UID, second.Advisory, second.Name = "out.2/aggregate.1", "table \"in\"\nrows others", "the second"
 	m.Operators = append(m.Operators, second)
 	g.Nodes[1].Advisory = second.Advisory // the first INSERT was deleted
-	a, err := compatible(m, g, Config{MaxParallelism: 8, Settings: Settings{Restore: Restore{AllowNonRestoredState: true}}})
+	a, err := Compatible(m, g, config.Config{MaxParallelism: 8, Settings: config.Settings{Restore: config.Restore{AllowNonRestoredState: true}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	adopted := a.metadata(m, g)
+	adopted := a.Metadata(m, g)
 	if o := adopted.Operator("out/aggregate.1"); o == nil || o.Name != "the second" || adopted.Operator("out.2/aggregate.1") != nil {
 		t.Errorf("the adopted snapshot has %+v", adopted.Operators)
 	}
