@@ -7,7 +7,7 @@
 //	savepoint     a Savepoint from request to storage: the same shape
 //	plan          what to do next with a job, as a pure function of what was observed
 //	resources     a resolved job as objects of Kubernetes, also pure
-//	coordinators  how the controllers reach the coordinators of jobs
+//	coordinators  what the controllers ask of the coordinators of jobs, and what answers are
 //	controllertest  a control plane with played nodes, for tests
 //
 // # What the operator is, and is not

@@ -1,9 +1,10 @@
-// Package coordinators is how controllers reach the coordinators of jobs: a directory from a pod to a client that trusts
-// only this job's coordinator there (P11).
+// Package coordinators is all that controllers ask of the coordinators of jobs, and what an answer is: a fact, a refusal, or
+// silence.
 //
-// It promises that whatever a call does, it ends within Timeout, that a pod which takes over an address learns no token of
-// another job, and that the number of clients is bounded. It keeps nothing that cannot be derived again from the operator's
-// key and a StreamJob's UID, and it refuses to know what is asked or what an answer means.
+// Its directory leads from a pod to a client that trusts only this job's coordinator there (P11). It promises that whatever
+// a call does, it ends within Timeout, that a pod which takes over an address learns no token of another job, and that the
+// number of clients is bounded. It keeps nothing that cannot be derived again from the operator's key and a StreamJob's UID,
+// and it refuses to know what follows from an answer.
 package coordinators
 
 import (
@@ -77,9 +78,9 @@ func (d *Directory) Identity(jobUID types.UID) (*rest.Identity, error) {
 	return id, nil
 }
 
-// Client returns the client of the coordinator in a pod of a job. It belongs to the directory: it is kept, and closed when
+// client returns that of the coordinator in a pod of a job. It belongs to the directory: it is kept, and closed when
 // others are used more. The error is ErrNoAddress if there is nobody to ask.
-func (d *Directory) Client(pod *corev1.Pod, jobUID types.UID) (*rest.Client, error) {
+func (d *Directory) client(pod *corev1.Pod, jobUID types.UID) (*rest.Client, error) {
 	if pod.Status.PodIP == "" {
 		return nil, fmt.Errorf("reach the coordinator of pod %s: %w", pod.Name, ErrNoAddress)
 	}

@@ -2,13 +2,8 @@ package coordinators
 
 import (
 	"bytes"
-	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,7 +35,7 @@ func TestAShortKeyIsRefused(t *testing.T) {
 }
 
 func TestAPodWithoutAddressCannotBeAsked(t *testing.T) {
-	if _, err := newDirectory(t).Client(podAt(""), "a"); !errors.Is(err, ErrNoAddress) {
+	if _, err := newDirectory(t).client(podAt(""), "a"); !errors.Is(err, ErrNoAddress) {
 		t.Errorf("error: %v", err)
 	}
 }
@@ -48,7 +43,7 @@ func TestAPodWithoutAddressCannotBeAsked(t *testing.T) {
 func TestAClientIsKeptForOneJobAtOneAddress(t *testing.T) {
 	d := newDirectory(t)
 	client := func(ip string, uid types.UID) *rest.Client {
-		c, err := d.Client(podAt(ip), uid)
+		c, err := d.client(podAt(ip), uid)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +67,7 @@ func TestAClientIsKeptForOneJobAtOneAddress(t *testing.T) {
 func TestTheNumberOfClientsIsBounded(t *testing.T) {
 	d := newDirectory(t)
 	for i := range capacity + 10 {
-		if _, err := d.Client(podAt("127.0.0.2"), types.UID(fmt.Sprint(i))); err != nil {
+		if _, err := d.client(podAt("127.0.0.2"), types.UID(fmt.Sprint(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,62 +77,4 @@ func TestTheNumberOfClientsIsBounded(t *testing.T) {
 	if _, kept := d.mu.entries[entryKey{jobUID: "0", address: "127.0.0.2:8443"}]; kept {
 		t.Error("the client that was used first was kept")
 	}
-}
-
-// TestOnlyTheJobsCoordinatorIsAnswered asks a real server with the identity of one job, as this job and as another.
-func TestOnlyTheJobsCoordinatorIsAnswered(t *testing.T) {
-	d := newDirectory(t)
-	id, err := d.Identity("a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := tls.X509KeyPair(id.CertificatePEM(), id.KeyPEM())
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, ip := listen(t)
-	asked := 0
-	server := &httptest.Server{Listener: listener, TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
-		Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			asked++
-			if r.Header.Get("Authorization") != "Bearer "+id.OperatorToken() {
-				w.WriteHeader(http.StatusUnauthorized)
-			}
-			if err := json.NewEncoder(w).Encode(rest.Job{ID: "default.a"}); err != nil {
-				t.Error(err)
-			}
-		})}}
-	server.StartTLS()
-	defer server.Close()
-
-	mine, err := d.Client(podAt(ip), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if job, err := mine.Job(t.Context()); err != nil || job.ID != "default.a" {
-		t.Errorf("job %q, error %v", job.ID, err)
-	}
-	other, err := d.Client(podAt(ip), "b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := other.Job(t.Context()); !rest.IsUntrusted(err) {
-		t.Errorf("error: %v; want one that says that somebody else answers", err)
-	}
-	if asked != 1 {
-		t.Errorf("%d requests reached the server, and with them tokens", asked)
-	}
-}
-
-// listen opens the coordinators' port on a loopback address that is free.
-func listen(t *testing.T) (net.Listener, string) {
-	t.Helper()
-	for i := range 250 {
-		ip := fmt.Sprintf("127.77.7.%d", i+1)
-		if l, err := net.Listen("tcp", net.JoinHostPort(ip, fmt.Sprint(port))); err == nil {
-			return l, ip
-		}
-	}
-	t.Fatal("no loopback address is free")
-	return nil, ""
 }

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/controllers/coordinators"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -39,21 +40,21 @@ func (a asked) writeTo(s *v1alpha1.Savepoint) {
 }
 
 // lost tells whether an attempt was asked before that which runs at a coordinator, and nobody knows what came of it.
-func (f *facts) lost(c *coordinator) bool {
+func (f *facts) lost(c *coordinators.Answer) bool {
 	was, known := readAsked(f.savepoint)
 	return known && f.mode() != v1alpha1.Continue && f.savepoint.Status.StartedAt == nil &&
-		c.job.State == rest.Running && was.Attempt != c.attempt()
+		c.Job.State == rest.Running && was.Attempt != c.Attempt()
 }
 
 // record is what has to be written before a coordinator is asked; nil: nothing.
-func (f *facts) record(c *coordinator) *asked {
+func (f *facts) record(c *coordinators.Answer) *asked {
 	a, known := readAsked(f.savepoint)
 	switch {
-	case f.mode() == v1alpha1.Continue, known && (a.Attempt == c.attempt() || c.job.State != rest.Running):
+	case f.mode() == v1alpha1.Continue, known && (a.Attempt == c.Attempt() || c.Job.State != rest.Running):
 		return nil
 	case !known:
 		a = asked{Savepoint: f.savepoint.UID, Generation: f.job.Generation}
 	}
-	a.Attempt = c.attempt()
+	a.Attempt = c.Attempt()
 	return &a
 }

@@ -1,12 +1,12 @@
 package savepoint
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/controllers/coordinators"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -50,14 +50,14 @@ func decide(f *facts) decision {
 	case waits != nil && f.now.Before(waits.Time):
 		return backingOff(f, waits.Time)
 	case op != nil && waits == nil:
-		return failed(f, op.Error, f.running())
+		return failed(f, coordinators.Why(op), f.running())
 	}
 	// Nothing was asked for, or it failed and its time has come again, or the coordinator has forgotten it (P3).
 	if c := f.candidate(); c != nil {
 		if f.lost(c) {
 			return forgotten(f, c)
 		}
-		return decision{ask: c.pod, record: f.record(c)}
+		return decision{ask: c.Pod, record: f.record(c)}
 	}
 	if f.restsAlready() {
 		return needless(f)
@@ -76,48 +76,32 @@ func unreadable(f *facts, problem error) decision {
 
 // answered follows from the answer to a request that was made in this pass.
 func answered(f *facts) decision {
-	if f.answer.err == nil {
-		switch op := &f.answer.operation; op.Status {
-		case rest.Done:
-			return completed(f, op)
-		case rest.Undone:
-			return failed(f, op.Error, true)
-		default:
-			return inProgress(f, op)
-		}
-	}
-	var refused *rest.Error
-	if errors.As(f.answer.err, &refused) && permanent(refused.Code, true) {
+	switch op, refused := f.answer.Operation, f.answer.Refused; {
+	case op != nil && op.Status == rest.Done:
+		return completed(f, op)
+	case op != nil && op.Status == rest.Undone:
+		return failed(f, coordinators.Why(op), true)
+	case op != nil:
+		return inProgress(f, op)
+	case refused != nil && coordinators.Permanent(refused, true):
 		return failed(f, refused, true)
 	}
 	d := waiting(f)
 	d.message = fmt.Sprintf("the coordinator in pod %s did not take the request, and is asked again", f.answer.pod)
-	if refused != nil {
-		d.message += ": " + refused.Error()
+	if f.answer.Refused != nil {
+		d.message += ": " + f.answer.Refused.Error()
 	}
 	return d
 }
 
-// permanent tells whether repeating a request changes nothing. A conflict is one with the job's state, which passes, or
-// says that storage refuses; with the job running it is the latter.
-func permanent(code rest.Code, running bool) bool {
-	switch code {
-	case rest.BadRequest, rest.TooLarge, rest.UnsupportedMedia, rest.MethodNotAllowed:
-		return true
-	case rest.Conflict:
-		return running
-	}
-	return false
-}
-
 // silent tells whether a coordinator does not answer.
 func (f *facts) silent() bool {
-	return slices.ContainsFunc(f.coordinators, func(c coordinator) bool { return c.job == nil })
+	return slices.ContainsFunc(f.coordinators, func(c coordinators.Answer) bool { return c.Job == nil })
 }
 
 // running tells whether an attempt runs.
 func (f *facts) running() bool {
-	return slices.ContainsFunc(f.coordinators, func(c coordinator) bool { return c.job != nil && c.job.State == rest.Running })
+	return slices.ContainsFunc(f.coordinators, func(c coordinators.Answer) bool { return c.Job != nil && c.Job.State == rest.Running })
 }
 
 func completed(f *facts, op *rest.Operation) decision {
@@ -148,11 +132,11 @@ func inProgress(f *facts, op *rest.Operation) decision {
 }
 
 // forgotten ends the work where a repetition would end a job that may have been ended by it before, and has gone on.
-func forgotten(f *facts, c *coordinator) decision {
+func forgotten(f *facts, c *coordinators.Answer) decision {
 	was, _ := readAsked(f.savepoint)
 	return decision{phase: v1alpha1.SavepointFailed, reason: v1alpha1.ReasonStatusLost, failures: f.savepoint.Status.Failures,
 		message: fmt.Sprintf("attempt %d of the job was asked, and this status, which said what came of it, is lost: attempt %d, which runs now, is left alone; "+
-			"if a savepoint was made, it is the folder %s in %s; create another Savepoint to end the job", was.Attempt, c.attempt(), f.folder(), f.place())}
+			"if a savepoint was made, it is the folder %s in %s; create another Savepoint to end the job", was.Attempt, c.Attempt(), f.folder(), f.place())}
 }
 
 // restsAlready: the job that is to be ended is suspended, was stopped for that, and has no pod. If this waited, it would end
@@ -176,12 +160,9 @@ func needless(f *facts) decision {
 
 // failed counts a failed try, and ends the work if repeating it does not help or was done often enough.
 func failed(f *facts, why *rest.Error, running bool) decision {
-	if why == nil {
-		why = &rest.Error{Code: rest.Internal, Message: "the coordinator does not say why"}
-	}
 	d := decision{phase: v1alpha1.SavepointFailed, failures: f.savepoint.Status.Failures + 1}
 	switch {
-	case permanent(why.Code, running):
+	case coordinators.Permanent(why, running):
 		d.reason, d.message = v1alpha1.ReasonRefused, "the coordinator refuses: "+why.Error()
 	case d.failures > f.backoffLimit():
 		d.reason = v1alpha1.ReasonTriesExceeded
@@ -225,10 +206,10 @@ func (f *facts) missing() string {
 	}
 	for _, c := range f.coordinators {
 		switch {
-		case c.stranger:
-			return fmt.Sprintf("whoever answers in pod %s is not the job's coordinator", c.pod)
-		case c.job == nil:
-			return fmt.Sprintf("the coordinator in pod %s does not answer", c.pod)
+		case c.Untrusted:
+			return fmt.Sprintf("whoever answers in pod %s is not the job's coordinator", c.Pod)
+		case c.Job == nil:
+			return fmt.Sprintf("the coordinator in pod %s does not answer", c.Pod)
 		}
 	}
 	for i := range f.coordinators {
@@ -236,10 +217,10 @@ func (f *facts) missing() string {
 			return fmt.Sprintf("Savepoint %s stops StreamJob %s for its next attempt, which is asked then", by, name)
 		}
 	}
-	j := f.coordinators[0].job
+	j := f.coordinators[0].Job
 	for _, c := range f.coordinators[1:] {
-		if preferred(c.job, j) {
-			j = c.job
+		if preferred(c.Job, j) {
+			j = c.Job
 		}
 	}
 	return fmt.Sprintf("StreamJob %s does not run, but is %s%s", name, j.State, remedy(f.mode(), j))

@@ -93,8 +93,8 @@ func (f *facts) place() string {
 		return *s
 	}
 	for _, c := range f.coordinators {
-		if c.job != nil && c.job.Settings != nil && c.job.Settings.SavepointStorage != "" {
-			return c.job.Settings.SavepointStorage
+		if c.Job != nil && c.Job.Settings != nil && c.Job.Settings.SavepointStorage != "" {
+			return c.Job.Settings.SavepointStorage
 		}
 	}
 	return "the job's spec.savepoint.storage"

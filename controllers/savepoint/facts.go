@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/controllers/coordinators"
 	"github.com/weirstream/weir/controllers/plan"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
@@ -22,7 +23,7 @@ type facts struct {
 	// job is the StreamJob; nil: there is none.
 	job *v1alpha1.StreamJob
 	// coordinators are those of the job's pods that have an address.
-	coordinators []coordinator
+	coordinators []coordinators.Answer
 	// operators are the Savepoints by which the operator stops the job or stopped it; none if this is one of them.
 	operators []v1alpha1.Savepoint
 	// answer is what a coordinator said to the request of this pass; nil: none was made.
@@ -34,30 +35,10 @@ type facts struct {
 	pace   Pace
 }
 
-// coordinator is one pod and what its coordinator says.
-type coordinator struct {
-	pod string
-	// job is nil if it does not answer.
-	job *rest.Job
-	// stranger: whoever answers there is not this job's coordinator.
-	stranger bool
-	// operation is what became of the Savepoint's request; nil: it knows of none.
-	operation *rest.Operation
-}
-
-// attempt is the newest that it knows of.
-func (c *coordinator) attempt() int64 {
-	if c.job.Chain != nil {
-		return max(c.job.Attempt, c.job.Chain.Attempt)
-	}
-	return c.job.Attempt
-}
-
-// answer is the result of a request: an operation or an error.
+// answer is what the coordinator in a pod said to a request.
 type answer struct {
-	pod       string
-	operation rest.Operation
-	err       error
+	pod string
+	coordinators.Reply
 }
 
 // disposal is how far the Job is that removes a savepoint from storage.
@@ -106,8 +87,8 @@ func (f *facts) operation() *rest.Operation {
 	var best *rest.Operation
 	rank := map[rest.Status]int{rest.Undone: 1, rest.InProgress: 2, rest.Done: 3}
 	for _, c := range f.coordinators {
-		if c.operation != nil && (best == nil || rank[c.operation.Status] > rank[best.Status]) {
-			best = c.operation
+		if c.Operation != nil && (best == nil || rank[c.Operation.Status] > rank[best.Status]) {
+			best = c.Operation
 		}
 	}
 	return best
@@ -115,11 +96,11 @@ func (f *facts) operation() *rest.Operation {
 
 // candidate is the coordinator that can make the savepoint now; nil: none can. A running attempt can always. A job that has
 // ended is exported from its last checkpoint, if it ended as the mode asks for (P3).
-func (f *facts) candidate() *coordinator {
-	var best *coordinator
+func (f *facts) candidate() *coordinators.Answer {
+	var best *coordinators.Answer
 	for i := range f.coordinators {
 		c := &f.coordinators[i]
-		if c.job != nil && f.serves(c.job) && f.heldBy(c) == "" && (best == nil || preferred(c.job, best.job)) {
+		if c.Job != nil && f.serves(c.Job) && f.heldBy(c) == "" && (best == nil || preferred(c.Job, best.Job)) {
 			best = c
 		}
 	}
@@ -149,8 +130,8 @@ func (f *facts) serves(j *rest.Job) bool {
 // heldBy is the operator's Savepoint that comes before this one at a coordinator; empty: none does. While the operator stops
 // the job, nobody else ends it; and a head by which the operator stopped it is its successor's to go on from, so that only
 // the successor is asked. A suspended job has no successor.
-func (f *facts) heldBy(c *coordinator) string {
-	if c.job == nil || f.mode() == v1alpha1.Continue {
+func (f *facts) heldBy(c *coordinators.Answer) string {
+	if c.Job == nil || f.mode() == v1alpha1.Continue {
 		return ""
 	}
 	was, known := readAsked(f.savepoint)
@@ -158,12 +139,12 @@ func (f *facts) heldBy(c *coordinator) string {
 		o := &f.operators[i]
 		under := !final(o)
 		switch {
-		case c.job.State == rest.Running:
-			if under && !(known && was.Attempt == c.attempt()) {
+		case c.Job.State == rest.Running:
+			if under && !(known && was.Attempt == c.Attempt()) {
 				return o.Name
 			}
-		case c.job.Chain == nil || c.job.Chain.Outcome != outcome.Stopped:
-		case under, stoppedForSuccessor(o, c.job.Chain.Checkpoint):
+		case c.Job.Chain == nil || c.Job.Chain.Outcome != outcome.Stopped:
+		case under, stoppedForSuccessor(o, c.Job.Chain.Checkpoint):
 			return o.Name
 		}
 	}

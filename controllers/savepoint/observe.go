@@ -2,7 +2,6 @@ package savepoint
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -38,7 +37,7 @@ func (r *Reconciler) observe(ctx context.Context, s *v1alpha1.Savepoint) (*facts
 		return nil, err
 	}
 	for i := range pods {
-		f.coordinators = append(f.coordinators, r.look(ctx, &pods[i], job, s))
+		f.coordinators = append(f.coordinators, r.Coordinators.Ask(ctx, &pods[i], job.UID, string(s.UID)))
 	}
 	if f.operators, err = r.operators(ctx, job, s); err != nil {
 		return nil, err
@@ -81,45 +80,11 @@ func (r *Reconciler) pods(ctx context.Context, job *v1alpha1.StreamJob) ([]corev
 	return live, nil
 }
 
-// look asks a coordinator how the job is and what became of the Savepoint's request.
-func (r *Reconciler) look(ctx context.Context, pod *corev1.Pod, job *v1alpha1.StreamJob, s *v1alpha1.Savepoint) coordinator {
-	c := coordinator{pod: pod.Name}
-	state, op, err := r.question(ctx, pod, job, s)
-	if err != nil {
-		c.stranger = rest.IsUntrusted(err)
-		log.FromContext(ctx).V(1).Info("the coordinator does not answer", "pod", pod.Name, "reason", err.Error())
-		return c
-	}
-	c.job, c.operation = &state, op
-	return c
-}
-
-func (r *Reconciler) question(ctx context.Context, pod *corev1.Pod, job *v1alpha1.StreamJob, s *v1alpha1.Savepoint) (rest.Job, *rest.Operation, error) {
-	to, err := r.Coordinators.Client(pod, job.UID)
-	if err != nil {
-		return rest.Job{}, nil, err
-	}
-	state, err := to.Job(ctx)
-	if err != nil {
-		return rest.Job{}, nil, err
-	}
-	op, err := to.Operation(ctx, string(s.UID), 0)
-	var refused *rest.Error
-	if errors.As(err, &refused) && refused.Code == rest.NotFound {
-		return state, nil, nil
-	}
-	return state, &op, err
-}
-
 // request asks the coordinator in a pod for the savepoint, under the object's UID (P3).
 func (r *Reconciler) request(ctx context.Context, f *facts, pod string) (*answer, error) {
 	p := &corev1.Pod{}
 	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: f.savepoint.Namespace, Name: pod}, p); err != nil {
 		return nil, fmt.Errorf("read pod %s: %w", pod, err)
-	}
-	to, err := r.Coordinators.Client(p, f.job.UID)
-	if err != nil {
-		return nil, err
 	}
 	a := &answer{pod: pod}
 	id, target := string(f.savepoint.UID), ""
@@ -128,9 +93,9 @@ func (r *Reconciler) request(ctx context.Context, f *facts, pod string) (*answer
 	}
 	switch f.mode() {
 	case v1alpha1.Continue:
-		a.operation, a.err = to.Savepoint(ctx, rest.SavepointRequest{ID: id, Target: target})
+		a.Reply = r.Coordinators.Savepoint(ctx, p, f.job.UID, rest.SavepointRequest{ID: id, Target: target})
 	default:
-		a.operation, a.err = to.Stop(ctx, rest.StopRequest{ID: id, Target: target, Drain: f.mode() == v1alpha1.Drain})
+		a.Reply = r.Coordinators.Stop(ctx, p, f.job.UID, rest.StopRequest{ID: id, Target: target, Drain: f.mode() == v1alpha1.Drain})
 	}
 	return a, nil
 }

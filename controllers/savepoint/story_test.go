@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/controllers/coordinators"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
@@ -56,7 +57,7 @@ func (s *story) tell(t *testing.T, d *datadriven.TestData) string {
 	case "forget":
 		s.facts.savepoint.Status = v1alpha1.SavepointStatus{}
 		for i := range s.facts.coordinators {
-			s.facts.coordinators[i].operation = nil
+			s.facts.coordinators[i].Operation = nil
 		}
 	case "copied":
 		asked{Savepoint: "another", Attempt: number(t, arg("attempt", "1")), Generation: 1}.writeTo(s.facts.savepoint)
@@ -148,32 +149,32 @@ func number(t *testing.T, text string) int64 {
 }
 
 func (s *story) pod(t *testing.T, name, state string, arg func(string, string) string) {
-	c := coordinator{pod: name}
+	c := coordinators.Answer{Pod: name}
 	switch state {
 	case "silent":
 	case "stranger":
-		c.stranger = true
+		c.Untrusted = true
 	default:
-		c.job = &rest.Job{State: rest.State(state), Attempt: number(t, arg("attempt", "3")), Revision: "rev", Settings: &rest.Settings{SavepointStorage: "s3://b/savepoints"}}
-		if c.job.State != rest.Running {
-			c.job.Chain = &rest.Chain{Attempt: 3, Revision: "rev", Outcome: outcome.Outcome(arg("outcome", "")),
+		c.Job = &rest.Job{State: rest.State(state), Attempt: number(t, arg("attempt", "3")), Revision: "rev", Settings: &rest.Settings{SavepointStorage: "s3://b/savepoints"}}
+		if c.Job.State != rest.Running {
+			c.Job.Chain = &rest.Chain{Attempt: 3, Revision: "rev", Outcome: outcome.Outcome(arg("outcome", "")),
 				Checkpoint: &rest.Checkpoint{ID: number(t, arg("checkpoint", "12"))}}
 		}
-		if c.job.State == rest.Failed {
-			c.job.Failure = "row 3 is no JSON"
+		if c.Job.State == rest.Failed {
+			c.Job.Failure = "row 3 is no JSON"
 		}
 		if arg("own", "true") == "false" {
-			c.job.Chain.Revision = "older"
+			c.Job.Chain.Revision = "older"
 		}
 		if status := arg("op", ""); status != "" {
 			op := operationOf(rest.Status(status), rest.Code(arg("code", "")))
 			if p := arg("path", ""); p != "" {
 				op.Path = p
 			}
-			c.operation = &op
+			c.Operation = &op
 		}
 	}
-	s.facts.coordinators = slices.DeleteFunc(s.facts.coordinators, func(o coordinator) bool { return o.pod == name })
+	s.facts.coordinators = slices.DeleteFunc(s.facts.coordinators, func(o coordinators.Answer) bool { return o.Pod == name })
 	if state != "gone" {
 		s.facts.coordinators = append(s.facts.coordinators, c)
 	}
@@ -204,13 +205,15 @@ func (s *story) pass(arg func(string, string) string) string {
 			d.record.writeTo(s.facts.savepoint)
 		}
 		fmt.Fprintf(&out, "asks %s\n", d.ask)
-		f.answer = &answer{pod: d.ask, operation: operationOf(rest.Status(arg("says", "InProgress")), rest.Code(arg("code", "")))}
+		op := operationOf(rest.Status(arg("says", "InProgress")), rest.Code(arg("code", "")))
+		reply := coordinators.Reply{Operation: &op}
 		switch says := arg("says", ""); says {
 		case "nothing":
-			f.answer.operation, f.answer.err = rest.Operation{}, errors.New("ask the coordinator: connection refused")
+			reply = coordinators.Reply{Silence: errors.New("ask the coordinator: connection refused")}
 		case "error":
-			f.answer.operation, f.answer.err = rest.Operation{}, &rest.Error{Code: rest.Code(arg("code", "")), Message: "the coordinator says no"}
+			reply = coordinators.Reply{Refused: &rest.Error{Code: rest.Code(arg("code", "")), Message: "the coordinator says no"}}
 		}
+		f.answer = &answer{d.ask, reply}
 		d = decide(&f)
 	}
 	before := s.facts.savepoint.Status

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/controllers/coordinators"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -20,7 +21,7 @@ func TestASpecThatCannotBeReadIsNotBegun(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s.CreationTimestamp = metav1.Time{Time: now}
 	f := &facts{now: now, savepoint: s, pace: DefaultPace(), job: &v1alpha1.StreamJob{},
-		coordinators: []coordinator{{pod: "flights-0", job: &rest.Job{State: rest.Running, Attempt: 1}}}}
+		coordinators: []coordinators.Answer{{Pod: "flights-0", Job: &rest.Job{State: rest.Running, Attempt: 1}}}}
 	d := decide(f)
 	if d.ask != "" || d.record != nil || d.phase != v1alpha1.SavepointFailed || d.reason != v1alpha1.ReasonInvalidSpec ||
 		!strings.HasPrefix(d.message, "spec.deadline cannot be read: ") || !strings.Contains(d.message, "; ") {

@@ -5,20 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/weirstream/weir/controllers/coordinators"
 	"github.com/weirstream/weir/controllers/plan"
 	"github.com/weirstream/weir/controllers/resources"
 	"github.com/weirstream/weir/engine/rest"
 )
-
-// activationWait is how long a coordinator is given to say what became of an activation, within coordinators.Timeout. What
-// takes longer is seen at the next pass.
-const activationWait = time.Second
 
 // activationID is the same for the same request, however often it is made, and another for another.
 func activationID(a plan.Activate, generation int64) (string, error) {
@@ -51,10 +46,6 @@ func (r *Reconciler) activate(ctx context.Context, s *scope, a plan.Activate) (s
 	if pod == nil {
 		return "", nil
 	}
-	c, err := r.Coordinators.Client(pod, s.job.UID)
-	if err != nil {
-		return "", err
-	}
 	id, err := activationID(a, s.job.Generation)
 	if err != nil {
 		return "", err
@@ -69,38 +60,29 @@ func (r *Reconciler) activate(ctx context.Context, s *scope, a plan.Activate) (s
 	}
 	request := rest.ActivateRequest{ID: id, ExpectedAttempt: a.ExpectedAttempt, Revision: a.Revision,
 		AllowEmpty: a.AllowEmpty, TakeOver: a.TakeOver, Settings: a.Settings}
-	var op rest.Operation
-	if m.pending {
-		op, err = c.Operation(ctx, request.ID, 0)
-	} else if op, err = c.Activate(ctx, request); err == nil && !op.Status.Final() {
-		op, err = c.Operation(ctx, request.ID, activationWait)
-	}
-	return r.noteActivation(s, a, op, err)
+	return r.noteActivation(s, a, r.Coordinators.Activate(ctx, pod, s.job.UID, request, m.pending))
 }
 
 // noteActivation takes down what came of it.
-func (r *Reconciler) noteActivation(s *scope, a plan.Activate, op rest.Operation, err error) (string, error) {
+func (r *Reconciler) noteActivation(s *scope, a plan.Activate, reply coordinators.Reply) (string, error) {
 	m := &s.memory.activation
-	var refused *rest.Error
+	op := reply.Operation
 	switch {
-	case errors.As(err, &refused) && refused.Code == rest.NotFound: // it was forgotten with its process
+	case reply.Silence != nil:
+		return "", reply.Silence
+	case reply.Forgotten():
 		m.pending = false
-		return "", nil
-	case errors.As(err, &refused):
-		r.activationFailed(s, refused)
-		return "", nil
-	case err != nil:
-		return "", err
+	case reply.Refused != nil:
+		r.activationFailed(s, reply.Refused)
 	case op.Status == rest.Undone:
-		r.activationFailed(s, op.Error)
-		return "", nil
+		r.activationFailed(s, coordinators.Why(op))
 	case op.Status == rest.Done:
 		*m = activation{}
 		return fmt.Sprintf("activated attempt %d with revision %s", op.Attempt, a.Revision), nil
 	default:
 		m.pending = true
-		return "", nil
 	}
+	return "", nil
 }
 
 // activationFailed counts, and puts the next try off.
@@ -108,10 +90,7 @@ func (r *Reconciler) activationFailed(s *scope, why *rest.Error) {
 	m := &s.memory.activation
 	m.pending = false
 	m.Failures++
-	m.Message = "the coordinator does not say why"
-	if why != nil {
-		m.Message = why.Error()
-	}
+	m.Message = why.Error()
 	pause := r.Pace.Retry.Pause(m.Failures, 0)
 	if s.foreign() {
 		pause = r.Pace.Retry.Most

@@ -236,16 +236,11 @@ func (s *scope) remembered(desired v1alpha1.DesiredState) plan.Memory {
 
 // ask asks the coordinator in a running pod; nil: it does not answer, or somebody else does.
 func (r *Reconciler) ask(ctx context.Context, s *scope, pod *corev1.Pod) (_ *rest.Job, untrusted bool) {
-	c, err := r.Coordinators.Client(pod, s.job.UID)
-	if err == nil {
-		var answer rest.Job
-		if answer, err = c.Job(ctx); err == nil {
-			s.memory.answers(pod, s.facts.Now)
-			return &answer, false
-		}
+	answer := r.Coordinators.Ask(ctx, pod, s.job.UID, "")
+	if answer.Job != nil {
+		s.memory.answers(pod, s.facts.Now)
 	}
-	log.FromContext(ctx).V(1).Info("the coordinator does not answer", "pod", pod.Name, "untrusted", rest.IsUntrusted(err), "reason", err.Error())
-	return nil, rest.IsUntrusted(err)
+	return answer.Job, answer.Untrusted
 }
 
 // observeOwners finds out who lives, if a chain says that another owner of this cluster had it last.

@@ -25,7 +25,7 @@ var floors = [][]string{
 	{"controllers"}, // the operator's composition
 	{"controllers/streamjob", "controllers/savepoint"}, // observe, plan, act, status
 	{"controllers/plan"}, // what to do next, pure
-	{"controllers/coordinators", "controllers/resources"}, // how coordinators are reached; what jobs are made of
+	{"controllers/coordinators", "controllers/resources"}, // what coordinators are asked; what jobs are made of
 	{"manifest"},
 	{"engine/internal/jobtest"},                // a small job for tests
 	{"engine/enginetest"},                      // sources and sinks for tests of whole jobs
@@ -72,7 +72,7 @@ var bans = []struct {
 	{from: "controllers", to: "engine", except: []string{"engine/rest", "engine/outcome", "engine/config", "engine/backoff", "engine/sql"},
 		why: "the operator reaches an engine only through its REST client; the SQL checker serves admission"},
 	{from: "controllers/plan", to: "manifest", why: "it decides from facts; who reads texts gives it what they say"},
-	{from: "controllers/coordinators", to: "manifest", why: "it knows addresses and identities, no jobs"},
+	{from: "controllers/coordinators", to: "manifest", why: "it knows addresses, identities and answers, no jobs"},
 	{from: "engine/sql", to: "engine/job", why: "a query becomes a graph; who runs it is not its concern"},
 }
 
