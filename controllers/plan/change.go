@@ -79,8 +79,7 @@ func (v *view) goBack(because string) (Decision, bool) {
 	if !v.live.in(rest.Stopped) || v.Job.Desired == v1alpha1.Suspended || v.outcome() != outcome.Stopped || v.live.Coordinator.Settings == nil {
 		return Decision{}, false
 	}
-	asked := slices.ContainsFunc(v.Savepoints, func(s Savepoint) bool { return s.Purpose != "" && !s.Final() })
-	if asked || v.inProgress() != nil || v.userStop() != nil || !v.stoppedForChange() || v.Now.Before(v.Activation.RetryAt) {
+	if !v.mayBeginAgain() || v.Now.Before(v.Activation.RetryAt) {
 		return Decision{}, false
 	}
 	return v.progress(Activate{Revision: v.live.Name, ExpectedAttempt: v.newest, Settings: *v.live.Coordinator.Settings},

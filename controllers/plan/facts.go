@@ -3,6 +3,9 @@ package plan
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
@@ -182,7 +185,7 @@ type Preflight struct {
 	FinishedAt time.Time
 }
 
-// Savepoint is one of the job's.
+// Savepoint is one of the job's, as SavepointOf reads it.
 type Savepoint struct {
 	Name string
 	// Purpose is the operator's; empty: it is a user's.
@@ -196,12 +199,39 @@ type Savepoint struct {
 	Message    string
 }
 
+// SavepointOf is what is known of a StreamJob's Savepoint.
+func SavepointOf(p *v1alpha1.Savepoint, job *v1alpha1.StreamJob) Savepoint {
+	s := Savepoint{Name: p.Name, Mode: v1alpha1.Continue, Phase: p.Status.Phase, JobGeneration: p.Status.JobGeneration,
+		Checkpoint: p.Status.CheckpointID, Message: said(p)}
+	if p.Spec.Mode != nil {
+		s.Mode = *p.Spec.Mode
+	}
+	if Made(p, job) {
+		s.Purpose = p.Labels[v1alpha1.LabelPurpose]
+	}
+	return s
+}
+
+// Made tells that the operator made a Savepoint for this job.
+func Made(p *v1alpha1.Savepoint, job *v1alpha1.StreamJob) bool {
+	return p.Labels[v1alpha1.LabelPurpose] != "" && metav1.IsControlledBy(p, job)
+}
+
+// said is what a Savepoint tells: how far it is, or why it failed.
+func said(p *v1alpha1.Savepoint) string {
+	if p.Status.Phase == v1alpha1.SavepointInProgress && p.Status.Progress != "" {
+		return p.Status.Progress
+	}
+	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady); c != nil {
+		return c.Message
+	}
+	return ""
+}
+
 // Final tells that nothing more becomes of it.
 func (s Savepoint) Final() bool {
 	return s.Phase == v1alpha1.SavepointCompleted || s.Phase == v1alpha1.SavepointFailed
 }
-
-func (s Savepoint) ends() bool { return s.Mode == v1alpha1.Stop || s.Mode == v1alpha1.Drain }
 
 // Activation is what became of the activations of the target that expected the newest attempt at this generation, and
 // were refused or failed.

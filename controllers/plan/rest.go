@@ -60,42 +60,33 @@ func finished(v *view) (Decision, bool) {
 	return Decision{Action: Wait{}, Phase: v1alpha1.PhaseCompleted, Verdict: Ready, Reason: reason, Message: message}, true
 }
 
-// stopUnderWay: a stop that was asked for is waited for, also if the spec has changed since: it ends within its deadline. So
-// is a user's that stopped the job before its Savepoint says so; of a job that the operator stopped for a change, the next
-// attempt is asked.
+// stopUnderWay: a stop that was asked for is waited for, also if the spec has changed since: it ends within its deadline.
 func stopUnderWay(v *view) (Decision, bool) {
-	asks := v.userAsks()
-	if v.stoppedForChange() {
-		asks = nil
+	s := v.ending()
+	if s == nil {
+		return Decision{}, false
 	}
-	for _, s := range v.Savepoints {
-		asked := s.Purpose != "" && !s.Final()
-		if !asked && !(s.ends() && s.Phase == v1alpha1.SavepointInProgress) && (asks == nil || asks.Name != s.Name) {
-			continue
-		}
-		message := fmt.Sprintf("Savepoint %s stops the job", s.Name)
-		if s.Message != "" {
-			message += ": " + s.Message
-		}
-		action := Action(Wait{})
-		if r := v.scaledAway(); asked && r != nil {
-			action = StartRevision{r.Name}
-			message += fmt.Sprintf("; the pod of revision %s, which was taken away, is started again for it", r.Name)
-		}
-		switch {
-		case s.Purpose == PurposeSuspend || s.Purpose == "" && s.Mode == v1alpha1.Stop:
-			return v.progress(action, v1alpha1.ReasonSuspending, message)
-		case s.Purpose == "":
-			return v.wait(v1alpha1.ReasonFinishing, message)
-		default:
-			d, _ := v.step(v1alpha1.StepStopping, action, v1alpha1.ReasonStopping, message)
-			if d.Upgrade != nil {
-				d.Upgrade.Savepoint = s.Name
-			}
-			return d, true
-		}
+	message := fmt.Sprintf("Savepoint %s stops the job", s.Name)
+	if s.Message != "" {
+		message += ": " + s.Message
 	}
-	return Decision{}, false
+	action := Action(Wait{})
+	if r := v.scaledAway(); s.ours() && !s.Final() && r != nil {
+		action = StartRevision{r.Name}
+		message += fmt.Sprintf("; the pod of revision %s, which was taken away, is started again for it", r.Name)
+	}
+	switch {
+	case s.Purpose == PurposeSuspend || !s.ours() && s.Mode == v1alpha1.Stop:
+		return v.progress(action, v1alpha1.ReasonSuspending, message)
+	case !s.ours():
+		return v.wait(v1alpha1.ReasonFinishing, message)
+	default:
+		d, _ := v.step(v1alpha1.StepStopping, action, v1alpha1.ReasonStopping, message)
+		if d.Upgrade != nil {
+			d.Upgrade.Savepoint = s.Name
+		}
+		return d, true
+	}
 }
 
 // scaledAway is the revision that ran last, if somebody has taken its pod away for good: the operator does that only once

@@ -247,53 +247,8 @@ func (v *view) head() int64 {
 	}
 }
 
-// userStop finds the user's Savepoint of mode Stop that ended the newest attempt, of several that of the newest generation;
-// nil: none did.
-func (v *view) userStop() *Savepoint {
-	var found *Savepoint
-	for i := range v.Savepoints {
-		s := &v.Savepoints[i]
-		ended := s.Purpose == "" && s.Mode == v1alpha1.Stop && s.Phase == v1alpha1.SavepointCompleted && s.Checkpoint != 0 && s.Checkpoint == v.head()
-		if ended && (found == nil || s.JobGeneration > found.JobGeneration) {
-			found = s
-		}
-	}
-	return found
-}
-
-// userAsks finds a user's Savepoint that ended the job, or may have, and is about to be answered by the coordinator at rest;
-// nil: there is none.
-func (v *view) userAsks() *Savepoint {
-	end := v.outcome()
-	if end == outcome.None || v.foreign() || !v.anyAnswers() {
-		return nil
-	}
-	i := slices.IndexFunc(v.Savepoints, func(s Savepoint) bool {
-		serves := end == outcome.Completed || s.Mode == v1alpha1.Stop && end == outcome.Stopped || s.Mode == v1alpha1.Drain && end == outcome.Drained
-		return s.Purpose == "" && s.ends() && !s.Final() && serves
-	})
-	if i < 0 {
-		return nil
-	}
-	return &v.Savepoints[i]
-}
-
 func (v *view) anyAnswers() bool {
 	return slices.ContainsFunc(v.Revisions, func(r Revision) bool { return r.Coordinator != nil })
-}
-
-// stoppedForChange: the newest attempt was ended by the operator, for what is to follow it. A stop that failed may have
-// ended it all the same, unless a user asks for one.
-func (v *view) stoppedForChange() bool {
-	return slices.ContainsFunc(v.Savepoints, func(s Savepoint) bool {
-		if s.Purpose == "" || s.Purpose == PurposeSuspend || !s.Final() {
-			return false
-		}
-		if s.Checkpoint != 0 && s.Checkpoint == v.head() { // a stop of what is stopped makes an attempt that only ends it (P3)
-			return true
-		}
-		return StoppedAttempt(v.Job.Name, s.Name) == v.newest && (s.Phase == v1alpha1.SavepointCompleted || v.userAsks() == nil)
-	})
 }
 
 // hasPods: there are pods, or there will be.

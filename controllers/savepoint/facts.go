@@ -6,7 +6,6 @@ import (
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/coordinators"
 	"github.com/weirstream/weir/controllers/plan"
-	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -25,7 +24,7 @@ type facts struct {
 	// coordinators are those of the job's pods that have an address.
 	coordinators []coordinators.Answer
 	// operators are the Savepoints by which the operator stops the job or stopped it; none if this is one of them.
-	operators []v1alpha1.Savepoint
+	operators []plan.Savepoint
 	// answer is what a coordinator said to the request of this pass; nil: none was made.
 	answer *answer
 	// disposal is the Job that removes the savepoint from storage.
@@ -100,65 +99,17 @@ func (f *facts) candidate() *coordinators.Answer {
 	var best *coordinators.Answer
 	for i := range f.coordinators {
 		c := &f.coordinators[i]
-		if c.Job != nil && f.serves(c.Job) && f.heldBy(c) == "" && (best == nil || preferred(c.Job, best.Job)) {
+		if c.Job != nil && plan.Serves(f.mode(), c.Job) && f.heldBy(c) == "" && (best == nil || preferred(c.Job, best.Job)) {
 			best = c
 		}
 	}
 	return best
 }
 
-// serves tells whether a coordinator can do what the Savepoint asks for. A start, a recovery or a stop is waited for: what
-// comes of it decides.
-func (f *facts) serves(j *rest.Job) bool {
-	if j.State == rest.Running {
-		return true
-	}
-	if j.Chain == nil || j.State != rest.Stopped && j.State != rest.Completed && j.State != rest.Standby {
-		return false
-	}
-	switch f.mode() {
-	case v1alpha1.Stop:
-		return j.Chain.Outcome == outcome.Stopped || j.Chain.Outcome == outcome.Completed
-	case v1alpha1.Drain:
-		return j.Chain.Outcome.Final()
-	default:
-		// A stopped job may be on its way to its next attempt, which can do it without disturbing the handover.
-		return j.Chain.Outcome.Final()
-	}
-}
-
-// heldBy is the operator's Savepoint that comes before this one at a coordinator; empty: none does. While the operator stops
-// the job, nobody else ends it; and a head by which the operator stopped it is its successor's to go on from, so that only
-// the successor is asked. A suspended job has no successor.
+// heldBy is the operator's Savepoint that comes before this one at a coordinator that answers; empty: none does.
 func (f *facts) heldBy(c *coordinators.Answer) string {
-	if c.Job == nil || f.mode() == v1alpha1.Continue {
-		return ""
-	}
 	was, known := readAsked(f.savepoint)
-	for i := range f.operators {
-		o := &f.operators[i]
-		under := !final(o)
-		switch {
-		case c.Job.State == rest.Running:
-			if under && !(known && was.Attempt == c.Attempt()) {
-				return o.Name
-			}
-		case c.Job.Chain == nil || c.Job.Chain.Outcome != outcome.Stopped:
-		case under, stoppedForSuccessor(o, c.Job.Chain.Checkpoint):
-			return o.Name
-		}
-	}
-	return ""
-}
-
-// stoppedForSuccessor tells whether a Savepoint of the operator's stopped the job with this checkpoint, to go on from it.
-func stoppedForSuccessor(o *v1alpha1.Savepoint, head *rest.Checkpoint) bool {
-	return o.Status.Phase == v1alpha1.SavepointCompleted && o.Labels[v1alpha1.LabelPurpose] != plan.PurposeSuspend &&
-		head != nil && head.ID == o.Status.CheckpointID
-}
-
-func final(s *v1alpha1.Savepoint) bool {
-	return s.Status.Phase == v1alpha1.SavepointCompleted || s.Status.Phase == v1alpha1.SavepointFailed
+	return plan.HeldBy(f.operators, f.mode(), c.Job, known && was.Attempt == c.Attempt())
 }
 
 // preferred tells whether a is asked rather than b: what runs before what ended, and what ended before what never began.

@@ -3,17 +3,16 @@ package savepoint
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/weirstream/weir/api/v1alpha1"
+	"github.com/weirstream/weir/controllers/plan"
 	"github.com/weirstream/weir/controllers/resources"
 	"github.com/weirstream/weir/engine/rest"
 )
@@ -45,20 +44,23 @@ func (r *Reconciler) observe(ctx context.Context, s *v1alpha1.Savepoint) (*facts
 	return f, nil
 }
 
-// operators are the Savepoints by which the operator stops a job or stopped it, as package plan counts them: without those
-// that are being deleted. None if s is one of them.
-func (r *Reconciler) operators(ctx context.Context, job *v1alpha1.StreamJob, s *v1alpha1.Savepoint) ([]v1alpha1.Savepoint, error) {
-	made := func(o *v1alpha1.Savepoint) bool {
-		return o.Labels[v1alpha1.LabelPurpose] != "" && metav1.IsControlledBy(o, job)
-	}
-	if made(s) {
+// operators are the Savepoints by which the operator stops a job or stopped it, without those that are being deleted. None if
+// s is one of them.
+func (r *Reconciler) operators(ctx context.Context, job *v1alpha1.StreamJob, s *v1alpha1.Savepoint) ([]plan.Savepoint, error) {
+	if plan.Made(s, job) {
 		return nil, nil
 	}
 	var list v1alpha1.SavepointList
 	if err := r.Client.List(ctx, &list, client.InNamespace(job.Namespace), client.MatchingLabels{v1alpha1.LabelJob: job.Name}); err != nil {
 		return nil, fmt.Errorf("list the Savepoints of StreamJob %s: %w", job.Name, err)
 	}
-	return slices.DeleteFunc(list.Items, func(o v1alpha1.Savepoint) bool { return !made(&o) || !o.DeletionTimestamp.IsZero() }), nil
+	var made []plan.Savepoint
+	for i := range list.Items {
+		if o := &list.Items[i]; plan.Made(o, job) && o.DeletionTimestamp.IsZero() {
+			made = append(made, plan.SavepointOf(o, job))
+		}
+	}
+	return made, nil
 }
 
 // pods are those of a job's coordinators that can be asked.

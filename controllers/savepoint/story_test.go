@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/coordinators"
+	"github.com/weirstream/weir/controllers/plan"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/rest"
 )
@@ -133,10 +134,9 @@ func (s *story) job(state string, generation int64) {
 
 // operator is a Savepoint of the operator's.
 func (s *story) operator(t *testing.T, name string, arg func(string, string) string) {
-	made := &v1alpha1.Savepoint{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.LabelPurpose: arg("purpose", "")}}}
-	made.Status.Phase, made.Status.CheckpointID = v1alpha1.SavepointPhase(arg("phase", "")), number(t, arg("checkpoint", "0"))
-	s.facts.operators = slices.DeleteFunc(s.facts.operators, func(o v1alpha1.Savepoint) bool { return o.Name == name })
-	s.facts.operators = append(s.facts.operators, *made)
+	made := plan.Savepoint{Name: name, Purpose: arg("purpose", ""), Mode: v1alpha1.Stop, Phase: v1alpha1.SavepointPhase(arg("phase", "")), Checkpoint: number(t, arg("checkpoint", "0"))}
+	s.facts.operators = slices.DeleteFunc(s.facts.operators, func(o plan.Savepoint) bool { return o.Name == name })
+	s.facts.operators = append(s.facts.operators, made)
 }
 
 func number(t *testing.T, text string) int64 {

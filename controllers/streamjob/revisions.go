@@ -67,7 +67,7 @@ func (r *Reconciler) prune(ctx context.Context, s *scope) error {
 // writes leaves a Savepoint that is deleted the next time.
 func (r *Reconciler) pruneStops(ctx context.Context, s *scope) error {
 	stops := slices.DeleteFunc(slices.Clone(s.savepoints), func(p v1alpha1.Savepoint) bool {
-		return !s.made(&p) || !p.DeletionTimestamp.IsZero() || p.Status.Phase != v1alpha1.SavepointCompleted && p.Status.Phase != v1alpha1.SavepointFailed
+		return !plan.Made(&p, s.job) || !p.DeletionTimestamp.IsZero() || p.Status.Phase != v1alpha1.SavepointCompleted && p.Status.Phase != v1alpha1.SavepointFailed
 	})
 	if len(stops) <= keep {
 		return nil
