@@ -240,7 +240,7 @@ func TestOptionTablesAreComplete(t *testing.T) {
 			isFormat := strings.HasSuffix(c.heading, c.format) && c.format != ""
 			known = slices.DeleteFunc(known, func(k string) bool {
 				ofFormat := strings.HasPrefix(k, "json.") || strings.HasPrefix(k, "csv.")
-				return k == "connector" || ofFormat != isFormat
+				return k == "connector" || k == registry.OptionRate /* of every table */ || ofFormat != isFormat
 			})
 			if got := documentedOptions(d, c.heading); !slices.Equal(got, known) {
 				t.Errorf("the table has %q, the connector asks for %q", got, known)
@@ -257,7 +257,7 @@ func knownOptions(t *testing.T, connector, format string) []string {
 	var errs []error
 	for _, kind := range []string{"random", "sequence"} {
 		asSource, asSink := tableSpec(t, connector, format, kind), tableSpec(t, connector, format, kind)
-		_, sourceErr := r.Source(connector, asSource)
+		_, _, sourceErr := r.Source(connector, asSource)
 		_, sinkErr := r.Sink(connector, asSink)
 		if sourceErr != nil && sinkErr != nil {
 			errs = append(errs, sourceErr, sinkErr)

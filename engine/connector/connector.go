@@ -27,8 +27,6 @@ type Source interface {
 	Enumerator(ctx context.Context) (Enumerator, error)
 	// Reader reads splits in one subtask.
 	Reader(ctx context.Context, r ReaderContext) (Reader, error)
-	// RowsPerSecond is the rate that the whole job may read at, over all subtasks; 0: as fast as it can.
-	RowsPerSecond() float64
 }
 
 // PasserOver is a Source that reads what others change: it passes over what it cannot read, and says so.
@@ -132,6 +130,9 @@ type Recount struct {
 // ReaderContext tells a reader where it runs.
 type ReaderContext struct {
 	Subtask, Parallelism int
+	// BatchRows is about how many rows one call of Next is to append at most: batch.TargetRows, or fewer if the job limits
+	// the rate of the source, because the runtime waits between batches. It is at least 1. A reader that appends more keeps the rate, in bursts.
+	BatchRows int
 }
 
 // Reader reads the splits of one subtask. One goroutine calls all its methods. I/O that takes long is done ahead in
@@ -139,7 +140,7 @@ type ReaderContext struct {
 type Reader interface {
 	// Add gives the reader a split to read, from position, or from its start if position is empty.
 	Add(split Split, position []byte) error
-	// Next appends to into, which is empty, up to about batch.TargetRows rows of one split. It does not block: with
+	// Next appends to into, which is empty, up to about ReaderContext.BatchRows rows of one split. It does not block: with
 	// nothing at hand it appends nothing and returns a Wait. It returns no rows and no Wait only together with Done,
 	// or when it has no split. Rows that cannot be read are a *fault.Error with file and offset.
 	Next(ctx context.Context, into *batch.Batch) (Progress, error)

@@ -57,9 +57,6 @@ func (p *Partitions[T]) Order() connector.SplitOrder { return connector.OrderNon
 // Payload returns rows of T.
 func (p *Partitions[T]) Payload() batch.Payload { return &batch.Rows[T]{} }
 
-// RowsPerSecond is 0.
-func (p *Partitions[T]) RowsPerSecond() float64 { return 0 }
-
 // Enumerator finds the partitions that are new.
 func (p *Partitions[T]) Enumerator(context.Context) (connector.Enumerator, error) {
 	return partitionEnumerator[T]{p}, nil

@@ -68,9 +68,6 @@ func (t *Tap[T]) Order() connector.SplitOrder { return connector.OrderNone }
 // Payload returns rows of T.
 func (t *Tap[T]) Payload() batch.Payload { return &batch.Rows[T]{} }
 
-// RowsPerSecond is 0: the tap is what limits.
-func (t *Tap[T]) RowsPerSecond() float64 { return 0 }
-
 // Enumerator finds the splits.
 func (t *Tap[T]) Enumerator(context.Context) (connector.Enumerator, error) {
 	return tapEnumerator{(len(t.rows) + t.per - 1) / t.per}, nil

@@ -57,15 +57,18 @@ type consumer struct {
 }
 
 // testConnectors make sources that the harness feeds and sinks that remember rows.
-type testConnectors struct{ secretSeen string }
+type testConnectors struct {
+	secretSeen string
+	rate       float64 // of every source
+}
 
-func (c *testConnectors) Source(name string, t table.Spec) (connector.Source, error) {
+func (c *testConnectors) Source(name string, t table.Spec) (connector.Source, float64, error) {
 	if name != "test" {
-		return nil, t.Options.Errorf("connector", "write 'test'", "there is no connector %s", name)
+		return nil, 0, t.Options.Errorf("connector", "write 'test'", "there is no connector %s", name)
 	}
 	t.Options.Allow("path")
 	c.secretSeen = t.Options.String("password", "")
-	return testSource{schema: t.Schema}, nil
+	return testSource{schema: t.Schema}, c.rate, nil
 }
 
 func (c *testConnectors) Identity(string) []string { return []string{"path"} }

@@ -76,14 +76,14 @@ func (c Compiler) source(t *catalog.Table) (*graph.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.Connectors.Source(name, spec)
+	s, rate, err := c.Connectors.Source(name, spec)
 	if err != nil {
 		return nil, err
 	}
 	if err := spec.Options.Check(); err != nil {
 		return nil, err
 	}
-	source := &graph.Source{Source: s, Connector: name}
+	source := &graph.Source{Source: s, Connector: name, RowsPerSecond: rate}
 	if t.RowTime >= 0 {
 		source.Event = &graph.EventTime{Stage: c.stage(t, onNull == "skip"), DelayMS: t.DelayMS, Idle: idle.Round(time.Millisecond)}
 	}

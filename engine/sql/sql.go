@@ -30,7 +30,8 @@ import (
 
 // Connectors makes the sources and sinks of tables. The name is the value of the option 'connector'.
 type Connectors interface {
-	Source(name string, t table.Spec) (connector.Source, error)
+	// Source says, too, how many rows per second the whole job may read; 0: no limit.
+	Source(name string, t table.Spec) (s connector.Source, rowsPerSecond float64, err error)
 	Sink(name string, t table.Spec) (connector.Sink, error)
 	// Identity returns the options that say where the rows of a table come from (P9).
 	Identity(name string) []string

@@ -452,3 +452,13 @@ func TestSecretsAreResolvedAndNeverShown(t *testing.T) {
 		}
 	}
 }
+
+func TestTheRateOfATableIsThatOfItsNode(t *testing.T) {
+	g, err := Compile("CREATE TABLE t (k INT) WITH ('connector' = 'test');\nINSERT INTO t SELECT k FROM t", "job.sql", &testConnectors{rate: 25})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := g.Nodes[0].Source.RowsPerSecond; got != 25 {
+		t.Errorf("%v rows per second", got)
+	}
+}

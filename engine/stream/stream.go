@@ -73,26 +73,37 @@ type Keyed[K, T any] struct {
 	node int
 }
 
+// SourceOption says how a source is read.
+type SourceOption func(*graph.Source)
+
+// RowsPerSecond limits how fast the whole job reads the source, over all subtasks; 0: as fast as it can.
+func RowsPerSecond(rows float64) SourceOption {
+	return func(s *graph.Source) { s.RowsPerSecond = rows }
+}
+
 // From reads a source whose readers fill batch.Rows[T].
-func From[T any](j *Job, uid string, src connector.Source) Stream[T] {
-	return from[T](j, uid, src, nil)
+func From[T any](j *Job, uid string, src connector.Source, options ...SourceOption) Stream[T] {
+	return from[T](j, uid, &graph.Source{Source: src}, options)
 }
 
 // FromEvents is From with event time: at returns a row's event time in ms since the epoch, and the watermark of each
 // split stays delayMS behind the highest one read from it.
-func FromEvents[T any](j *Job, uid string, src connector.Source, at func(*T) int64, delayMS int64) Stream[T] {
-	return from[T](j, uid, src, &graph.EventTime{
+func FromEvents[T any](j *Job, uid string, src connector.Source, at func(*T) int64, delayMS int64, options ...SourceOption) Stream[T] {
+	return from[T](j, uid, &graph.Source{Source: src, Event: &graph.EventTime{
 		DelayMS: delayMS,
 		Stage:   func() (operator.Operator, error) { return &timeOp[T]{at: at}, nil },
-	})
+	}}, options)
 }
 
-func from[T any](j *Job, uid string, src connector.Source, event *graph.EventTime) Stream[T] {
+func from[T any](j *Job, uid string, src *graph.Source, options []SourceOption) Stream[T] {
+	for _, o := range options {
+		o(src)
+	}
 	if _, ok := src.Payload().(*batch.Rows[T]); !ok {
 		var zero T
 		j.fail(uid, fmt.Errorf("the source reads %T, not rows of %T", src.Payload(), zero))
 	}
-	return Stream[T]{j, j.add(graph.Node{UID: uid, Name: "source", Source: &graph.Source{Source: src, Event: event}})}
+	return Stream[T]{j, j.add(graph.Node{UID: uid, Name: "source", Source: src})}
 }
 
 // Map turns each row into one of another type. f writes its result to out, which is zeroed.

@@ -236,3 +236,17 @@ func run(t *testing.T, j *stream.Job, parallelism int) {
 		t.Fatalf("the job ended as %q: %v", r.Outcome, err)
 	}
 }
+
+func TestAnySourceIsReadAtARate(t *testing.T) {
+	j := stream.New()
+	words := stream.From[word](j, "words", enginetest.Of([]word{{}}), stream.RowsPerSecond(25))
+	events := stream.FromEvents(j, "events", enginetest.Of([]word{{}}), func(w *word) int64 { return w.At }, 0, stream.RowsPerSecond(50))
+	stream.To(stream.Union("all", words, events), "out", enginetest.NewLedger[word]())
+	g, err := j.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, second := g.Nodes[0].Source.RowsPerSecond, g.Nodes[1].Source.RowsPerSecond; first != 25 || second != 50 {
+		t.Errorf("%v and %v rows per second, want 25 and 50", first, second)
+	}
+}

@@ -28,6 +28,7 @@ func RunSource(t *testing.T, s Source) {
 	t.Run("all rows are read once by one reader", func(t *testing.T) { s.readsAll(t, 1) })
 	t.Run("all rows are read once by three readers", func(t *testing.T) { s.readsAll(t, 3) })
 	t.Run("reading resumes from every position", s.resumes)
+	t.Run("small batches have all rows too", s.keepsToSmallBatches)
 	t.Run("a reader without splits returns at once", s.idles)
 	t.Run("a reader can be closed at any time", s.closes)
 	t.Run("malformed splits and positions are refused", s.refusesMalformed)
@@ -149,11 +150,11 @@ func (s Source) next(ctx context.Context, t *testing.T, r connector.Reader, into
 	}
 }
 
-// read returns all steps of one split from a position on.
-func (s Source) read(t *testing.T, src connector.Source, split connector.Split, position []byte) []step {
+// read returns all steps of one split from a position on, in batches of about so many rows.
+func (s Source) read(t *testing.T, src connector.Source, split connector.Split, position []byte, batchRows int) []step {
 	t.Helper()
 	ctx := within(t)
-	r, err := src.Reader(ctx, connector.ReaderContext{Parallelism: 1})
+	r, err := src.Reader(ctx, connector.ReaderContext{Parallelism: 1, BatchRows: batchRows})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +193,7 @@ func (s Source) readsAll(t *testing.T, readers int) {
 	splits := s.discover(t, src)
 	var rows []string
 	for n := range readers {
-		r, err := src.Reader(ctx, connector.ReaderContext{Subtask: n, Parallelism: readers})
+		r, err := src.Reader(ctx, connector.ReaderContext{Subtask: n, Parallelism: readers, BatchRows: batch.TargetRows})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,9 +232,9 @@ func (s Source) readsAll(t *testing.T, readers int) {
 // resumes checks, too, that positions do not depend on where batches end: whoever resumes ends at the same position.
 func (s Source) resumes(t *testing.T) {
 	for _, split := range s.discover(t, s.New(t)) {
-		whole := s.read(t, s.New(t), split, nil)
+		whole := s.read(t, s.New(t), split, nil, batch.TargetRows)
 		for i := range whole {
-			rest := s.read(t, s.New(t), split, whole[i].position)
+			rest := s.read(t, s.New(t), split, whole[i].position, batch.TargetRows)
 			if diff := cmp.Diff(rowsOf(whole[i+1:]), rowsOf(rest)); diff != "" {
 				t.Fatalf("split %s, resumed after batch %d: %s", split.ID, i, diff)
 			}
@@ -244,9 +245,25 @@ func (s Source) resumes(t *testing.T) {
 	}
 }
 
+// keepsToSmallBatches checks that the runtime can keep a rate that is low: it waits between batches.
+func (s Source) keepsToSmallBatches(t *testing.T) {
+	for _, split := range s.discover(t, s.New(t)) {
+		whole := s.read(t, s.New(t), split, nil, batch.TargetRows)
+		steps := s.read(t, s.New(t), split, nil, 1)
+		if diff := cmp.Diff(rowsOf(whole), rowsOf(steps)); diff != "" {
+			t.Fatalf("split %s has other rows in batches of one: %s", split.ID, diff)
+		}
+		for i, st := range steps {
+			if len(st.rows) > 1 {
+				t.Fatalf("split %s: batch %d has %d rows, one was wanted", split.ID, i, len(st.rows))
+			}
+		}
+	}
+}
+
 func (s Source) idles(t *testing.T) {
 	src := s.New(t)
-	r, err := src.Reader(within(t), connector.ReaderContext{Parallelism: 1})
+	r, err := src.Reader(within(t), connector.ReaderContext{Parallelism: 1, BatchRows: batch.TargetRows})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +279,7 @@ func (s Source) closes(t *testing.T) {
 	src := s.New(t)
 	splits := s.discover(t, src)
 	for steps := range 2 {
-		r, err := src.Reader(within(t), connector.ReaderContext{Parallelism: 1})
+		r, err := src.Reader(within(t), connector.ReaderContext{Parallelism: 1, BatchRows: batch.TargetRows})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -282,7 +299,7 @@ func (s Source) closes(t *testing.T) {
 
 func (s Source) refusesMalformed(t *testing.T) {
 	src := s.New(t)
-	r, err := src.Reader(within(t), connector.ReaderContext{Parallelism: 1})
+	r, err := src.Reader(within(t), connector.ReaderContext{Parallelism: 1, BatchRows: batch.TargetRows})
 	if err != nil {
 		t.Fatal(err)
 	}

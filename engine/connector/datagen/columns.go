@@ -45,7 +45,8 @@ type Config struct {
 	Seed    uint64
 	// Rows is the number of rows; 0: without end, unless a sequence ends.
 	Rows int64
-	// RowsPerSecond limits the whole job; 0: no limit.
+	// RowsPerSecond is the rate at which the whole job is going to read, which sizes the splits of a source without end;
+	// 0: not known.
 	RowsPerSecond float64
 	// Order is the order in which splits start (P4).
 	Order connector.SplitOrder
@@ -115,8 +116,8 @@ func (c *Column) values(t types.Type) int64 {
 func (s *Source) Payload() batch.Payload { return batch.NewColumns(s.schema.Layout()) }
 
 // Reader makes rows.
-func (s *Source) Reader(context.Context, connector.ReaderContext) (connector.Reader, error) {
-	return &reader{rows: batchRows(s.rowBytes, s.rate), fill: s.fill}, nil
+func (s *Source) Reader(_ context.Context, c connector.ReaderContext) (connector.Reader, error) {
+	return &reader{rows: batchRows(s.rowBytes, c.BatchRows), fill: s.fill}, nil
 }
 
 func (s *Source) fill(into batch.Payload, from int64, n int, baseMS int64) error {

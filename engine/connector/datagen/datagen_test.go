@@ -25,12 +25,17 @@ func spec(schema types.Schema, options map[string]string) table.Spec {
 	for k, v := range options {
 		o.Set(k, v, "job.sql:2:1", false)
 	}
-	return table.Spec{Name: "t", Schema: schema, Options: o}
+	return table.Spec{Name: "t", Schema: schema, Options: o, RowsPerSecond: DefaultRate}
 }
 
 func source(t *testing.T, schema types.Schema, options map[string]string) connector.Source {
 	t.Helper()
-	sp := spec(schema, options)
+	return made(t, spec(schema, options))
+}
+
+// made is the source of a table, all of whose options are known.
+func made(t *testing.T, sp table.Spec) connector.Source {
+	t.Helper()
 	s, err := TableSource(sp, func() time.Time { return noon })
 	if err != nil {
 		t.Fatal(err)
@@ -97,11 +102,8 @@ func TestAFunctionOfNoRowsIsBoundedAndEmpty(t *testing.T) {
 	}
 }
 
-func TestAFunctionIsCalledAtARateInPortionsThatKeepIt(t *testing.T) {
-	s := Func(1000, func(i int64, n *int64) { *n = i }, Rate(50))
-	if got := s.RowsPerSecond(); got != 50 {
-		t.Errorf("the source may be read at %v rows a second", got)
-	}
+func TestAFunctionIsCalledForPortionsOfTheSizeThatIsWanted(t *testing.T) {
+	s := Func(1000, func(i int64, n *int64) { *n = i })
 	e, err := s.Enumerator(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +112,7 @@ func TestAFunctionIsCalledAtARateInPortionsThatKeepIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.Reader(t.Context(), connector.ReaderContext{Parallelism: 1})
+	r, err := s.Reader(t.Context(), connector.ReaderContext{Parallelism: 1, BatchRows: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +124,7 @@ func TestAFunctionIsCalledAtARateInPortionsThatKeepIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if into.Len() != 5 {
-		t.Errorf("%d rows come at once: those of a tenth of a second are 5", into.Len())
+		t.Errorf("%d rows come at once, 5 are wanted", into.Len())
 	}
 }
 
@@ -227,9 +229,11 @@ func TestTheNumberOfValuesOfASequence(t *testing.T) {
 
 func TestAnUnboundedSourceGoesOnWhereItWas(t *testing.T) {
 	schema := types.Schema{{Name: "n", Type: types.BigInt()}}
-	s := source(t, schema, map[string]string{"fields.n.kind": "sequence", "fields.n.start": "0", "rows-per-second": "50"})
-	if s.Bounded() || s.Order() != connector.OrderPath || s.RowsPerSecond() != 50 {
-		t.Errorf("bounded %v, order %v, rate %v", s.Bounded(), s.Order(), s.RowsPerSecond())
+	sp := spec(schema, map[string]string{"fields.n.kind": "sequence", "fields.n.start": "0"})
+	sp.RowsPerSecond = 50
+	s := made(t, sp)
+	if s.Bounded() || s.Order() != connector.OrderPath {
+		t.Errorf("bounded %v, order %v", s.Bounded(), s.Order())
 	}
 	var seen []byte
 	next := int64(0)
@@ -271,8 +275,6 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		want string
 	}{
 		{"no rows", map[string]string{"number-of-rows": "0"}, "number-of-rows"},
-		{"no limit and no end", map[string]string{"rows-per-second": "0"}, "rows-per-second"},
-		{"a negative rate", map[string]string{"rows-per-second": "-1", "number-of-rows": "1"}, "rows-per-second"},
 		{"an unknown kind", map[string]string{"fields.i.kind": "gauss"}, "fields.i.kind"},
 		{"a sequence of truth values", map[string]string{"fields.b.kind": "sequence", "fields.b.start": "1"}, "fields.b.kind"},
 		{"a sequence without a start", map[string]string{"fields.l.kind": "sequence"}, "fields.l.start"},

@@ -13,16 +13,12 @@ type Option func(*funcConfig)
 
 type funcConfig struct {
 	order connector.SplitOrder
-	rate  float64
 }
 
 // InOrder says that event time grows with i, as far as the watermark's delay allows: windows then close as rows are made,
 // and not only when all are (P4). It promises no order in which rows come: ranges of them are made side by side, and rows
 // of one key meet in any order between ranges (stream.ProcessInOrder puts them in order).
 func InOrder() Option { return func(c *funcConfig) { c.order = connector.OrderPath } }
-
-// Rate limits the source to so many rows per second, over all subtasks.
-func Rate(rowsPerSecond float64) Option { return func(c *funcConfig) { c.rate = rowsPerSecond } }
 
 // Func returns a bounded source of the rows that f makes for i = 0..n-1. f writes row i to *row, which holds an earlier row
 // or zeros, and must depend on i alone: it is called again after a restart, from several goroutines.
@@ -31,7 +27,7 @@ func Func[T any](n int64, f func(i int64, row *T), options ...Option) connector.
 	for _, o := range options {
 		o(&c)
 	}
-	return &funcSource[T]{ranges: newRanges(max(n, 0), c.rate, c.order, nil), empty: n <= 0, f: f}
+	return &funcSource[T]{ranges: newRanges(max(n, 0), 0, c.order, nil), empty: n <= 0, f: f}
 }
 
 type funcSource[T any] struct {
@@ -66,9 +62,9 @@ func (nothing) Close() error { return nil }
 func (*funcSource[T]) Payload() batch.Payload { return &batch.Rows[T]{} }
 
 // Reader calls the function.
-func (s *funcSource[T]) Reader(context.Context, connector.ReaderContext) (connector.Reader, error) {
+func (s *funcSource[T]) Reader(_ context.Context, c connector.ReaderContext) (connector.Reader, error) {
 	one := batch.Rows[T]{V: make([]T, 1)}
-	return &reader{rows: batchRows(one.SizeBytes(), s.rate), fill: s.fill}, nil
+	return &reader{rows: batchRows(one.SizeBytes(), c.BatchRows), fill: s.fill}, nil
 }
 
 func (s *funcSource[T]) fill(into batch.Payload, from int64, n int, _ int64) error {

@@ -16,7 +16,7 @@ type ranges struct {
 	rows      int64 // 0: without end
 	splitRows int64
 	order     connector.SplitOrder
-	rate      float64          // rows per second of the whole job; 0: no limit
+	rate      float64          // at which the whole job reads, in rows per second; 0: not known
 	now       func() time.Time // nil: no column looks at a clock
 }
 
@@ -53,9 +53,6 @@ func (r *ranges) Bounded() bool { return r.rows > 0 }
 
 // Order is the order in which splits start.
 func (r *ranges) Order() connector.SplitOrder { return r.order }
-
-// RowsPerSecond is the rate of the whole job.
-func (r *ranges) RowsPerSecond() float64 { return r.rate }
 
 // Enumerator hands out the ranges.
 func (r *ranges) Enumerator(context.Context) (connector.Enumerator, error) {

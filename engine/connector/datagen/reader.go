@@ -25,13 +25,9 @@ type openRange struct {
 	next int64
 }
 
-// batchRows is how many rows of so many bytes are made at once at a rate: of slow sources few, as the pace is kept by batches.
-func batchRows(rowBytes int, rate float64) int64 {
-	n := int64(max(1, min(batch.TargetRows, batch.TargetBytes/max(1, rowBytes))))
-	if rate > 0 {
-		n = min(n, max(1, int64(rate/10)))
-	}
-	return n
+// batchRows is how many rows of so many bytes are made at once, if at most so many are wanted.
+func batchRows(rowBytes, wanted int) int64 {
+	return int64(max(1, min(wanted, batch.TargetBytes/max(1, rowBytes))))
 }
 
 // Add queues a range.

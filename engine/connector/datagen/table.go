@@ -14,19 +14,23 @@ import (
 // The options of the connector. Those of Flink have its names and defaults; seed, split-order, step, and sequences
 // without an end or of dates are Weir's own.
 const (
-	optionRate  = "rows-per-second"
 	optionRows  = "number-of-rows"
 	optionSeed  = "seed"
 	optionOrder = "source.split-order"
 
-	defaultRate   = 10000
 	defaultLength = 100
+)
+
+// OptionRate is Flink's name for the rate of this connector, and DefaultRate its default, in rows per second.
+const (
+	OptionRate  = "rows-per-second"
+	DefaultRate = 10000
 )
 
 // TableSource makes the source of a table. now is the clock of random TIMESTAMP and DATE columns.
 func TableSource(t table.Spec, now func() time.Time) (connector.Source, error) {
 	o := t.Options
-	c := Config{Schema: t.Schema, Now: now}
+	c := Config{Schema: t.Schema, Now: now, RowsPerSecond: t.RowsPerSecond}
 	randomTime := false
 	for _, f := range t.Schema {
 		col, err := readColumn(o, f)
@@ -47,15 +51,12 @@ func TableSource(t table.Spec, now func() time.Time) (connector.Source, error) {
 	if _, set := o.Get(optionRows); set && c.Rows <= 0 {
 		return nil, o.Errorf(optionRows, "write a number such as '1000', or remove it to generate for ever", "there must be at least one row")
 	}
-	if c.RowsPerSecond, err = o.Float(optionRate, defaultRate); err != nil {
-		return nil, err
-	}
 	s, err := New(c)
 	if err != nil {
 		return nil, o.Errorf("connector", "correct the column's options", "%v", err)
 	}
-	if c.RowsPerSecond < 0 || c.RowsPerSecond == 0 && !s.Bounded() {
-		return nil, o.Errorf(optionRate, "write a number of rows; '0', no limit, only with '"+optionRows+"'", "it must be more than 0")
+	if c.RowsPerSecond == 0 && !s.Bounded() {
+		return nil, o.Errorf(OptionRate, "write a number of rows; '0', no limit, only with '"+optionRows+"'", "it must be more than 0")
 	}
 	s.order, err = readOrder(o, s.Bounded() && randomTime)
 	return s, err

@@ -37,7 +37,7 @@ func BenchmarkRead(b *testing.B) {
 	into := batch.Of(s.Payload())
 	n := 0
 	for b.Loop() {
-		r, err := s.Reader(b.Context(), connector.ReaderContext{Parallelism: 1})
+		r, err := s.Reader(b.Context(), connector.ReaderContext{Parallelism: 1, BatchRows: batch.TargetRows})
 		if err != nil {
 			b.Fatal(err)
 		}

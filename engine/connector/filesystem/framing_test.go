@@ -147,7 +147,7 @@ func TestAHeaderIsNotLookedForAfterARestore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := s.Reader(t.Context(), connector.ReaderContext{Parallelism: 1})
+	made, err := s.Reader(t.Context(), connector.ReaderContext{Parallelism: 1, BatchRows: batch.TargetRows})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestRowsOfAnArrayHaveThePlaceOfTheirRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := s.Reader(t.Context(), connector.ReaderContext{Parallelism: 1})
+	made, err := s.Reader(t.Context(), connector.ReaderContext{Parallelism: 1, BatchRows: batch.TargetRows})
 	if err != nil {
 		t.Fatal(err)
 	}

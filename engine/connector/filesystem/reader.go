@@ -54,10 +54,10 @@ type openSplit struct {
 	headed bool // the header is read, or is not in this split
 }
 
-func newReader(ctx context.Context, s *Source, b storage.Bucket) *reader {
+func newReader(ctx context.Context, s *Source, b storage.Bucket, rows int) *reader {
 	r := &reader{
 		// Close ends the reading, not the context of the call that made the reader.
-		ctx: context.WithoutCancel(ctx), source: s, blocks: blockBytes, rows: batchRows(s.config.RowsPerSecond),
+		ctx: context.WithoutCancel(ctx), source: s, blocks: blockBytes, rows: rows,
 		origin: origin{
 			location: &s.location, bucket: b, framing: s.config.Format.Framing(), monitor: s.config.Monitor, folder: s.location.mount(),
 		},
@@ -66,14 +66,6 @@ func newReader(ctx context.Context, s *Source, b storage.Bucket) *reader {
 	_, r.lines = r.framing.(codec.Lines)
 	r.header, _ = r.decoder.(codec.HeaderDecoder)
 	return r
-}
-
-// batchRows is how many rows are decoded at once: of a slow source few, because its pace is kept by batches.
-func batchRows(rate float64) int {
-	if rate == 0 {
-		return batch.TargetRows
-	}
-	return int(min(max(rate/10, 1), batch.TargetRows))
 }
 
 // Add queues a split.

@@ -159,7 +159,7 @@ func TestASplitThatWasPassedOverIsSaidToBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.Reader(t.Context(), connector.ReaderContext{Parallelism: 1})
+	r, err := s.Reader(t.Context(), connector.ReaderContext{Parallelism: 1, BatchRows: batch.TargetRows})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,8 +33,6 @@ type SourceConfig struct {
 	Order connector.SplitOrder
 	// SplitBytes is the size of a split; 0: DefaultSplitBytes. Where records may span lines, a file is one split.
 	SplitBytes int64
-	// RowsPerSecond limits the whole job; 0: no limit.
-	RowsPerSecond float64
 	// AfterRead says what becomes of a file when a complete checkpoint has it behind it, and MoveTo is the folder for
 	// MoveFiles: in the same store, and outside of what the source reads.
 	AfterRead AfterRead
@@ -64,8 +62,8 @@ func NewSource(c SourceConfig) (*Source, error) {
 	if c.SplitBytes == 0 {
 		c.SplitBytes = DefaultSplitBytes
 	}
-	if c.SplitBytes < 0 || c.Monitor < 0 || c.RowsPerSecond < 0 || c.ForgetAfter < 0 {
-		return nil, fmt.Errorf("path %q: split size, monitor interval, rate and age cannot be negative", c.Path)
+	if c.SplitBytes < 0 || c.Monitor < 0 || c.ForgetAfter < 0 {
+		return nil, fmt.Errorf("path %q: split size, monitor interval and age cannot be negative", c.Path)
 	}
 	if c.Format != nil && !c.Format.Framing().Splittable() {
 		c.SplitBytes = math.MaxInt64
@@ -86,9 +84,6 @@ func (s *Source) Order() connector.SplitOrder { return s.config.Order }
 // Payload is empty columns of the schema.
 func (s *Source) Payload() batch.Payload { return batch.NewColumns(s.config.Schema.Layout()) }
 
-// RowsPerSecond is the rate of the configuration.
-func (s *Source) RowsPerSecond() float64 { return s.config.RowsPerSecond }
-
 // PassedOver is the number of files of a monitored folder that were not read, or not to their end: they have changed or
 // vanished since they were found, or no reader could read them (P4). Those that the enumerator met are counted through
 // restarts.
@@ -108,10 +103,10 @@ func (s *Source) Enumerator(ctx context.Context) (connector.Enumerator, error) {
 }
 
 // Reader reads splits of the files.
-func (s *Source) Reader(ctx context.Context, _ connector.ReaderContext) (connector.Reader, error) {
+func (s *Source) Reader(ctx context.Context, c connector.ReaderContext) (connector.Reader, error) {
 	b, err := storage.Open(ctx, s.location.root)
 	if err != nil {
 		return nil, classed(err)
 	}
-	return newReader(ctx, s, b), nil
+	return newReader(ctx, s, b, c.BatchRows), nil
 }

@@ -65,7 +65,7 @@ func readSplits(t *testing.T, s *Source, blocks int, splits ...connector.Split) 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	made, err := s.Reader(ctx, connector.ReaderContext{Parallelism: 1})
+	made, err := s.Reader(ctx, connector.ReaderContext{Parallelism: 1, BatchRows: batch.TargetRows})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -426,7 +426,7 @@ func TestAFileThatIsCutWhileItIsReadIsNotReadToItsEnd(t *testing.T) {
 					t.Error(err)
 				}
 			}}
-			r := newReader(t.Context(), s, cut)
+			r := newReader(t.Context(), s, cut, batch.TargetRows)
 			t.Cleanup(r.stop)
 			if err := r.Add(d.Splits[0], nil); err != nil {
 				t.Fatal(err)
@@ -554,7 +554,7 @@ func TestWhatWaitsToBeReadIsReadWhenItsFolderIsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := s.Reader(t.Context(), connector.ReaderContext{Parallelism: 1})
+	made, err := s.Reader(t.Context(), connector.ReaderContext{Parallelism: 1, BatchRows: batch.TargetRows})
 	if err != nil {
 		t.Fatal(err)
 	}

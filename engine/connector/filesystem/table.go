@@ -18,7 +18,6 @@ const (
 	optionMonitor  = "source.monitor-interval"
 	optionOrder    = "source.split-order"
 	optionSplit    = "source.split-size"
-	optionRate     = "source.rows-per-second"
 	optionAfter    = "source.after-read"
 	optionMoveTo   = "source.move-to"
 	optionForget   = "source.forget-after"
@@ -52,12 +51,6 @@ func TableSource(t table.Spec, f codec.Format, log *slog.Logger) (connector.Sour
 	}
 	if c.SplitBytes <= 0 {
 		return nil, o.Errorf(optionSplit, "write a size such as '64 mb'", "it must be at least one byte")
-	}
-	if c.RowsPerSecond, err = o.Float(optionRate, 0); err != nil {
-		return nil, err
-	}
-	if c.RowsPerSecond < 0 {
-		return nil, o.Errorf(optionRate, "write a number of rows, or 0 for no limit", "it cannot be negative")
 	}
 	if err := afterRead(o, &c); err != nil {
 		return nil, err
@@ -124,7 +117,7 @@ func forgetAfter(o *table.Options, c *SourceConfig) (err error) {
 // TableSink makes the sink of a table.
 func TableSink(t table.Spec, f codec.Format) (connector.Sink, error) {
 	o := t.Options
-	o.Allow(optionMonitor, optionOrder, optionSplit, optionRate, optionAfter, optionMoveTo, optionForget)
+	o.Allow(optionMonitor, optionOrder, optionSplit, optionAfter, optionMoveTo, optionForget)
 	c := SinkConfig{Format: f, Schema: t.Schema}
 	var err error
 	if c.Path, err = o.Required(OptionPath, sinkPathRemedy); err != nil {

@@ -43,6 +43,9 @@ type Registry struct {
 type factory struct {
 	source func(table.Spec) (connector.Source, error)
 	sink   func(table.Spec) (connector.Sink, error)
+	// rate is the connector's own option for what OptionRate limits, with its default; empty: it has none.
+	rate        string
+	defaultRate float64
 	// identity are the options that say where rows come from.
 	identity []string
 }
@@ -73,6 +76,7 @@ func New(env Environment) *Registry {
 		},
 		"datagen": {
 			source: func(t table.Spec) (connector.Source, error) { return datagen.TableSource(t, env.Now) },
+			rate:   datagen.OptionRate, defaultRate: datagen.DefaultRate,
 		},
 		"print": {
 			sink: func(t table.Spec) (connector.Sink, error) { return newPrint(t, env) },
@@ -84,13 +88,39 @@ func New(env Environment) *Registry {
 	return r
 }
 
-// Source makes the source of a table whose option 'connector' is name. Errors are those of options.
-func (r *Registry) Source(name string, t table.Spec) (connector.Source, error) {
+// Source makes the source of a table whose option 'connector' is name, and says how many rows per second the whole job may
+// read of it; 0: no limit. Errors are those of options.
+func (r *Registry) Source(name string, t table.Spec) (s connector.Source, rowsPerSecond float64, err error) {
 	f, err := r.find(name, t, func(f factory) bool { return f.source != nil }, "reads")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return f.source(t)
+	if t.RowsPerSecond, err = f.readRate(t.Options); err != nil {
+		return nil, 0, err
+	}
+	s, err = f.source(t)
+	return s, t.RowsPerSecond, err
+}
+
+// readRate reads the rate of a source: the lower one, if the connector has an option of its own for it.
+func (f *factory) readRate(o *table.Options) (float64, error) {
+	rate, err := readRate(o, OptionRate, 0)
+	if err != nil || f.rate == "" {
+		return rate, err
+	}
+	own, err := readRate(o, f.rate, f.defaultRate)
+	if rate == 0 || own > 0 && own < rate {
+		rate = own
+	}
+	return rate, err
+}
+
+func readRate(o *table.Options, key string, byDefault float64) (float64, error) {
+	rate, err := o.Float(key, byDefault)
+	if err == nil && rate < 0 {
+		err = o.Errorf(key, "write a number of rows, or 0 for no limit", "it cannot be negative")
+	}
+	return rate, err
 }
 
 // Sink makes the sink of a table whose option 'connector' is name. Errors are those of options.
@@ -99,6 +129,7 @@ func (r *Registry) Sink(name string, t table.Spec) (connector.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.Options.Allow(OptionRate)
 	return f.sink(t)
 }
 
@@ -107,6 +138,9 @@ func (r *Registry) Sink(name string, t table.Spec) (connector.Sink, error) {
 func (r *Registry) Identity(name string) []string { return r.connectors[name].identity }
 
 const optionConnector, optionFormat = "connector", "format"
+
+// OptionRate limits how fast a table is read, of every connector.
+const OptionRate = "source.rows-per-second"
 
 // find returns the connector that can do what is asked of it.
 func (r *Registry) find(name string, t table.Spec, can func(factory) bool, does string) (factory, error) {

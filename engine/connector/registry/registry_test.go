@@ -44,7 +44,7 @@ func TestEveryConnectorIsMadeFromItsOptions(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			if c.source {
 				sp := spec(c.options)
-				s, err := r.Source(c.name, sp)
+				s, _, err := r.Source(c.name, sp)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -68,6 +68,38 @@ func TestEveryConnectorIsMadeFromItsOptions(t *testing.T) {
 	}
 }
 
+func TestTheRateOfASourceIsThatOfItsOptionsWhateverTheConnector(t *testing.T) {
+	r := New(Environment{Now: time.Now})
+	for _, c := range []struct {
+		connector string
+		options   map[string]string
+		want      float64
+	}{
+		{"filesystem", nil, 0},
+		{"filesystem", map[string]string{"source.rows-per-second": "2.5"}, 2.5},
+		{"datagen", nil, 10000},
+		{"datagen", map[string]string{"rows-per-second": "50"}, 50},
+		{"datagen", map[string]string{"rows-per-second": "0", "number-of-rows": "1"}, 0},
+		{"datagen", map[string]string{"source.rows-per-second": "20"}, 20},
+		{"datagen", map[string]string{"source.rows-per-second": "20", "rows-per-second": "0"}, 20},
+		{"datagen", map[string]string{"source.rows-per-second": "20", "rows-per-second": "30"}, 20},
+		{"datagen", map[string]string{"source.rows-per-second": "20", "rows-per-second": "10"}, 10},
+	} {
+		sp := spec(c.options)
+		if c.connector == "filesystem" {
+			sp.Options.Set("path", t.TempDir(), "", false)
+			sp.Options.Set("format", "json", "", false)
+		}
+		_, rate, err := r.Source(c.connector, sp)
+		if err != nil || rate != c.want {
+			t.Errorf("%s with %v: %v rows per second, %v; want %v", c.connector, c.options, rate, err, c.want)
+		}
+		if err := sp.Options.Check(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestTheOrderOfSplitsFollowsTheKindOfInput(t *testing.T) {
 	r := New(Environment{})
 	for _, c := range []struct {
@@ -85,7 +117,7 @@ func TestTheOrderOfSplitsFollowsTheKindOfInput(t *testing.T) {
 			sp := spec(c.options)
 			sp.Options.Set("path", t.TempDir(), "", false)
 			sp.Options.Set("format", "json", "", false)
-			s, err := r.Source("filesystem", sp)
+			s, _, err := r.Source("filesystem", sp)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +130,7 @@ func TestTheOrderOfSplitsFollowsTheKindOfInput(t *testing.T) {
 
 func TestMistakesAreErrorsWithPlaceAndRemedy(t *testing.T) {
 	r := New(Environment{})
-	source := func(name string, t table.Spec) error { _, err := r.Source(name, t); return err }
+	source := func(name string, t table.Spec) error { _, _, err := r.Source(name, t); return err }
 	sink := func(name string, t table.Spec) error { _, err := r.Sink(name, t); return err }
 	for _, c := range []struct {
 		name, connector string
@@ -126,6 +158,9 @@ func TestMistakesAreErrorsWithPlaceAndRemedy(t *testing.T) {
 		{"an age of nothing", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.monitor-interval": "1 s", "source.forget-after": "0 s"}, "'source.forget-after'"},
 		{"an age where nothing is looked for", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.forget-after": "7 d"}, "'source.forget-after'"},
 		{"a negative rate", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.rows-per-second": "-1"}, "'source.rows-per-second'"},
+		{"a rate that is no number", "filesystem", source, map[string]string{"format": "json", "path": "in", "source.rows-per-second": "fast"}, "'source.rows-per-second'"},
+		{"a negative rate of rows that are made", "datagen", source, map[string]string{"rows-per-second": "-1", "number-of-rows": "1"}, "'rows-per-second'"},
+		{"rows that are made without limit and end", "datagen", source, map[string]string{"rows-per-second": "0"}, "'rows-per-second'"},
 		{"a file of no size", "filesystem", sink, map[string]string{"format": "json", "path": "in", "sink.rolling-policy.file-size": "0"}, "'sink.rolling-policy.file-size'"},
 		{"options that contradict each other", "filesystem", source, map[string]string{"format": "json", "path": "in", "json.ignore-parse-errors": "true", "json.fail-on-missing-field": "true"}, "contradicts"},
 	} {

@@ -17,6 +17,9 @@ type Spec struct {
 	Name string
 	// Schema has the physical columns, in the order of the declaration: computed columns are not the connector's.
 	Schema types.Schema
+	// RowsPerSecond is the rate at which the whole job reads the table, for a connector that has to know; the runtime keeps
+	// it. 0: no limit, or the table is written.
+	RowsPerSecond float64
 	// Options are those of the WITH clause, 'connector' and 'format' included.
 	Options *Options
 }

@@ -86,6 +86,9 @@ type Source struct {
 	connector.Source
 	// Connector is its name, for who reads positions in snapshots; empty: a Go program has made the source.
 	Connector string
+	// RowsPerSecond limits how fast the whole job reads, over all subtasks; 0: as fast as it can. The runtime keeps it,
+	// whatever the connector is.
+	RowsPerSecond float64
 	// Event assigns event time; nil: the source has none, and its watermark stays at its lowest until the input ends.
 	Event *EventTime
 }
@@ -152,6 +155,8 @@ func (n *Node) check(index int) error {
 		return fmt.Errorf("it must be exactly one of source, operator and sink")
 	case n.Source != nil && len(n.Inputs) > 0:
 		return fmt.Errorf("a source has no inputs")
+	case n.Source != nil && !(n.Source.RowsPerSecond >= 0):
+		return fmt.Errorf("%v rows per second is no rate; 0 is no limit", n.Source.RowsPerSecond)
 	case n.Source == nil && len(n.Inputs) == 0:
 		return fmt.Errorf("it has no input")
 	case len(n.State) > 0 && n.Fingerprint == "":

@@ -26,6 +26,7 @@ func TestCheckNamesTheOperatorAndWhatIsWrong(t *testing.T) {
 		"a uid twice":                    {[]graph.Node{source, {UID: "in", Inputs: from(0), Sink: sink}}, `"in" is used twice`},
 		"two kinds at once":              {[]graph.Node{source, {UID: "o", Inputs: from(0), Sink: sink, Operator: op}}, "operator o: it must be exactly one"},
 		"a source with an input":         {[]graph.Node{source, {UID: "b", Inputs: from(0), Source: &graph.Source{}}}, "a source has no inputs"},
+		"a negative rate":                {[]graph.Node{{UID: "in", Source: &graph.Source{RowsPerSecond: -1}}}, "operator in: -1 rows per second is no rate"},
 		"an operator without input":      {[]graph.Node{{UID: "o", Operator: op}}, "it has no input"},
 		"an edge from nowhere":           {[]graph.Node{source, {UID: "o", Inputs: from(5), Sink: sink}}, "input 5 does not come before it"},
 		"a union for each of two inputs": {[]graph.Node{source, {UID: "o", Inputs: []graph.Edge{{}, {}, {Input: 1}, {Input: 1}}, Sink: sink}}, ""},

@@ -26,7 +26,7 @@ func (b *builder) build() {
 	for _, task := range Plan(b.graph, b.exec.spec.Parallelism) {
 		var limit *pace
 		if task.Source {
-			limit = newPace(b.graph.Nodes[task.Nodes[0]].Source.RowsPerSecond())
+			limit = newPace(b.graph.Nodes[task.Nodes[0]].Source.RowsPerSecond)
 		}
 		for i := range b.exec.spec.Parallelism {
 			t := b.subtask(task, i, limit)

@@ -207,7 +207,7 @@ func TestTheRateIsThatOfTheWholeJob(t *testing.T) {
 
 func testRate(t *testing.T, splits, rows int) {
 	synctest.Test(t, func(t *testing.T) {
-		src := &numbers{splits: splits, rows: rows, keys: 10, rate: 100, batchRows: func() int { return 5 }}
+		src := &numbers{splits: splits, rows: rows, keys: 10, rate: 100}
 		d := newDriver(t, backendtest.NewStore(t, nil), countGraph(src, newCollected()), src.names())
 		begin := time.Now()
 		d.start(2)
@@ -367,8 +367,6 @@ type repeated struct {
 	numbers
 	batches int
 }
-
-func (r *repeated) RowsPerSecond() float64 { return 0 }
 
 func (r *repeated) Reader(context.Context, connector.ReaderContext) (connector.Reader, error) {
 	rows := make([]row, batch.TargetRows)

@@ -184,7 +184,7 @@ type shifted struct {
 }
 
 func (s *shifted) Reader(ctx context.Context, c connector.ReaderContext) (connector.Reader, error) {
-	return &shiftedReader{numbersReader{source: &s.numbers}, s.by}, nil
+	return &shiftedReader{numbersReader{source: &s.numbers, rows: c.BatchRows}, s.by}, nil
 }
 
 type shiftedReader struct {

@@ -37,20 +37,19 @@ type row struct {
 type numbers struct {
 	splits, rows, keys int
 	rate               float64
-	batchRows          func() int // rows of the next batch
+	batchRows          func() int // rows of the next batch; nil: as many as are wanted
 }
 
 func (n *numbers) Bounded() bool               { return true }
 func (n *numbers) Order() connector.SplitOrder { return connector.OrderNone }
 func (n *numbers) Payload() batch.Payload      { return &batch.Rows[row]{} }
-func (n *numbers) RowsPerSecond() float64      { return n.rate }
 
 func (n *numbers) Enumerator(context.Context) (connector.Enumerator, error) {
 	return nil, fmt.Errorf("the harness assigns the splits")
 }
 
-func (n *numbers) Reader(context.Context, connector.ReaderContext) (connector.Reader, error) {
-	return &numbersReader{source: n}, nil
+func (n *numbers) Reader(_ context.Context, c connector.ReaderContext) (connector.Reader, error) {
+	return &numbersReader{source: n, rows: c.BatchRows}, nil
 }
 
 // row is row i of a split. Its event time is in order, but for a little disorder.
@@ -76,6 +75,7 @@ type openSplit struct {
 // numbersReader reads its splits in turn.
 type numbersReader struct {
 	source   *numbers
+	rows     int // of a batch
 	open     []openSplit
 	position []byte
 }
@@ -95,7 +95,7 @@ func (r *numbersReader) Next(_ context.Context, into *batch.Batch) (connector.Pr
 	}
 	s := r.open[0]
 	r.open = r.open[1:]
-	n := batch.TargetRows
+	n := r.rows
 	if r.source.batchRows != nil {
 		n = r.source.batchRows()
 	}
@@ -230,7 +230,11 @@ func (w *collectedWriter) Close() error { return nil }
 // countGraph is source -> keyBy -> count -> sink.
 func countGraph(src connector.Source, sink connector.Sink) *graph.Graph {
 	g := &graph.Graph{}
-	from := g.Add(graph.Node{UID: "numbers", Name: "source", Source: &graph.Source{Source: src}})
+	in := &graph.Source{Source: src}
+	if n, ok := src.(*numbers); ok {
+		in.RowsPerSecond = n.rate
+	}
+	from := g.Add(graph.Node{UID: "numbers", Name: "source", Source: in})
 	keyed := g.Add(graph.Node{UID: "key", Name: "keyBy", Inputs: []graph.Edge{{From: from}},
 		Operator: func() (operator.Operator, error) { return &keyBy{}, nil }})
 	counted := g.Add(graph.Node{UID: "count", Name: "count", Inputs: []graph.Edge{{From: keyed, Kind: graph.Keyed}},

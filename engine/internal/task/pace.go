@@ -3,6 +3,8 @@ package task
 import (
 	"sync"
 	"time"
+
+	"github.com/weirstream/weir/engine/batch"
 )
 
 // catchUp is for how long a pace that was not kept up is made good for.
@@ -14,6 +16,14 @@ type pace struct {
 	perRow float64 // seconds; 0: no limit
 	mu     sync.Mutex
 	next   time.Time // guarded by mu
+}
+
+// batchRows is how many rows are read at once: of a slow source few, because its pace is kept between batches.
+func batchRows(rowsPerSecond float64) int {
+	if rowsPerSecond <= 0 {
+		return batch.TargetRows
+	}
+	return int(min(max(rowsPerSecond/10, 1), batch.TargetRows))
 }
 
 func newPace(rowsPerSecond float64) *pace {

@@ -68,7 +68,7 @@ func (s *source) open() (err error) {
 		}
 	}
 	s.reader, err = src.Reader(s.task.ctx, connector.ReaderContext{
-		Subtask: s.task.index, Parallelism: s.task.exec.spec.Parallelism,
+		Subtask: s.task.index, Parallelism: s.task.exec.spec.Parallelism, BatchRows: batchRows(src.RowsPerSecond),
 	})
 	s.idleness.quieter, _ = s.reader.(connector.Quieter)
 	return err
