@@ -99,7 +99,7 @@ func (n *Node) runCoordinator(ctx context.Context, pod *corev1.Pod) error {
 
 func (n *Node) startCoordinator(ctx context.Context, pod *corev1.Pod, c *container) error {
 	cmd := parse(pod.Spec.Containers[0].Args)
-	if !resources.OnlyPod(pod.Name) {
+	if !resources.Wanted(pod.Name) {
 		return &waitError{"the pod is one too many"}
 	}
 	job, bucket, err := n.job(ctx, pod)

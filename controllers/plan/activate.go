@@ -38,9 +38,9 @@ func oldMayAnswer(v *view) (Decision, bool) {
 		return Decision{}, false
 	}
 	for _, r := range v.Revisions {
-		if r.Name != v.target.Name && r.Name == v.Memory.Revision && r.Pod.Running && r.Coordinator == nil && r.Pod.Trouble == nil && v.since(r.SilentSince) < silentAfter {
+		if r.Name != v.target.Name && r.Name == v.Memory.Revision && r.CoordinatorPod().Running && r.Coordinator == nil && r.CoordinatorPod().Trouble == nil && v.since(r.SilentSince) < silentAfter {
 			return v.step(v1alpha1.StepStopping, Wait{}, v1alpha1.ReasonUnreachable,
-				fmt.Sprintf("waiting for the coordinator in pod %s, which is to be stopped, to answer", r.Pod.Name))
+				fmt.Sprintf("waiting for the coordinator in pod %s, which is to be stopped, to answer", r.CoordinatorPod().Name))
 		}
 	}
 	return Decision{}, false
@@ -72,13 +72,13 @@ func (v *view) unread() (Decision, bool) {
 	c := v.target.Coordinator
 	if c.FailureKind == rest.FailedPermanently {
 		d, ok := v.stallAt(v1alpha1.StepStandby, v1alpha1.ReasonActivationFailed, fmt.Sprintf("pod %s cannot read %s: %s; check spec.checkpoint.storage, "+
-			"and the Secret of spec.checkpoint.credentialsSecret: a new pod tries it again", v.target.Pod.Name, v.Target.Folder, c.Failure))
-		if at := v.target.Pod.ScheduledAt; !at.IsZero() && v.repeatDue(at) { // its environment is that of its start: a Secret that was mended is not in it
+			"and the Secret of spec.checkpoint.credentialsSecret: a new pod tries it again", v.target.CoordinatorPod().Name, v.Target.Folder, c.Failure))
+		if at := v.target.CoordinatorPod().ScheduledAt; !at.IsZero() && v.repeatDue(at) { // its environment is that of its start: a Secret that was mended is not in it
 			d.Action = ScaleDown{v.target.Name}
 		}
 		return d, ok
 	}
-	return v.wait(v1alpha1.ReasonPending, fmt.Sprintf("waiting for pod %s to have read %s%s", v.target.Pod.Name, v.Target.Folder, because(c.Failure)))
+	return v.wait(v1alpha1.ReasonPending, fmt.Sprintf("waiting for pod %s to have read %s%s", v.target.CoordinatorPod().Name, v.Target.Folder, because(c.Failure)))
 }
 
 // foreign: the newest attempt is another owner's.
@@ -156,7 +156,7 @@ func activates(v *view) (Decision, bool) {
 		return Decision{}, false
 	}
 	if v.live == v.target && v.live.in(rest.Stopped) && v.outcome() == outcome.None && !v.changes() {
-		return v.wait(v1alpha1.ReasonRecovering, fmt.Sprintf("pod %s was told to end; the job goes on in the next", v.target.Pod.Name))
+		return v.wait(v1alpha1.ReasonRecovering, fmt.Sprintf("pod %s was told to end; the job goes on in the next", v.target.CoordinatorPod().Name))
 	}
 	a := Activate{
 		Revision:        v.target.Name,

@@ -66,8 +66,8 @@ func goesBack(v *view) (Decision, bool) {
 		return v.goBack(v.Preflight.Message)
 	case v.checked() && v.Preflight.Trouble != nil:
 		return v.goBack(v.Preflight.Trouble.Message)
-	case v.target != nil && v.target.Pod.Trouble != nil:
-		return v.goBack(v.target.Pod.Trouble.Message)
+	case v.target != nil && v.target.CoordinatorPod().Trouble != nil:
+		return v.goBack(v.target.CoordinatorPod().Trouble.Message)
 	default:
 		return Decision{}, false
 	}
@@ -196,13 +196,13 @@ func stopsFirst(v *view) (Decision, bool) {
 		return v.stopLive(v1alpha1.ReasonStopping)
 	}
 	for _, r := range v.Revisions {
-		ends := fmt.Sprintf("pod %s ends, to make room for that of revision %s", r.Pod.Name, v.Target.Revision)
+		ends := fmt.Sprintf("pod %s ends, to make room for that of revision %s", r.CoordinatorPod().Name, v.Target.Revision)
 		switch {
 		case r.Name == v.Target.Revision || r.Replicas == 0 && !v.lingers(r):
 		case r.Replicas > 0 && v.inProgress() != nil:
 			return v.step(v1alpha1.StepStopping, Wait{}, v1alpha1.ReasonStopping, fmt.Sprintf("Savepoint %s is in progress; the pods end after it", v.inProgress().Name))
-		case r.Replicas > 0 && r.Coordinator == nil && r.Pod.Running && r.Pod.Trouble == nil && v.since(r.SilentSince) < silentAfter:
-			return v.step(v1alpha1.StepStopping, Wait{}, v1alpha1.ReasonUnreachable, fmt.Sprintf("waiting for the coordinator in pod %s, which is to be stopped, to answer", r.Pod.Name))
+		case r.Replicas > 0 && r.Coordinator == nil && r.CoordinatorPod().Running && r.CoordinatorPod().Trouble == nil && v.since(r.SilentSince) < silentAfter:
+			return v.step(v1alpha1.StepStopping, Wait{}, v1alpha1.ReasonUnreachable, fmt.Sprintf("waiting for the coordinator in pod %s, which is to be stopped, to answer", r.CoordinatorPod().Name))
 		case r.Replicas > 0:
 			return v.step(v1alpha1.StepStopping, ScaleDown{r.Name}, v1alpha1.ReasonStopping, ends)
 		default:
@@ -220,24 +220,24 @@ func standsBy(v *view) (Decision, bool) {
 		return v.awaitPod(StartRevision{v.Target.Revision}, fmt.Sprintf("revision %s is started", v.Target.Revision))
 	case t.Coordinator != nil:
 		return Decision{}, false
-	case t.Pod.Trouble != nil:
-		return v.stallAt(v1alpha1.StepStandby, t.Pod.Trouble.Reason, t.Pod.Trouble.Message)
-	case !t.Pod.Exists && v.since(t.PodlessSince) >= podlessAfter:
+	case t.CoordinatorPod().Trouble != nil:
+		return v.stallAt(v1alpha1.StepStandby, t.CoordinatorPod().Trouble.Reason, t.CoordinatorPod().Trouble.Message)
+	case !t.CoordinatorPod().Exists && v.since(t.PodlessSince) >= podlessAfter:
 		return v.stallAt(v1alpha1.StepStandby, v1alpha1.ReasonPodUnhealthy, fmt.Sprintf("StatefulSet %s has had no pod for %s: `kubectl describe statefulset %s` "+
 			"shows in its Events what refuses it, such as a quota or an admission policy", v.setName(t), seconds(v.since(t.PodlessSince)), v.setName(t)))
-	case !t.Pod.Exists:
+	case !t.CoordinatorPod().Exists:
 		return v.awaitPod(Wait{}, fmt.Sprintf("waiting for the pod of revision %s to be created", t.Name))
-	case !t.Pod.Running && v.since(t.Pod.HomelessSince) >= homelessAfter:
-		return v.stallAt(v1alpha1.StepStandby, v1alpha1.ReasonPodUnhealthy, v.homeless(t.Pod))
-	case !t.Pod.Running && v.since(t.Pod.ScheduledAt) >= startsWithin:
+	case !t.CoordinatorPod().Running && v.since(t.CoordinatorPod().HomelessSince) >= homelessAfter:
+		return v.stallAt(v1alpha1.StepStandby, v1alpha1.ReasonPodUnhealthy, v.homeless(t.CoordinatorPod()))
+	case !t.CoordinatorPod().Running && v.since(t.CoordinatorPod().ScheduledAt) >= startsWithin:
 		return v.stallAt(v1alpha1.StepStandby, v1alpha1.ReasonPodUnhealthy, fmt.Sprintf("pod %s has a node, and has not started for %s%s: `kubectl describe pod %s` "+
-			"shows in its Events what it waits for, such as a Secret or a volume", t.Pod.Name, seconds(v.since(t.Pod.ScheduledAt)), because(t.Pod.Waiting), t.Pod.Name))
-	case !t.Pod.Running:
-		return v.awaitPod(Wait{}, fmt.Sprintf("pod %s starts%s", t.Pod.Name, because(t.Pod.Waiting)))
-	case t.Untrusted || v.since(t.SilentSince) >= silentAfter || v.since(t.Pod.GoneBy) >= lostAfter:
+			"shows in its Events what it waits for, such as a Secret or a volume", t.CoordinatorPod().Name, seconds(v.since(t.CoordinatorPod().ScheduledAt)), because(t.CoordinatorPod().Waiting), t.CoordinatorPod().Name))
+	case !t.CoordinatorPod().Running:
+		return v.awaitPod(Wait{}, fmt.Sprintf("pod %s starts%s", t.CoordinatorPod().Name, because(t.CoordinatorPod().Waiting)))
+	case t.Untrusted || v.since(t.SilentSince) >= silentAfter || v.since(t.CoordinatorPod().GoneBy) >= lostAfter:
 		return v.unanswered(*t, v1alpha1.ReasonPending)
 	default:
-		return v.awaitPod(Wait{}, fmt.Sprintf("waiting for the coordinator in pod %s to answer", t.Pod.Name))
+		return v.awaitPod(Wait{}, fmt.Sprintf("waiting for the coordinator in pod %s to answer", t.CoordinatorPod().Name))
 	}
 }
 

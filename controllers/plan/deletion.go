@@ -46,7 +46,7 @@ func deletedPods(v *view) (Decision, bool) {
 	}
 	for _, r := range v.Revisions {
 		if v.lingers(r) && v.Now.Before(v.Job.DeletedAt.Add(podsLimit)) {
-			return v.deleting(Wait{}, "pod "+r.Pod.Name+" ends")
+			return v.deleting(Wait{}, "pod "+r.CoordinatorPod().Name+" ends")
 		}
 	}
 	return Decision{}, false

@@ -124,7 +124,8 @@ type Revision struct {
 	Replicas int32
 	// Edited says what somebody changed of what the operator made of it; empty: nothing.
 	Edited string
-	Pod    Pod
+	// Pods are those that are there, the coordinator's first.
+	Pods []Pod
 	// Coordinator is its answer; nil: it did not.
 	Coordinator *rest.Job
 	// Untrusted: whoever answers does not prove to be the job's coordinator.
@@ -137,7 +138,16 @@ type Revision struct {
 	PodlessSince time.Time
 }
 
-// Pod is what was observed of a revision's pod.
+// CoordinatorPod is the pod that decides whether a revision answers: that of its coordinator, which is the only one for as long
+// as resources.Pods is 1. Without Exists there is none.
+func (r *Revision) CoordinatorPod() Pod {
+	if len(r.Pods) == 0 {
+		return Pod{}
+	}
+	return r.Pods[0]
+}
+
+// Pod is what was observed of a pod.
 type Pod struct {
 	Exists bool
 	Name   string

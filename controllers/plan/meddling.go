@@ -17,8 +17,8 @@ func removesOrphans(v *view) (Decision, bool) {
 		strings.Join(v.Orphans, ", ")))
 }
 
-// putsBack: the pods of a revision are one, and run what its name says, whatever somebody does to the objects. A second pod
-// would claim the job from the first.
+// putsBack: a revision has as many pods as resources.Pods says, and they run what its name says, whatever somebody does to the
+// objects. A second coordinator would claim the job from the first.
 func putsBack(v *view) (Decision, bool) {
 	if !v.Job.DeletedAt.IsZero() {
 		return Decision{}, false

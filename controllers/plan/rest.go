@@ -93,7 +93,7 @@ func stopUnderWay(v *view) (Decision, bool) {
 // the stop is final. A pod serves the stop of a job that has ended from its last checkpoint, or goes on and stops again.
 func (v *view) scaledAway() *Revision {
 	for i := range v.Revisions {
-		if r := &v.Revisions[i]; r.Name == v.Memory.Revision && r.Replicas == 0 && !r.Pod.Exists {
+		if r := &v.Revisions[i]; r.Name == v.Memory.Revision && r.Replicas == 0 && !r.CoordinatorPod().Exists {
 			return r
 		}
 	}
@@ -193,21 +193,21 @@ func (v *view) takePods(reason, message string) (Decision, bool) {
 
 // unanswered waits for a pod that may run the job but does not say so; after a while somebody has to look.
 func (v *view) unanswered(r Revision, reason string) (Decision, bool) {
-	since, gone := v.since(r.SilentSince), r.Pod.GoneBy
+	since, gone := v.since(r.SilentSince), r.CoordinatorPod().GoneBy
 	switch {
 	case r.Untrusted && since < identifiesWithin:
-		return v.wait(reason, fmt.Sprintf("waiting for pod %s to take the identity that the job has now, as after the operator's key was replaced", r.Pod.Name))
+		return v.wait(reason, fmt.Sprintf("waiting for pod %s to take the identity that the job has now, as after the operator's key was replaced", r.CoordinatorPod().Name))
 	case r.Untrusted:
 		return v.stall(v1alpha1.ReasonUnreachable, fmt.Sprintf("the coordinator in pod %s has another identity than the job's, as after the operator's key was replaced: "+
-			"delete the pod; the job goes on from its newest checkpoint", r.Pod.Name))
+			"delete the pod; the job goes on from its newest checkpoint", r.CoordinatorPod().Name))
 	case !gone.IsZero() && v.since(gone) >= lostAfter:
 		return v.stall(v1alpha1.ReasonUnreachable, fmt.Sprintf("pod %s was to end %s ago, and its node does not say that it did: if the node is lost, "+
-			"`kubectl delete pod %s --force`; the job goes on from its newest checkpoint, and what still runs there is fenced", r.Pod.Name, seconds(v.since(gone)), r.Pod.Name))
+			"`kubectl delete pod %s --force`; the job goes on from its newest checkpoint, and what still runs there is fenced", r.CoordinatorPod().Name, seconds(v.since(gone)), r.CoordinatorPod().Name))
 	case since >= silentAfter:
 		return v.stall(v1alpha1.ReasonUnreachable, fmt.Sprintf("the coordinator in pod %s has not answered for %s: look at its log, and at the network policies "+
-			"between the operator and port 8443 of the pod; the job goes on from its newest checkpoint if the pod is deleted", r.Pod.Name, seconds(since)))
+			"between the operator and port 8443 of the pod; the job goes on from its newest checkpoint if the pod is deleted", r.CoordinatorPod().Name, seconds(since)))
 	}
-	return v.wait(reason, fmt.Sprintf("waiting for the coordinator in pod %s to answer", r.Pod.Name))
+	return v.wait(reason, fmt.Sprintf("waiting for the coordinator in pod %s to answer", r.CoordinatorPod().Name))
 }
 
 // runsOn is what to add to bad news: that the job is well, or how it comes back.

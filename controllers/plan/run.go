@@ -43,7 +43,7 @@ func missesAnAnswer(v *view) (Decision, bool) {
 
 // missed: the pod that the status speaks of runs, answered before, and does not now.
 func (v *view) missed(t *Revision) bool {
-	return v.live == nil && t != nil && t.Name == v.Memory.Revision && t.Coordinator == nil && t.Pod.Running && t.Pod.GoneBy.IsZero() && !t.Untrusted && !t.AnsweredAt.IsZero()
+	return v.live == nil && t != nil && t.Name == v.Memory.Revision && t.Coordinator == nil && t.CoordinatorPod().Running && t.CoordinatorPod().GoneBy.IsZero() && !t.Untrusted && !t.AnsweredAt.IsZero()
 }
 
 // watches says how the live attempt is doing. It decides whatever the other rules left.

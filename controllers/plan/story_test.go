@@ -235,25 +235,29 @@ func (s *story) revision(name string, o options) error {
 	if o.has("none") {
 		return nil
 	}
-	r := plan.Revision{Name: name, Exists: !o.has("config"), Replicas: 1, Pod: plan.Pod{Name: "job-" + name + "-0"}}
+	r := plan.Revision{Name: name, Exists: !o.has("config"), Replicas: 1}
+	pod := plan.Pod{Name: "job-" + name + "-0"}
 	if o.has("config") || o.has("replicas") {
 		r.Replicas = int32(o.number("replicas"))
 	}
 	switch o["pod"] {
 	case "", "none":
 	case "running":
-		r.Pod.Exists, r.Pod.Running = true, true
+		pod.Exists, pod.Running = true, true
 	case "pending":
-		r.Pod.Exists, r.Pod.Waiting = true, o["waiting"]
+		pod.Exists, pod.Waiting = true, o["waiting"]
 	case "trouble":
-		r.Pod.Exists, r.Pod.Trouble = true, &plan.Trouble{Reason: o["reason"], Message: o["message"]}
+		pod.Exists, pod.Trouble = true, &plan.Trouble{Reason: o["reason"], Message: o["message"]}
 	case "ending":
-		r.Pod.Exists, r.Pod.Running, r.Pod.GoneBy = true, true, f.Now.Add(time.Minute)
+		pod.Exists, pod.Running, pod.GoneBy = true, true, f.Now.Add(time.Minute)
 	default:
 		return fmt.Errorf("unknown pod %q", o["pod"])
 	}
 	r.SilentSince, r.AnsweredAt, r.PodlessSince = s.ago(o, "silent"), s.ago(o, "answered"), s.ago(o, "podless")
-	r.Pod.ScheduledAt, r.Pod.HomelessSince = s.ago(o, "scheduled"), s.ago(o, "homeless")
+	pod.ScheduledAt, pod.HomelessSince = s.ago(o, "scheduled"), s.ago(o, "homeless")
+	if pod.Exists {
+		r.Pods = []plan.Pod{pod}
+	}
 	r.Edited = o["edited"]
 	r.Untrusted = o.has("untrusted")
 	if o.has("state") {

@@ -110,7 +110,7 @@ func (r *Revision) in(states ...rest.State) bool {
 
 // mayExecute: its container runs, perhaps an attempt that nobody can see now.
 func (r *Revision) mayExecute() bool {
-	return r.executes() || r.Coordinator == nil && r.Pod.Running
+	return r.executes() || r.Coordinator == nil && r.CoordinatorPod().Running
 }
 
 // since is how long ago something was; 0: it was not.
@@ -256,9 +256,9 @@ func (v *view) hasPods() bool {
 	return slices.ContainsFunc(v.Revisions, func(r Revision) bool { return r.Replicas > 0 || v.lingers(r) })
 }
 
-// lingers: its pod is still there, and within its grace period. Later its node is lost, and what runs there is fenced.
+// lingers: one of its pods is still there, and within its grace period. Later its node is lost, and what runs there is fenced.
 func (v *view) lingers(r Revision) bool {
-	return r.Pod.Exists && (r.Pod.GoneBy.IsZero() || v.Now.Before(r.Pod.GoneBy.Add(lostAfter)))
+	return slices.ContainsFunc(r.Pods, func(p Pod) bool { return p.GoneBy.IsZero() || v.Now.Before(p.GoneBy.Add(lostAfter)) })
 }
 
 // The limits of patience.

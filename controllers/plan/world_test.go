@@ -72,7 +72,7 @@ func (w *world) observe() plan.Facts {
 		r := plan.Revision{Name: name, Exists: true}
 		if p != nil {
 			r.Replicas = 1
-			r.Pod = plan.Pod{Name: "job-" + name + "-0", Exists: true, Running: p.running}
+			r.Pods = []plan.Pod{{Name: "job-" + name + "-0", Exists: true, Running: p.running}}
 			if p.running {
 				r.Coordinator = w.answer(name, p)
 			}

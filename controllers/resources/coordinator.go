@@ -83,7 +83,7 @@ func servicePort(name string, port int32) *corev1ac.ServicePortApplyConfiguratio
 	return corev1ac.ServicePort().WithName(name).WithPort(port).WithProtocol(corev1.ProtocolTCP)
 }
 
-// StatefulSet runs the revision's coordinator in one pod, or none; replicas is 1 or 0. It never replaces a running pod
+// StatefulSet runs the revision's coordinator in its pods, or none; replicas is Pods or 0. It never replaces a running pod
 // because its template changed, as with another release of the operator: only the upgrade's handover stops a job.
 func (j *Job) StatefulSet(replicas int32) *appsv1ac.StatefulSetApplyConfiguration {
 	selector := with(coordinatorLabels(j.in.Name), v1alpha1.LabelRevision, j.in.Revision)

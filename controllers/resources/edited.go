@@ -20,7 +20,7 @@ func Edited(set *appsv1.StatefulSet) string {
 		}
 	}
 	switch {
-	case set.Spec.Replicas != nil && *set.Spec.Replicas > 1:
+	case set.Spec.Replicas != nil && *set.Spec.Replicas > Pods:
 		return fmt.Sprintf("StatefulSet %s was scaled to %d pods", set.Name, *set.Spec.Replicas)
 	case len(who) > 0:
 		return fmt.Sprintf("StatefulSet %s was changed by %s", set.Name, strings.Join(who, ", "))
@@ -35,11 +35,11 @@ func foreign(m metav1.ManagedFieldsEntry) bool {
 	return m.Manager != FieldOwner && m.Subresource != "status" && m.FieldsV1 != nil && strings.Contains(m.FieldsV1.GetRawString(), `"f:spec"`)
 }
 
-// Own takes out of a StatefulSet what somebody changed, and that they did: its pod is that of made, and there is at most one.
+// Own takes out of a StatefulSet what somebody changed, and that they did: its pods are those of made, and there are at most Pods.
 func Own(set, made *appsv1.StatefulSet) {
-	if r := set.Spec.Replicas; r == nil || *r > 1 {
-		one := int32(1)
-		set.Spec.Replicas = &one
+	if r := set.Spec.Replicas; r == nil || *r > Pods {
+		pods := int32(Pods)
+		set.Spec.Replicas = &pods
 	}
 	set.Spec.Template = made.Spec.Template
 	set.Spec.UpdateStrategy = made.Spec.UpdateStrategy

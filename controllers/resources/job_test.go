@@ -59,7 +59,7 @@ func TestTheLongestNamesAreNamesAndLabels(t *testing.T) {
 	const longest = int64(1<<63 - 1)
 	for kind, name := range map[string]string{
 		"revision":            resources.Name(job, revision),
-		"pod":                 resources.PodName(job, revision),
+		"pod":                 resources.CoordinatorPod(job, revision),
 		"pod's hash":          resources.Name(job, revision) + "-5d4f8c7b9d",
 		"service":             resources.ServiceName(job),
 		"secret":              resources.SecretName(job),

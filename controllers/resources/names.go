@@ -41,12 +41,21 @@ func CheckName(job string) error {
 // Name is that of a revision's ControllerRevision, ConfigMap and StatefulSet.
 func Name(job, revision string) string { return job + "-" + revision }
 
-// PodName is that of the one pod of a revision's StatefulSet.
-func PodName(job, revision string) string { return Name(job, revision) + "-0" }
+// Pods is how many pods a revision has: one, with the coordinator and all subtasks in it. Whatever depends on that asks here.
+const Pods = 1
 
-// OnlyPod tells whether a pod is the one of its StatefulSet. Others are there where somebody has scaled that: two
-// coordinators would take the job from each other.
-func OnlyPod(name string) bool { return strings.HasSuffix(name, "-0") }
+// PodName is that of a pod of a StatefulSet.
+func PodName(set string, ordinal int) string { return fmt.Sprintf("%s-%d", set, ordinal) }
+
+// CoordinatorPod is the name of the pod of a revision that its coordinator is in.
+func CoordinatorPod(job, revision string) string { return PodName(Name(job, revision), 0) }
+
+// Wanted tells whether a pod, by its name, is one that its StatefulSet is to have. Others are there where somebody has scaled
+// that: two coordinators would take the job from each other.
+func Wanted(name string) bool {
+	ordinal, err := strconv.Atoi(name[strings.LastIndexByte(name, '-')+1:])
+	return err == nil && ordinal < Pods
+}
 
 // ServiceName is that of the Service of all revisions of a job.
 func ServiceName(job string) string { return job + "-weir" }

@@ -138,13 +138,13 @@ func (r *Reconciler) keepShared(ctx context.Context, s *scope) error {
 // waitsForSecret: a pod has a node, and its container has not started: its Secret may be gone.
 func (s *scope) waitsForSecret() bool {
 	return slices.ContainsFunc(s.facts.Revisions, func(v plan.Revision) bool {
-		return v.Replicas > 0 && v.Pod.Exists && !v.Pod.Running && !v.Pod.ScheduledAt.IsZero()
+		return v.Replicas > 0 && slices.ContainsFunc(v.Pods, func(p plan.Pod) bool { return !p.Running && !p.ScheduledAt.IsZero() })
 	})
 }
 
 // ails: a pod does not answer.
 func (s *scope) ails() bool {
-	return slices.ContainsFunc(s.facts.Revisions, func(v plan.Revision) bool { return v.Replicas > 0 && v.Pod.Exists && v.Coordinator == nil })
+	return slices.ContainsFunc(s.facts.Revisions, func(v plan.Revision) bool { return v.Replicas > 0 && len(v.Pods) > 0 && v.Coordinator == nil })
 }
 
 // sharedAgain is the time after which it is written again for the sake of a pod that runs and does not answer.
@@ -235,7 +235,7 @@ func (r *Reconciler) startRevision(ctx context.Context, s *scope, revision strin
 	if err := r.ours(ctx, s.job, &appsv1.StatefulSet{}, "StatefulSet", resources.Name(s.job.Name, revision)); err != nil {
 		return "", err
 	}
-	if err := r.apply(ctx, j.StatefulSet(1)); err != nil {
+	if err := r.apply(ctx, j.StatefulSet(resources.Pods)); err != nil {
 		return "", err
 	}
 	return "started a pod of revision " + revision, nil

@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/weirstream/weir/controllers/coordinators"
 	"github.com/weirstream/weir/controllers/plan"
 	"github.com/weirstream/weir/controllers/resources"
@@ -42,7 +40,7 @@ func (s *scope) activation() plan.Activation {
 
 // activate has the coordinator of a revision begin an attempt. That it is refused, or fails, is a fact for the next pass.
 func (r *Reconciler) activate(ctx context.Context, s *scope, a plan.Activate) (string, error) {
-	pod := s.podNamed(resources.PodName(s.job.Name, a.Revision))
+	pod := s.podNamed(resources.CoordinatorPod(s.job.Name, a.Revision))
 	if pod == nil {
 		return "", nil
 	}
@@ -106,14 +104,4 @@ func (s *scope) foreign() bool {
 		}
 	}
 	return false
-}
-
-// podNamed finds a pod; nil: there is none.
-func (s *scope) podNamed(name string) *corev1.Pod {
-	for i := range s.pods {
-		if s.pods[i].Name == name {
-			return &s.pods[i]
-		}
-	}
-	return nil
 }

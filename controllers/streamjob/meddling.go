@@ -53,7 +53,7 @@ func (r *Reconciler) recordedObjects(s *scope, revision string) (*resources.Job,
 
 // putBackSet writes the whole StatefulSet: what is applied would leave in it what somebody has added.
 func (r *Reconciler) putBackSet(ctx context.Context, j *resources.Job, seen *appsv1.StatefulSet) error {
-	text, err := json.Marshal(j.StatefulSet(1))
+	text, err := json.Marshal(j.StatefulSet(resources.Pods))
 	if err != nil {
 		return fmt.Errorf("write StatefulSet %s: %w", seen.Name, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,23 +22,24 @@ func (s *scope) revisions(ask func(*corev1.Pod) (answer *rest.Job, untrusted boo
 	seen, present := map[string]bool{}, map[types.UID]bool{}
 	for i := range s.sets {
 		set := &s.sets[i]
-		r := plan.Revision{Name: set.Labels[v1alpha1.LabelRevision], Exists: true, Replicas: 1}
+		r := plan.Revision{Name: set.Labels[v1alpha1.LabelRevision], Exists: true, Replicas: resources.Pods}
 		r.Edited = s.edited[r.Name]
 		if set.Spec.Replicas != nil {
 			r.Replicas = *set.Spec.Replicas
 		}
 		seen[r.Name] = true
-		pod := s.podOf(set.Name, set.UID)
-		if pod != nil {
-			r.Pod = podFacts(pod)
+		pods := s.podsOf(set)
+		for _, pod := range pods {
+			r.Pods = append(r.Pods, podFacts(pod))
 		}
-		if r.Pod.Running {
+		if r.CoordinatorPod().Running {
+			pod := pods[0]
 			present[pod.UID] = true
 			if r.Coordinator, r.Untrusted = ask(pod); r.Coordinator == nil {
 				r.SilentSince, r.AnsweredAt = s.memory.missing(pod.UID, s.facts.Now), s.memory.answeredAt(pod)
 			}
 		}
-		if pod == nil && r.Replicas > 0 {
+		if len(pods) == 0 && r.Replicas > 0 {
 			present[set.UID] = true
 			r.PodlessSince = s.memory.missing(set.UID, s.facts.Now)
 		}
@@ -53,16 +55,26 @@ func (s *scope) revisions(ask func(*corev1.Pod) (answer *rest.Job, untrusted boo
 	return all
 }
 
-// podOf finds the one pod of a StatefulSet; nil: there is none.
-func (s *scope) podOf(set string, uid types.UID) *corev1.Pod {
-	i := slices.IndexFunc(s.pods, func(p corev1.Pod) bool {
-		controller := metav1.GetControllerOfNoCopy(&p)
-		return p.Name == set+"-0" && controller != nil && controller.UID == uid
-	})
-	if i < 0 {
-		return nil
+// podsOf are the pods that a StatefulSet is to have, the coordinator's first. What else it has, because somebody scaled it, is
+// about to go and does nothing.
+func (s *scope) podsOf(set *appsv1.StatefulSet) []*corev1.Pod {
+	var pods []*corev1.Pod
+	for ordinal := range resources.Pods {
+		if p := s.podNamed(resources.PodName(set.Name, ordinal)); p != nil && metav1.IsControlledBy(p, set) {
+			pods = append(pods, p)
+		}
 	}
-	return &s.pods[i]
+	return pods
+}
+
+// podNamed finds a pod; nil: there is none.
+func (s *scope) podNamed(name string) *corev1.Pod {
+	for i := range s.pods {
+		if s.pods[i].Name == name {
+			return &s.pods[i]
+		}
+	}
+	return nil
 }
 
 // podFacts are what decides about a pod.

@@ -2,18 +2,22 @@ package streamjob
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/controllers/plan"
 	"github.com/weirstream/weir/controllers/resources"
+	"github.com/weirstream/weir/engine/rest"
 )
 
 func podWith(c corev1.ContainerStatus) *corev1.Pod {
@@ -122,6 +126,46 @@ func TestAPreflightIsReadFromItsPods(t *testing.T) {
 			got.Pod, got.PodlessSince = plan.Pod{}, time.Time{}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestTheCoordinatorIsInThePodThatTheRevisionIsToHave: pods of an earlier StatefulSet of the name, and those that somebody
+// scaled a StatefulSet to, are not asked.
+func TestTheCoordinatorIsInThePodThatTheRevisionIsToHave(t *testing.T) {
+	set := appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "flights-a", UID: "now", Labels: map[string]string{v1alpha1.LabelRevision: "a"}}}
+	pod := func(name string, of types.UID) corev1.Pod {
+		yes := true
+		p := *podWith(corev1.ContainerStatus{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}})
+		p.Name, p.UID = name, types.UID(name)+"-of-"+of
+		p.OwnerReferences = []metav1.OwnerReference{{Kind: "StatefulSet", Name: "flights-a", UID: of, Controller: &yes}}
+		return p
+	}
+	for _, c := range []struct {
+		name string
+		pods []corev1.Pod
+		want []string
+	}{
+		{"none", nil, nil},
+		{"its own", []corev1.Pod{pod("flights-a-0", "now")}, []string{"flights-a-0"}},
+		{"one that it was scaled to", []corev1.Pod{pod("flights-a-1", "now"), pod("flights-a-0", "now")}, []string{"flights-a-0"}},
+		{"that alone", []corev1.Pod{pod("flights-a-1", "now")}, nil},
+		{"of an earlier StatefulSet", []corev1.Pod{pod("flights-a-0", "before")}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &scope{memory: (&memory{}).job(types.NamespacedName{}), sets: []appsv1.StatefulSet{set}, pods: c.pods}
+			var asked []string
+			revisions := s.revisions(func(p *corev1.Pod) (*rest.Job, bool) {
+				asked = append(asked, p.Name)
+				return &rest.Job{}, false
+			})
+			var seen []string
+			for _, p := range revisions[0].Pods {
+				seen = append(seen, p.Name)
+			}
+			if !slices.Equal(seen, c.want) || !slices.Equal(asked, c.want) {
+				t.Errorf("pods %q, asked %q, want %q", seen, asked, c.want)
 			}
 		})
 	}

@@ -64,7 +64,7 @@ func coordinate(ctx context.Context, a *cli.Process, f coordinatorFlags, identit
 	if err != nil {
 		return err
 	}
-	if name := a.Getenv(resources.PodEnv); name != "" && !resources.OnlyPod(name) {
+	if name := a.Getenv(resources.PodEnv); name != "" && !resources.Wanted(name) {
 		return cli.Usagef("pod %s is one too many, and would take the job from the first: scale its StatefulSet to 1", name)
 	}
 	j, err := pod.Job(a, f.Flags)
