@@ -5,7 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/weirstream/weir/engine/config"
-	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/internal/attempt"
 )
 
 // Config is what the engine is told of a job; package config declares it.
@@ -37,34 +37,19 @@ type Options struct {
 }
 
 // Step is a place between two writes at which a crash must lose nothing.
-type Step string
+type Step = attempt.Step
 
-// The steps that Options.AtStep is called at.
+// The steps that Options.AtStep is called at; package attempt says what each stands for.
 const (
-	StepRestoring Step = "restore" // the attempt is claimed, its base is not written, no state is restored
-	StepDeployed  Step = "deploy"  // the base is written, the subtasks are restoring
-	StepPublished Step = "publish" // a checkpoint is complete, nothing of it is committed
-	StepCommit    Step = "commit"  // one committable is committed, others of the checkpoint are not
-	// StepUnrecorded: all output of the checkpoint that ended the job is committed, no record says so.
-	StepUnrecorded Step = "record"
-	// StepRetire: files that a complete checkpoint has behind it are about to be removed; StepRetired: they are.
-	StepRetire    Step = "retire"
-	StepRetired   Step = "retired"
-	StepCommitted Step = "confirm" // all is committed, no metadata says so
+	StepRestoring  = attempt.StepRestoring
+	StepDeployed   = attempt.StepDeployed
+	StepPublished  = attempt.StepPublished
+	StepCommit     = attempt.StepCommit
+	StepCommitted  = attempt.StepCommitted
+	StepUnrecorded = attempt.StepUnrecorded
+	StepRetire     = attempt.StepRetire
+	StepRetired    = attempt.StepRetired
 )
 
 // Result is how a run ended and what it stands on.
-type Result struct {
-	Outcome outcome.Outcome
-	// RestoredFrom is the path of the snapshot that the run started from; empty: it started empty.
-	RestoredFrom string
-	// LastCheckpoint is the path of the newest complete checkpoint; empty: there is none.
-	LastCheckpoint string
-	// Checkpoints and CheckpointBytes count what this run completed, and wrote for it.
-	Checkpoints, CheckpointBytes int64
-	// Already says that the job had ended like this before, and nothing was run.
-	Already bool
-	// Changed says, of a job that had completed before, which sources have other input now than they had read then, in
-	// words: nobody reads it.
-	Changed []string
-}
+type Result = attempt.Result

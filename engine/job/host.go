@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/operations"
 	"github.com/weirstream/weir/engine/internal/web"
@@ -27,7 +28,7 @@ import (
 type Host struct {
 	cfg     Config
 	graph   *Graph
-	opt     Options
+	opt     attempt.Options
 	refresh time.Duration
 	log     *slog.Logger
 
@@ -47,7 +48,7 @@ type Host struct {
 		chain  *rest.Chain
 		unseen failure
 		// job is the newest attempt that began here; nil: none did.
-		job *Job
+		job *attempt.Handle
 		// activation waits to be carried out, or is being; nil: none does.
 		activation *activation
 		// requests wait for the end of what is under way, oldest first.
@@ -102,16 +103,18 @@ const defaultRefresh = 5 * time.Second
 // NewHost returns a host of the job that cfg and g describe; Run runs it. A job that no attempt can run is
 // refused with a permanent error.
 func NewHost(cfg Config, g *Graph, opt HostOptions) (*Host, error) {
-	if err := checkActivated(cfg, g); err != nil {
+	if err := attempt.CheckActivated(cfg, g); err != nil {
 		return nil, err
 	}
 	c := &Host{
 		cfg: cfg, graph: g, refresh: opt.Refresh, operations: operations.New(true), wake: make(chan struct{}, 1),
-		opt: Options{
+		opt: attempt.Options{
 			Logger: opt.Logger, Interrupt: opt.Interrupt, AtStep: opt.AtStep, EngineVersion: opt.EngineVersion, Random: opt.Random,
 		},
 	}
-	c.opt.setDefaults()
+	if c.opt.Logger == nil {
+		c.opt.Logger = slog.New(slog.DiscardHandler)
+	}
 	c.log = c.opt.Logger
 	if c.refresh == 0 {
 		c.refresh = defaultRefresh
@@ -144,13 +147,13 @@ func (c *Host) Overview() rest.Job {
 	var o rest.Job
 	if job != nil && phase != beginning {
 		o = job.Overview()
-		settings := job.d.cfg.Settings
+		settings := job.Config().Settings
 		o.Settings = &settings // also when it has ended: whoever stopped it may have it go on as it was
 	}
 	o.ID, o.Revision, o.Engine, o.MaxParallelism = c.cfg.Job, c.cfg.Revision, c.opt.EngineVersion, c.cfg.MaxParallelism
 	switch phase {
 	case running:
-		if job.over() {
+		if job.Over() {
 			o.State = rest.Stopping // something of it is left, and the chain has not been looked at
 		}
 		return o
@@ -197,7 +200,7 @@ func (c *Host) Checkpoints() []rest.Checkpoint {
 	return nil
 }
 
-func (c *Host) newest() *Job {
+func (c *Host) newest() *attempt.Handle {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.mu.job

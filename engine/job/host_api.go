@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/operations"
 	"github.com/weirstream/weir/engine/internal/overlap"
@@ -56,17 +57,17 @@ func (c *Host) Operation(ctx context.Context, id string) (rest.Operation, error)
 // settingsLocked is the configuration of the newest attempt.
 func (c *Host) settingsLocked() Config {
 	if c.mu.job != nil {
-		return c.mu.job.d.cfg
+		return c.mu.job.Config()
 	}
 	return c.cfg
 }
 
-func (c *Host) runsLocked() bool { return c.mu.phase == running && !c.mu.job.over() }
+func (c *Host) runsLocked() bool { return c.mu.phase == running && !c.mu.job.Over() }
 
 // askLocked gives a request to the attempt that runs, or lets it wait until there is something to say about it.
 func (c *Host) askLocked(r operations.Request) (rest.Operation, error) {
 	if c.runsLocked() {
-		return c.mu.job.begin(r)
+		return c.mu.job.Ask(r)
 	}
 	if err := c.refusesLocked(len(c.mu.requests) >= operations.MostWaiting); err != nil {
 		return rest.Operation{}, err
@@ -86,7 +87,7 @@ func (c *Host) askRunningLocked(r operations.Request) (rest.Operation, error) {
 	case known || err != nil:
 		return op, err
 	case c.runsLocked():
-		return c.mu.job.begin(r)
+		return c.mu.job.Ask(r)
 	case c.mu.phase == beginning || c.mu.phase == running:
 		return rest.Operation{}, &rest.Error{Code: rest.Unavailable, Message: "an attempt is starting or ending", Remedy: "ask again"}
 	}
@@ -139,7 +140,7 @@ func (c *Host) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operati
 	switch {
 	case known || err != nil:
 		return op, err
-	case c.runsLocked() && !c.mu.job.d.ending.Load():
+	case c.runsLocked() && !c.mu.job.Ending():
 		return c.alreadyRunsLocked(a)
 	}
 	if err := c.refusesLocked(c.mu.activation != nil); err != nil {
@@ -156,27 +157,28 @@ func (c *Host) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operati
 
 // alreadyRunsLocked answers an activation while an attempt runs: it is the one that was asked for, or in its way.
 func (c *Host) alreadyRunsLocked(a *activation) (rest.Operation, error) {
-	if err := c.mu.job.inTheWayOf(a); err != nil {
+	if err := inTheWay(c.mu.job, a); err != nil {
 		return rest.Operation{}, err
 	}
 	op, _, err := c.operations.Begin(a.request, operations.Nobody)
 	if err != nil {
 		return op, err
 	}
-	c.operations.Finish(a.request.ID, func(o *rest.Operation) { c.mu.job.activated(o) })
+	c.operations.Finish(a.request.ID, activatedAs(c.mu.job))
 	op, _, err = c.operations.Repeated(a.request)
 	return op, err
 }
 
-// activated makes an activation's operation say that this is the attempt.
-func (j *Job) activated(op *rest.Operation) { op.Status, op.Attempt = rest.Done, j.d.began.attempt.N }
+// activatedAs makes an activation's operation say which attempt it began.
+func activatedAs(h *attempt.Handle) func(*rest.Operation) {
+	return func(op *rest.Operation) { op.Status, op.Attempt = rest.Done, h.Number() }
+}
 
-// inTheWayOf returns a conflict unless the attempt is what an activation asks for.
-func (j *Job) inTheWayOf(a *activation) error {
-	n := j.d.began.attempt.N
-	if n == a.asked.ExpectedAttempt+1 && j.d.cfg.Settings == a.cfg.Settings {
+// inTheWay returns a conflict unless an attempt is what an activation asks for.
+func inTheWay(h *attempt.Handle, a *activation) error {
+	if h.Number() == a.asked.ExpectedAttempt+1 && h.Config().Settings == a.cfg.Settings {
 		return nil
 	}
 	return &rest.Error{Code: rest.Conflict, Remedy: "stop it first, and expect the attempt that is then the newest",
-		Message: fmt.Sprintf("attempt %d runs here already, and is not what the activation asks for", n)}
+		Message: fmt.Sprintf("attempt %d runs here already, and is not what the activation asks for", h.Number())}
 }

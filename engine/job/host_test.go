@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/outcome"
@@ -342,9 +343,9 @@ func TestACompletedJobIsFinishedAgainAndGivesItsSavepoint(t *testing.T) {
 }
 
 func TestAPodThatIsKilledAtAnyStepLosesAndRepeatsNothing(t *testing.T) {
-	for _, step := range []job.Step{job.StepRestoring, job.StepDeployed, job.StepPublished, job.StepCommit, job.StepCommitted} {
+	for _, step := range []job.Step{attempt.StepRestoring, attempt.StepDeployed, job.StepPublished, attempt.StepCommit, attempt.StepCommitted} {
 		for _, nth := range []int{1, 2, 5} {
-			if step == job.StepRestoring && nth > 1 {
+			if step == attempt.StepRestoring && nth > 1 {
 				continue
 			}
 			t.Run(string(step), func(t *testing.T) {

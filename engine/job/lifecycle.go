@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/jobfolder"
 	"github.com/weirstream/weir/engine/internal/operations"
@@ -30,7 +31,7 @@ type lifecycle struct {
 
 // work is an attempt that is to be made.
 type work struct {
-	entry entry
+	entry attempt.Entry
 	cfg   Config
 	// activation, or requests, are what it is made for; neither: the process begins it by itself.
 	activation *activation
@@ -42,7 +43,7 @@ func (w work) byItself() bool { return w.activation == nil && len(w.requests) ==
 // Run returns after Interrupt, when ctx is done (an attempt is then ended at once, without a last checkpoint), or with an
 // error if something of an attempt cannot be ended, so that the process must. That a job fails does not end it.
 func (c *Host) Run(ctx context.Context) (err error) {
-	idle, _, cancel := untilInterrupt(ctx, c.opt.Interrupt)
+	idle, cancel := attempt.UntilInterrupt(ctx, c.opt.Interrupt)
 	defer cancel()
 	defer func() { err = errors.Join(err, c.leave()) }()
 	for {
@@ -108,7 +109,7 @@ func (c *Host) lookAnd(ctx context.Context, followLocked func(snapshot.Head)) (s
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
-		c.mu.unseen = failure{err.Error(), kindOf(err)}
+		c.mu.unseen = failure{err.Error(), attempt.KindOf(err)}
 		return head, err
 	}
 	c.mu.chain, c.mu.unseen = &chain, failure{}
@@ -133,7 +134,7 @@ func (c *Host) beginUnasked(ctx context.Context) (work, bool) {
 		if c.own.unasked == nil {
 			return
 		}
-		verdict, why = coordinator.Admit(chainOf(head), coordinator.Applicant{Owner: c.cfg.Owner, Revision: c.cfg.Revision})
+		verdict, why = coordinator.Admit(attempt.ChainOf(head), coordinator.Applicant{Owner: c.cfg.Owner, Revision: c.cfg.Revision})
 		if begins(verdict) {
 			c.mu.phase = beginning
 		}
@@ -189,14 +190,14 @@ func (c *Host) takeAsked() (*activation, []operations.Request) {
 func (c *Host) activate(ctx context.Context, a *activation) (work, bool) {
 	head, err := c.look(ctx)
 	if err == nil && head.Newest.N != a.asked.ExpectedAttempt {
-		_, why := coordinator.Admit(chainOf(head), coordinator.Applicant{Activation: &a.asked})
-		err = &refusedError{coordinator.Standby, why}
+		_, why := coordinator.Admit(attempt.ChainOf(head), coordinator.Applicant{Activation: &a.asked})
+		err = &attempt.RefusedError{Verdict: coordinator.Standby, Why: why}
 	}
 	if err != nil {
 		c.refuse(a, err)
 		return work{}, false
 	}
-	return work{entry: entry{activation: &a.asked}, cfg: a.cfg, activation: a}, true
+	return work{entry: attempt.Entry{Activation: &a.asked}, cfg: a.cfg, activation: a}, true
 }
 
 // refuse ends an activation that is not carried out.
@@ -213,13 +214,13 @@ func (c *Host) finish(ctx context.Context, requests []operations.Request) (work,
 	head, err := c.look(ctx)
 	if err == nil {
 		applicant := coordinator.Applicant{Owner: c.cfg.Owner, Revision: c.cfg.Revision, OnlyFinish: true}
-		verdict, why := coordinator.Admit(chainOf(head), applicant)
+		verdict, why := coordinator.Admit(attempt.ChainOf(head), applicant)
 		switch {
 		case verdict == coordinator.Finish:
 		case c.own.unasked != nil:
 			err = &rest.Error{Code: rest.Unavailable, Message: "an attempt is about to begin", Remedy: "ask again"}
 		default:
-			err = &refusedError{verdict, why}
+			err = &attempt.RefusedError{Verdict: verdict, Why: why}
 		}
 	}
 	if err != nil {
@@ -229,7 +230,7 @@ func (c *Host) finish(ctx context.Context, requests []operations.Request) (work,
 	c.mu.Lock()
 	cfg := c.settingsLocked()
 	c.mu.Unlock()
-	return work{entry: entry{onlyFinish: true}, cfg: cfg, requests: requests}, true
+	return work{entry: attempt.Entry{OnlyFinish: true}, cfg: cfg, requests: requests}, true
 }
 
 func (c *Host) failAll(requests []operations.Request, err error) {
@@ -248,17 +249,19 @@ func (c *Host) carryOut(ctx context.Context, w work) error {
 	}
 	c.mu.Unlock()
 	defer c.handOn()
-	a := attempt{cfg: w.cfg, graph: c.graph, opt: c.opt, entry: w.entry, operations: c.operations}
-	for _, r := range w.requests {
-		a.requests = append(a.requests, r.Event)
+	a := attempt.Spec{
+		Config: w.cfg, Graph: c.graph, Options: c.opt, Entry: w.entry, Operations: c.operations,
+		Started: func(h *attempt.Handle) { c.started(w, h) },
 	}
-	a.opt.Started = func(j *Job) { c.started(w, j) }
+	for _, r := range w.requests {
+		a.Requests = append(a.Requests, r.Event)
+	}
 	begun := time.Now()
-	result, err := a.run(ctx)
+	result, err := attempt.Run(ctx, a)
 	if time.Since(begun) >= c.cfg.Restart.ResetAfter {
 		c.own.failures = 0
 	}
-	var stuck *stuckError
+	var stuck *attempt.StuckError
 	if errors.As(err, &stuck) {
 		c.failed(w, err)
 		return err
@@ -285,7 +288,7 @@ func (c *Host) handOn() {
 }
 
 // started notes that an attempt has begun: others go on from what it did.
-func (c *Host) started(w work, j *Job) {
+func (c *Host) started(w work, j *attempt.Handle) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.phase, c.mu.job, c.mu.chain, c.mu.failure = running, j, nil, failure{}
@@ -294,17 +297,17 @@ func (c *Host) started(w work, j *Job) {
 	}
 	for _, r := range c.mu.requests {
 		c.operations.Give(r.ID, operations.Mailed)
-		j.give(r)
+		j.Give(r)
 	}
 	c.mu.requests = nil
 	a := c.mu.activation
-	if a == nil || w.activation == nil && j.d.ending.Load() {
+	if a == nil || w.activation == nil && j.Ending() {
 		return // what waits is carried out after this attempt
 	}
 	c.mu.activation = nil
-	err := j.inTheWayOf(a)
+	err := inTheWay(j, a)
 	if w.activation != nil || err == nil {
-		c.operations.Finish(a.request.ID, j.activated)
+		c.operations.Finish(a.request.ID, activatedAs(j))
 		return
 	}
 	c.operations.Fail(a.request.ID, err)
@@ -326,7 +329,7 @@ func (c *Host) ended(w work, result Result, err error, before rest.State, why fa
 		c.show(before, f.insteadOf(why, err))
 	case len(w.requests) > 0:
 		c.show(before, f)
-	case !began && refused(err):
+	case !began && attempt.IsRefused(err):
 		c.waitIn(rest.Standby, failure{}) // the chain says why
 	default:
 		c.failedUnasked(w, began, f, err)
@@ -339,7 +342,7 @@ func failureOf(err error, began bool) failure {
 	if err == nil {
 		return failure{}
 	}
-	f := failure{err.Error(), kindOf(err)}
+	f := failure{err.Error(), attempt.KindOf(err)}
 	if began && fault.ClassOf(err) == fault.Unknown && f.kind == rest.FailedTransiently {
 		f.kind = rest.FailedPermanently // an attempt ends with an error that has come too often (P13)
 	}
@@ -349,7 +352,7 @@ func failureOf(err error, began bool) failure {
 // insteadOf is what the status shows of an attempt that somebody asked for and that did not begin: what was wrong before, if
 // nothing comes of the error but what the operation says.
 func (f failure) insteadOf(why failure, err error) failure {
-	if isRefusal(err) || f.kind == rest.FailedTransiently {
+	if attempt.IsTooLate(err) || f.kind == rest.FailedTransiently {
 		return why
 	}
 	return f
@@ -400,7 +403,7 @@ func (c *Host) again(w work, began bool, f failure) {
 	state := rest.Starting
 	if began {
 		state = rest.Recovering
-		cfg = c.newest().d.cfg
+		cfg = c.newest().Config()
 	}
 	c.own.unasked = &cfg
 	c.own.failures++

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/outcome"
@@ -105,7 +106,7 @@ func TestASavepointThatIsAskedForWhileANewRevisionRestoresFencesNothing(t *testi
 	old.Until("it was stopped", func(o rest.Job) bool { return o.State == rest.Stopped && o.Chain != nil })
 	restoring, restored := make(chan struct{}), make(chan struct{})
 	heir := w.Pod(t, func(c *job.Config) { place(c); c.Revision = "2" }, func(s job.Step) {
-		if s == job.StepRestoring {
+		if s == attempt.StepRestoring {
 			close(restoring)
 			<-restored
 		}
@@ -170,7 +171,7 @@ func TestARevisionThatDiedBeforeItBeganIsNotBroughtBackByItsPod(t *testing.T) {
 	var heir *jobtest.Pod
 	begun := make(chan struct{})
 	heir = w.Pod(t, next, func(s job.Step) {
-		if <-begun; s == job.StepRestoring {
+		if <-begun; s == attempt.StepRestoring {
 			heir.Kill()
 		}
 	})

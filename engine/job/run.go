@@ -12,15 +12,12 @@ package job
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"log/slog"
 
-	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/internal/operations"
 	"github.com/weirstream/weir/engine/internal/restore"
-	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -37,54 +34,27 @@ type FencedError = snapshot.FencedError
 // class (package fault) says whether the same command may succeed later. Cancelling ctx ends the job at once, without
 // a last checkpoint; Options.Interrupt takes one first.
 func Run(ctx context.Context, cfg Config, g *Graph, opt Options) (Result, error) {
-	if err := check(cfg, g); err != nil {
+	if err := attempt.Check(cfg, g); err != nil {
 		return Result{}, err
 	}
-	opt.setDefaults()
-	return attempt{cfg: cfg, graph: g, opt: opt, entry: entry{commanded: true}, operations: operations.New(false)}.run(ctx)
+	asked := operations.New(false)
+	return attempt.Run(ctx, attempt.Spec{
+		Config: cfg, Graph: g, Entry: attempt.Entry{Commanded: true}, Operations: asked,
+		Options: attempt.Options{
+			Logger: opt.Logger, Interrupt: opt.Interrupt, AtStep: opt.AtStep, EngineVersion: opt.EngineVersion, Random: opt.Random,
+		},
+		Started: func(h *attempt.Handle) {
+			if opt.Started != nil {
+				opt.Started(&Job{attempt: h, graph: g, operations: asked})
+			}
+		},
+	})
 }
 
-func (o *Options) setDefaults() {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
-	}
-	if o.Started == nil {
-		o.Started = func(*Job) {}
-	}
-	if o.AtStep == nil {
-		o.AtStep = func(Step) {}
-	}
-}
-
-// allRewind tells whether every sink can write the same again unseen (P2).
-func allRewind(g *Graph) bool {
-	for i := range g.Nodes {
-		if s := g.Nodes[i].Sink; s != nil && !s.Rewinds() {
-			return false
-		}
-	}
-	return true
-}
-
-// result says how the run ended.
-func (d *driver) result(exit *coordinator.Exit) (Result, error) {
-	status := d.coordinator.Status()
-	r := Result{Already: d.began.over, Checkpoints: int64(status.Completed), CheckpointBytes: d.written}
-	if d.began.chosen.Snapshot != nil {
-		r.RestoredFrom = d.began.chosen.From
-	}
-	switch {
-	case status.Newest == d.began.restored:
-		r.LastCheckpoint = r.RestoredFrom
-	case status.Newest != nil:
-		r.LastCheckpoint = d.folder.Chain.Path(status.Newest.ID)
-	}
-	switch exit.Outcome {
-	case outcome.Fenced:
-		return r, fmt.Errorf("this attempt %d is over: %w", d.began.attempt.N, exit.Err)
-	case outcome.Failed:
-		return r, exit.Err
-	}
-	r.Outcome = exit.Outcome
-	return r, exit.Err
+// Preflight tells whether a job could begin: that its storage can hold snapshots and be read, and that its state fits what
+// it would go on from (P9). It returns the end of the chain as it is, for whoever decides whether to activate; whose the
+// chain is, and whether it has ended, are no errors. It claims nothing, and changes nothing but a probe that it removes, so
+// that a job may run meanwhile. The error's class (package fault) says whether it may pass.
+func Preflight(ctx context.Context, cfg Config, g *Graph) (rest.Chain, error) {
+	return attempt.Preflight(ctx, cfg, g)
 }

@@ -1,33 +1,30 @@
 package job
 
 import (
-	"fmt"
+	"errors"
 
+	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/rest"
-	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // withSettings returns the configuration of an attempt that is activated with s, which is complete: a zero is a value.
 func withSettings(c Config, s Settings, takeOver bool) (Config, error) {
-	if wrong := wrongSettings(s, c.MaxParallelism); wrong != "" {
+	if wrong := attempt.WrongSettings(s, c.MaxParallelism); wrong != "" {
 		return Config{}, &rest.Error{Code: rest.BadRequest, Message: "settings: " + wrong}
 	}
 	c.Settings, c.TakeOver = s, takeOver
 	return c, nil
 }
 
-// wrongSettings says what no attempt can run with; empty: nothing.
-func wrongSettings(s Settings, maxParallelism int) string {
-	if wrong := s.Check(maxParallelism); wrong != "" {
-		return wrong
+// startError answers who asked for an attempt that did not begin.
+func startError(err error) error {
+	var already *rest.Error
+	if errors.As(err, &already) {
+		return already
 	}
-	for _, place := range []struct{ name, url string }{{"savepointStorage", s.SavepointStorage}, {"restore.path", s.Restore.Path}} {
-		if place.url == "" {
-			continue
-		}
-		if _, err := storageurl.Parse(place.url); err != nil {
-			return fmt.Sprintf("%s: %v", place.name, err)
-		}
+	code := rest.Conflict
+	if attempt.KindOf(err) == rest.FailedTransiently && !attempt.IsTooLate(err) {
+		code = rest.Unavailable
 	}
-	return ""
+	return &rest.Error{Code: code, Message: err.Error()}
 }

@@ -35,10 +35,10 @@ var floors = [][]string{
 	{"engine/sql/catalog", "engine/sql/exec"},  // declared tables; operators
 	{"engine/sql/expr"},                        // scalar expressions
 	{"engine/sql/parser", "engine/sql/datetime", "engine/sql/javaregexp"},
-	{"engine/stream"},              // the Go SDK
-	{"engine/job"},                 // the composition root
-	{"engine/internal/web"},        // REST and metrics of a running job
-	{"engine/internal/operations"}, // what a job is asked for
+	{"engine/stream"}, // the Go SDK
+	{"engine/job"},    // the composition root
+	{"engine/internal/web", "engine/internal/attempt"},                                  // REST and metrics of a running job; an attempt at it
+	{"engine/internal/operations"},                                                      // what a job is asked for
 	{"engine/internal/restore", "engine/internal/overlap", "engine/internal/jobfolder"}, // what may begin, and where
 	{"engine/internal/coordinator", "engine/internal/worker"},
 	{"engine/internal/task"}, // one goroutine that owns a subtask

@@ -1,21 +1,21 @@
-package job
+package attempt
 
 import (
 	"context"
 	"errors"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/internal/jobfolder"
 	"github.com/weirstream/weir/engine/internal/restore"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
-	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
 // began is what an attempt starts from.
 type began struct {
-	cfg      Config // that the attempt runs with
+	cfg      config.Config // that the attempt runs with
 	attempt  snapshot.Attempt
 	chosen   snapshot.Chosen
 	restored *snapshot.Metadata // nil: empty
@@ -26,13 +26,15 @@ type began struct {
 // prospect is an attempt that has not begun: nothing is claimed yet.
 type prospect struct {
 	folder *jobfolder.Folder
-	cfg    Config
+	cfg    config.Config
 	graph  *graph.Graph
-	entry  entry
+	entry  Entry
 }
 
 // begin claims the next attempt and chooses what it goes on from, after it has checked, before it touches anything, that
-// the job may run and fits what it would go on from.
+// the job may run and fits what it would go on from. A job that is refused leaves nothing behind, not even a number. Whether
+// it fits is asked again of what was chosen, because the chain may have grown between the look at its head and the claim; what
+// an earlier attempt publishes after the claim is void (P1).
 func (p prospect) begin(ctx context.Context, at func(Step)) (*began, error) {
 	head, err := p.folder.Chain.Head(ctx)
 	if err != nil {
@@ -93,8 +95,8 @@ func (b *began) settle(p prospect) error {
 	}
 	// What was chosen decides, not the head: the head may be damaged, and passed over (P2).
 	ended := b.chosen.Outcome
-	b.over = ended != outcome.None && (p.entry.onlyFinish || ended != outcome.Stopped)
-	if p.entry.onlyFinish && !b.over {
+	b.over = ended != outcome.None && (p.entry.OnlyFinish || ended != outcome.Stopped)
+	if p.entry.OnlyFinish && !b.over {
 		return fault.Permanentf(b.chosen.From, "activate the job", "the checkpoint that ended the job cannot be read, and this one did not end it")
 	}
 	return nil
@@ -116,57 +118,12 @@ func (b *began) record(ctx context.Context, chain *snapshot.Chain) error {
 	return jobfolder.Classify(chain.Base(ctx, b.attempt, b.chosen, b.cfg.Parallelism))
 }
 
-// preflight checks the job against the snapshot that it would go on from (P9), and whether that would write output again
-// (P2): whoever stops a job for another start, or claims, is told before.
-func (p prospect) preflight(ctx context.Context, head snapshot.Head, again bool) error {
-	switch {
-	case again:
-		return p.foresee(ctx, head)
-	case head.Snapshot != nil:
-		_, err := restore.Compatible(head.Snapshot.Metadata, p.graph, p.cfg)
-		return err
-	case head.Empty:
-		return p.mayWrite(ctx, &began{cfg: p.cfg, attempt: snapshot.Attempt{N: head.Newest.N + 1}})
-	default: // what is there cannot be read, which choosing tells
-		return nil
+// allRewind tells whether every sink can write the same again unseen (P2).
+func allRewind(g *graph.Graph) bool {
+	for i := range g.Nodes {
+		if s := g.Nodes[i].Sink; s != nil && !s.Rewinds() {
+			return false
+		}
 	}
-}
-
-// foresee is preflight for a snapshot that the user names.
-func (p prospect) foresee(ctx context.Context, head snapshot.Head) (err error) {
-	path, err := storageurl.InheritQuery(p.cfg.Restore.Path, p.cfg.Storage)
-	if err != nil {
-		return &fault.Error{Class: fault.Permanent, Place: "spec.restore.path (-s)", Err: err}
-	}
-	from, err := snapshot.OpenSnapshot(ctx, path)
-	if err != nil {
-		return &fault.Error{Class: fault.Permanent, Place: "spec.restore.path (-s)", Err: err,
-			Remedy: "give the folder of a checkpoint (chk-<n>) or savepoint"}
-	}
-	defer func() { err = errors.Join(err, from.Close()) }()
-	if err := restore.MayBegin(from.Metadata, p.graph); err != nil {
-		return err
-	}
-	if _, err := restore.Compatible(from.Metadata, p.graph, p.cfg); err != nil {
-		return err
-	}
-	b := &began{cfg: p.cfg, attempt: snapshot.Attempt{N: head.Newest.N + 1}}
-	if b.chosen, err = p.folder.Chain.Foresee(ctx, p.request()); err != nil {
-		return jobfolder.ClassifyRestore(err)
-	}
-	if b.chosen.Snapshot == nil {
-		return nil // the nonce has taken effect since the look at the head
-	}
-	defer func() { err = errors.Join(err, b.chosen.Snapshot.Close()) }()
-	b.restores(p.folder.Chain)
-	return p.mayWrite(ctx, b)
-}
-
-// mayWrite asks the sinks whether output is visible that the job would write again (P2). A sink that cannot be reached is
-// left to the attempt.
-func (p prospect) mayWrite(ctx context.Context, b *began) error {
-	if err := b.refuseRepeats(ctx, p.graph, p.folder.Bucket()); fault.ClassOf(err) == fault.Permanent {
-		return err
-	}
-	return nil
+	return true
 }

@@ -1,4 +1,4 @@
-package job_test
+package attempt_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 )
@@ -62,7 +63,7 @@ func TestTheEndOfAJobIsRecordedAndWhatWasStagedGoes(t *testing.T) {
 			want := int64(2) // one of each subtask
 			if killed {
 				committed, forgotten := begin(func(cancel context.CancelFunc, s job.Step) {
-					if s == job.StepUnrecorded {
+					if s == attempt.StepUnrecorded {
 						cancel()
 						runtime.Goexit() // nothing of the commit goes on
 					}

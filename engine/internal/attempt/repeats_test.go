@@ -1,4 +1,4 @@
-package job_test
+package attempt_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package job_test
+package attempt_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/outcome"
@@ -244,7 +245,7 @@ func TestAnInterruptWhileTheJobBeginsEndsItBeforeItReads(t *testing.T) {
 		cfg.Storage = "mem://" + rand.Text()
 		interrupt := make(chan struct{})
 		opt := job.Options{Interrupt: interrupt, AtStep: func(s job.Step) {
-			if s != job.StepRestoring {
+			if s != attempt.StepRestoring {
 				t.Errorf("step %s was reached", s)
 				return
 			}

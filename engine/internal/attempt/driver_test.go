@@ -1,4 +1,4 @@
-package job
+package attempt
 
 import (
 	"testing"
@@ -10,7 +10,7 @@ func TestAfterTheLoopsEndQuestionsAreAnsweredAndLeaveNothing(t *testing.T) {
 	close(d.done)
 	answered := 0
 	for range 100 {
-		(&Job{d}).ask(func(*driver) { answered++ })
+		(&Handle{d}).ask(func(*driver) { answered++ })
 	}
 	if left := len(d.box.take()); answered != 100 || left != 0 {
 		t.Errorf("%d questions were answered, and %d are left in the mailbox", answered, left)

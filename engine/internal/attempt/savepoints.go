@@ -1,4 +1,4 @@
-package job
+package attempt
 
 import (
 	"context"
@@ -64,10 +64,6 @@ func (d *driver) export(e coordinator.Export) {
 }
 
 func (d *driver) exportTo(ctx context.Context, e coordinator.Export) (done coordinator.Exported, err error) {
-	from, err := d.snapshotOf(e.Metadata)
-	if err != nil {
-		return done, err
-	}
 	b, err := d.openTarget(ctx, e.Target)
 	if err != nil {
 		return done, fmt.Errorf("savepoint target: %w", err)
@@ -75,7 +71,7 @@ func (d *driver) exportTo(ctx context.Context, e coordinator.Export) (done coord
 	defer func() { err = errors.Join(err, b.Close()) }()
 	size := e.Metadata.StateSize()
 	d.operations.Copying(e.ID, size, 0)
-	savepoint, err := snapshot.Export(ctx, from, b, e.ID, func(copied int64) { d.operations.Copying(e.ID, size, copied) })
+	savepoint, err := snapshot.Export(ctx, d.snapshotOf(e.Metadata), b, e.ID, func(copied int64) { d.operations.Copying(e.ID, size, copied) })
 	if err != nil {
 		return done, err
 	}

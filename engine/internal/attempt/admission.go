@@ -1,54 +1,55 @@
-package job
+package attempt
 
 import (
 	"context"
 	"fmt"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/jobfolder"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
-// entry is how an attempt comes about (P3, P5). The zero value is a process that nobody has told anything, as a pod that
+// Entry is how an attempt comes about (P3, P5). The zero value is a process that nobody has told anything, as a pod that
 // its node restarts.
-type entry struct {
-	// commanded: the user began this process to run the job, whatever there is of it.
-	commanded bool
-	// activation: the operator asks for the attempt; nil: it does not.
-	activation *coordinator.Activation
-	// onlyFinish: the job has ended, and its last checkpoint is to be committed and exported.
-	onlyFinish bool
+type Entry struct {
+	// Commanded: the user began this process to run the job, whatever there is of it.
+	Commanded bool
+	// Activation: the operator asks for the attempt; nil: it does not.
+	Activation *coordinator.Activation
+	// OnlyFinish: the job has ended, and its last checkpoint is to be committed and exported.
+	OnlyFinish bool
 }
 
 // alone tells that nobody decides here and now what the attempt is begun with.
-func (e entry) alone() bool { return !e.commanded && e.activation == nil }
+func (e Entry) alone() bool { return !e.Commanded && e.Activation == nil }
 
 // asked is the activation that the entry stands for where the newest attempt is this one.
-func (e entry) asked(newest int64) *coordinator.Activation {
-	if e.commanded {
+func (e Entry) asked(newest int64) *coordinator.Activation {
+	if e.Commanded {
 		return &coordinator.Activation{ExpectedAttempt: newest, AllowEmpty: true}
 	}
-	return e.activation
+	return e.Activation
 }
 
 // expectsState tells that there must be something to go on from.
-func (e entry) expectsState() bool {
-	return !e.commanded && (e.activation == nil || !e.activation.AllowEmpty)
+func (e Entry) expectsState() bool {
+	return !e.Commanded && (e.Activation == nil || !e.Activation.AllowEmpty)
 }
 
-// refusedError says that an attempt may not begin, before it has claimed anything.
-type refusedError struct {
-	verdict coordinator.Verdict
-	why     string
+// RefusedError says that an attempt may not begin, before it has claimed anything.
+type RefusedError struct {
+	Verdict coordinator.Verdict
+	Why     string
 }
 
-func (e *refusedError) Error() string { return e.why }
+func (e *RefusedError) Error() string { return e.Why }
 
 // admit decides whether the attempt may begin.
 func (p prospect) admit(ctx context.Context, head snapshot.Head, again bool) error {
 	cfg, e := p.cfg, p.entry
-	chain := chainOf(head)
+	chain := ChainOf(head)
 	if chain.Newest > 0 && chain.Owner != cfg.Owner && !e.alone() {
 		var err error
 		if chain.Quiet, err = p.folder.Chain.Quiet(ctx); err != nil {
@@ -57,9 +58,9 @@ func (p prospect) admit(ctx context.Context, head snapshot.Head, again bool) err
 	}
 	verdict, why := coordinator.Admit(chain, coordinator.Applicant{
 		Owner: cfg.Owner, Revision: cfg.Revision, TakeOver: cfg.TakeOver, RestoresAgain: again,
-		OnlyFinish: e.onlyFinish, Activation: e.asked(chain.Newest),
+		OnlyFinish: e.OnlyFinish, Activation: e.asked(chain.Newest),
 	})
-	refused := &fault.Error{Class: fault.Permanent, Place: p.folder.Bucket().String(), Err: &refusedError{verdict, why}}
+	refused := &fault.Error{Class: fault.Permanent, Place: p.folder.Bucket().String(), Err: &RefusedError{verdict, why}}
 	switch verdict {
 	case coordinator.Begin, coordinator.Finish:
 		return nil
@@ -73,8 +74,8 @@ func (p prospect) admit(ctx context.Context, head snapshot.Head, again bool) err
 	return refused
 }
 
-// chainOf says of a head what decides on admission.
-func chainOf(head snapshot.Head) coordinator.Chain {
+// ChainOf says of a head what decides on admission.
+func ChainOf(head snapshot.Head) coordinator.Chain {
 	return coordinator.Chain{
 		Newest: head.Newest.N, Owner: head.Newest.Owner, Revision: head.Newest.Revision,
 		Began: head.Began.N, BeganOwner: head.Began.Owner, BeganRevision: head.Began.Revision,
@@ -83,7 +84,7 @@ func chainOf(head snapshot.Head) coordinator.Chain {
 }
 
 // restoresAgain tells whether the user asks for a restore that has not been done yet (P5).
-func restoresAgain(head snapshot.Head, r Restore) bool {
+func restoresAgain(head snapshot.Head, r config.Restore) bool {
 	if r.Path == "" {
 		return false
 	}

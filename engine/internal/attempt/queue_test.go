@@ -1,4 +1,4 @@
-package job_test
+package attempt_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/outcome"
@@ -45,10 +46,10 @@ func TestCheckpointsGoOnWhileCommitsWait(t *testing.T) {
 // TestOutputThatWaitsIsCommittedAfterACrashAnywhere kills a job while several complete checkpoints wait for their commits:
 // before any, or at a step on the way through them, up to the end. The next start makes sure of all.
 func TestOutputThatWaitsIsCommittedAfterACrashAnywhere(t *testing.T) {
-	for _, step := range []job.Step{job.StepPublished, job.StepCommit, job.StepCommitted, job.StepUnrecorded} {
+	for _, step := range []job.Step{job.StepPublished, attempt.StepCommit, attempt.StepCommitted, attempt.StepUnrecorded} {
 		t.Run(string(step), func(t *testing.T) {
 			w := jobtest.NewWorld(t)
-			ends := step == job.StepUnrecorded // the input must end for it, and then there is nothing to crash once more
+			ends := step == attempt.StepUnrecorded // the input must end for it, and then there is nothing to crash once more
 			crashes := 3
 			if ends {
 				crashes = 1

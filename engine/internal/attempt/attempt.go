@@ -1,0 +1,97 @@
+package attempt
+
+import (
+	"context"
+	"errors"
+
+	"github.com/weirstream/weir/engine/config"
+	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/graph"
+	"github.com/weirstream/weir/engine/internal/jobfolder"
+	"github.com/weirstream/weir/engine/internal/operations"
+	"github.com/weirstream/weir/engine/outcome"
+)
+
+// Spec describes an attempt that is to be made.
+type Spec struct {
+	Config config.Config
+	Graph  *graph.Graph
+	Options
+	Entry Entry
+	// Operations are what was asked of the job. They outlive the attempt.
+	Operations *operations.List
+	// Requests are events of requests that were made before the attempt began; the operations know them.
+	Requests []coordinator.Event
+	// Started is called once the attempt has begun, before it reads anything: others go on from it.
+	Started func(*Handle)
+}
+
+// Run makes an attempt. It returns when that has ended and nothing of it is left, or with a *StuckError. Whether it began,
+// Started tells. The error's class (package fault) says whether another attempt may succeed.
+//
+// The order is that of what may still be taken back. Until the claim another process may have the job: the folder is taken and
+// everything is asked that can refuse. The claim fences who was there before, but nobody goes on from the attempt; sources and
+// sinks are opened then, because they may refuse too. With its record the attempt is one that did something (P1), and only
+// now somebody is told of it.
+func Run(ctx context.Context, a Spec) (result Result, err error) {
+	opt := a.Options
+	opt.setDefaults()
+	beginning, cancel := UntilInterrupt(ctx, opt.Interrupt)
+	defer cancel()
+	f, err := jobfolder.Hold(beginning, a.Config, opt.Random)
+	if err != nil {
+		return interruptedOr(beginning, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	b, err := prospect{folder: f, cfg: a.Config, graph: a.Graph, entry: a.Entry}.begin(beginning, opt.AtStep)
+	if err != nil {
+		return interruptedOr(beginning, err)
+	}
+	if b.chosen.Snapshot != nil {
+		defer func() { err = errors.Join(err, b.chosen.Snapshot.Close()) }()
+	}
+	for _, note := range b.chosen.Notes {
+		opt.Logger.Warn(note)
+	}
+	opt.Logger.Info("attempt begins", "attempt", b.attempt.N, "from", b.chosen.From, "parallelism", b.cfg.Parallelism)
+	d := newDriver(opt, f, a.Graph, b, a.Operations)
+	if err := d.open(ctx); err != nil {
+		return Result{}, errors.Join(err, d.close())
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := b.record(beginning, f.Chain); err != nil {
+		return interruptedOr(beginning, err)
+	}
+	if a.Started != nil {
+		a.Started(&Handle{d})
+	}
+	result, err = d.result(d.run(ctx, a.Requests))
+	if err == nil && a.Entry.Commanded { // a pod has nobody to tell
+		result.Changed = d.recount(beginning)
+	}
+	return result, err
+}
+
+// UntilInterrupt returns a context that ends with an interrupt too, for what is done before a coordinator is there to take it:
+// nothing has been read, so there is nothing to checkpoint.
+func UntilInterrupt(ctx context.Context, interrupt <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-interrupt:
+			cancel(errInterrupted)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+var errInterrupted = errors.New("interrupted before the job began")
+
+// interruptedOr is the result of an attempt that has not begun: of an error that an interrupt has caused, or of another.
+func interruptedOr(beginning context.Context, err error) (Result, error) {
+	if errors.Is(context.Cause(beginning), errInterrupted) {
+		return Result{Outcome: outcome.Interrupted}, nil
+	}
+	return Result{}, err
+}
