@@ -1,8 +1,8 @@
 // Package codec is the contract of text formats: lines in, rows of [batch.Columns] out, and back. Each format is a
 // package below this one; package sqltime holds the text of dates and timestamps that they share.
 //
-// Where a record ends its format says ([Framing]): mostly at the end of its line. Who reads the bytes, from files or
-// elsewhere, is the caller's business. What a format writes it reads back to the same rows, as far as its own options
+// Where a record ends its format says ([Framing]): mostly at the end of its line. So it says, too, how a file splits ([Ends]).
+// Who reads the bytes, from files or elsewhere, is the caller's business. What a format writes it reads back to the same rows, as far as its own options
 // allow; what it could not read back it refuses to write. No format allocates for a record once its buffers have grown.
 package codec
 
@@ -19,7 +19,7 @@ import (
 type Format interface {
 	// Name is the format's name in SQL.
 	Name() string
-	// Framing says where records end.
+	// Framing says where records end, and how files split.
 	Framing() Framing
 	// Decoder reads rows of the schema, which it keeps.
 	Decoder(s types.Schema) Decoder
@@ -29,12 +29,24 @@ type Format interface {
 
 // Framing says where the records of a format end. It has no state, and may be shared.
 type Framing interface {
-	// Next returns the length of the record at the start of data, the line end behind it included, and how many lines
-	// it spans. 0: the record does not end in data. If last, nothing follows data, and there is always a record; one
+	// Next returns the length of the record at the start of data, what ends it included, such as a line feed, and how many
+	// lines it spans. 0: the record does not end in data. If last, nothing follows data, and there is always a record; one
 	// that is broken so that no end can be found is its first line.
 	Next(data []byte, last bool) (n, lines int)
-	// Splittable says that every line feed ends a record, so that reading may begin behind any of them.
-	Splittable() bool
+	// Content returns what a Decoder takes of a record of Next: without a line feed that ends it.
+	Content(record []byte) []byte
+	// Ends finds the ends of records from anywhere in a file, so that it may be read in splits. Nil: only who has read a file
+	// from its start knows where its records end, so that it is one split.
+	Ends() Ends
+}
+
+// Ends finds the ends of records in a part of a file, without having seen what is before it. offset is where data begins in
+// the file.
+type Ends interface {
+	// First returns the length of data up to the first byte that ends a record, and with it; 0: none does.
+	First(data []byte, offset int64) int
+	// Last is First for the last such byte.
+	Last(data []byte, offset int64) int
 }
 
 // Lines is the framing of formats whose records are lines.
@@ -51,15 +63,29 @@ func (Lines) Next(data []byte, last bool) (n, lines int) {
 	return 0, 0
 }
 
-// Splittable is true.
-func (Lines) Splittable() bool { return true }
+// Content is the line without its line feed.
+func (Lines) Content(record []byte) []byte {
+	if n := len(record); n > 0 && record[n-1] == '\n' {
+		return record[:n-1]
+	}
+	return record
+}
+
+// Ends is every line feed.
+func (Lines) Ends() Ends { return Lines{} }
+
+// First looks for the first line feed.
+func (Lines) First(data []byte, _ int64) int { return bytes.IndexByte(data, '\n') + 1 }
+
+// Last looks for the last line feed.
+func (Lines) Last(data []byte, _ int64) int { return bytes.LastIndexByte(data, '\n') + 1 }
 
 // Decoder turns records into rows. One goroutine uses it.
 type Decoder interface {
 	// Into names the columns, of the decoder's schema, that the following records are appended to. The caller must not
 	// exchange their vectors before the next Into.
 	Into(c *batch.Columns)
-	// Decode appends the rows of a record without the line feed behind it, and says whether there were any: blank lines,
+	// Decode appends the rows of a record, of which it takes the content (see [Framing]), and says whether there were any: blank lines,
 	// comments and what the format was told to ignore have none. An error is an *Error, and leaves no part of the
 	// record behind.
 	Decode(record []byte) (bool, error)

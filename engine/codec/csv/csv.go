@@ -160,7 +160,7 @@ func (f Format) layout() sqltime.Layout {
 func (Format) Name() string { return "csv" }
 
 // Framing finds the ends of records that may span lines.
-func (f Format) Framing() codec.Framing { return framing{f} }
+func (f Format) Framing() codec.Framing { return framing{f: f} }
 
 // Decoder reads rows of the schema.
 func (f Format) Decoder(s types.Schema) codec.Decoder {

@@ -1,12 +1,27 @@
 package csv
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/weirstream/weir/engine/codec"
+)
 
 // framing finds the ends of records. What it takes for a quoted value is what the decoder takes for one.
-type framing struct{ f Format }
+type framing struct {
+	codec.Lines
+	f Format
+}
 
-// Splittable says that no value can hold a line feed.
-func (r framing) Splittable() bool { return r.f.SingleLine || r.f.Quote == 0 && r.f.Escape == 0 }
+// Ends is every line feed, if no value can hold one.
+func (r framing) Ends() codec.Ends {
+	if r.singleLine() {
+		return codec.Lines{}
+	}
+	return nil
+}
+
+// singleLine says that no value can hold a line feed.
+func (r framing) singleLine() bool { return r.f.SingleLine || r.f.Quote == 0 && r.f.Escape == 0 }
 
 // Next ends a record with LF, CRLF or CR that is neither quoted nor escaped.
 func (r framing) Next(data []byte, last bool) (n, lines int) {
@@ -15,7 +30,7 @@ func (r framing) Next(data []byte, last bool) (n, lines int) {
 	if end >= 0 {
 		line = data[:end]
 	}
-	if !r.Splittable() && r.mayBreak(line) && !(r.f.AllowComments && isComment(line)) {
+	if !r.singleLine() && r.mayBreak(line) && !(r.f.AllowComments && isComment(line)) {
 		return r.scan(data, last)
 	}
 	return lineEnd(line, end, last)

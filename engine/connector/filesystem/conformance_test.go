@@ -112,6 +112,8 @@ func TestSourceConformance(t *testing.T) {
 			{"json in one split for each file, handed out one by one", jsonl.Format{}, 0, connector.OrderNone, 1},
 			{"json in many splits", jsonl.Format{}, 1000, connector.OrderPath, portionSplits},
 			{"csv in splits shorter than a record", csv.New(), 17, connector.OrderNone, 2},
+			{"records that are no lines, in splits shorter than one", fixedWidth{}, 17, connector.OrderNone, 2},
+			{"records that are no lines, in many splits", fixedWidth{}, 1000, connector.OrderPath, portionSplits},
 		} {
 			t.Run(store+"/"+c.name, func(t *testing.T) {
 				place := newPlace(t)

@@ -43,6 +43,7 @@ type origin struct {
 	location *location
 	bucket   storage.Bucket
 	framing  codec.Framing
+	ends     codec.Ends    // of the framing; nil: a file is one split
 	monitor  time.Duration // of the source; 0: it is bounded
 	folder   *mount        // that the location names
 }
@@ -102,7 +103,7 @@ type splitReader struct {
 }
 
 // run sends the split's blocks until the last, or until nobody wants more. Where it begins is known (aligned) after a restart:
-// the start of a split may be within a line, which then belongs to the split before.
+// the start of a split may be within a record, which then belongs to the split before.
 func (s *splitReader) run(ctx context.Context, aligned bool) (err error) {
 	if s.base >= s.split.end {
 		s.ahead.send(ctx, block{offset: s.base, last: true}) // all was read before a restart; the file may be gone
@@ -110,7 +111,7 @@ func (s *splitReader) run(ctx context.Context, aligned bool) (err error) {
 	}
 	skip := !aligned && s.base > 0
 	if skip {
-		s.base-- // if a line ends there, a record begins at the split's very start
+		s.base-- // if a record ends there, another begins at the split's very start
 	}
 	in, err := s.open(ctx)
 	if err != nil {
@@ -122,7 +123,7 @@ func (s *splitReader) run(ctx context.Context, aligned bool) (err error) {
 		return nil
 	}
 	if skip {
-		if err := s.skipLine(); err != nil {
+		if err := s.skipRecord(); err != nil {
 			return err
 		}
 	}
@@ -247,14 +248,14 @@ func (s *splitReader) fill() error {
 	return nil
 }
 
-// skipLine drops everything up to the first line end: the record that crosses the split's start belongs to the split before.
-func (s *splitReader) skipLine() error {
+// skipRecord drops everything up to the first end: the record that crosses the split's start belongs to the split before.
+func (s *splitReader) skipRecord() error {
 	for {
 		if err := s.fill(); err != nil {
 			return err
 		}
-		if i := bytes.IndexByte(s.buf[:s.n], '\n'); i >= 0 {
-			s.drop(i + 1)
+		if n := s.endsAt(0); n > 0 {
+			s.drop(n)
 			return nil
 		}
 		s.drop(s.n)
@@ -262,6 +263,19 @@ func (s *splitReader) skipLine() error {
 			return nil
 		}
 	}
+}
+
+// endsAt returns the length of the buffer up to the first end of a record that is not before the byte at from; 0: there is none.
+func (s *splitReader) endsAt(from int) int {
+	ends := s.ends
+	if ends == nil {
+		ends = codec.Lines{} // of a snapshot whose format was read in lines
+	}
+	n := ends.First(s.buf[from:s.n], s.base+int64(from))
+	if n == 0 {
+		return 0
+	}
+	return from + n
 }
 
 // drop removes n bytes from the front of the buffer.
@@ -275,25 +289,24 @@ func (s *splitReader) cut() (n int, last bool, err error) {
 	if s.base >= s.split.end {
 		return 0, true, nil // no record begins in the split
 	}
-	if !s.framing.Splittable() {
+	if s.ends == nil {
 		return s.cutRecords()
 	}
 	for {
 		if err := s.fill(); err != nil {
 			return 0, false, err
 		}
-		// The last record begins before the split's end, so the first line end from the byte before it on ends the split.
+		// The last record begins before the split's end, so the first end from the byte before it on ends the split.
 		if final := s.split.end - 1 - s.base; final < int64(s.n) {
-			if i := bytes.IndexByte(s.buf[final:s.n], '\n'); i >= 0 {
-				return int(final) + i + 1, true, nil
+			if n = s.endsAt(int(final)); n > 0 {
+				return n, true, nil
 			}
 		}
 		if s.eof {
 			return s.n, true, nil
 		}
-		// Line ends before that, if any, are those of whole records.
-		if i := bytes.LastIndexByte(s.buf[:s.n], '\n'); i >= 0 {
-			return i + 1, false, nil
+		if n = s.ends.Last(s.buf[:s.n], s.base); n > 0 {
+			return n, false, nil
 		}
 		if s.n >= maxRecordBytes {
 			return 0, false, s.tooLong()

@@ -20,7 +20,7 @@ type reader struct {
 	ctx    context.Context
 	source *Source
 	origin
-	lines   bool // framing is by lines
+	lines   bool // framing is by lines, which are looked for here: a call for each record costs as much as a short one
 	decoder codec.Decoder
 	header  codec.HeaderDecoder // nil: files have no header
 	blocks  int                 // bytes of a block
@@ -55,11 +55,12 @@ type openSplit struct {
 }
 
 func newReader(ctx context.Context, s *Source, b storage.Bucket, rows int) *reader {
+	framing := s.config.Format.Framing()
 	r := &reader{
 		// Close ends the reading, not the context of the call that made the reader.
 		ctx: context.WithoutCancel(ctx), source: s, blocks: blockBytes, rows: rows,
 		origin: origin{
-			location: &s.location, bucket: b, framing: s.config.Format.Framing(), monitor: s.config.Monitor, folder: s.location.mount(),
+			location: &s.location, bucket: b, framing: framing, ends: framing.Ends(), monitor: s.config.Monitor, folder: s.location.mount(),
 		},
 		decoder: s.config.Format.Decoder(s.config.Schema),
 	}
@@ -199,15 +200,13 @@ func (r *reader) decode(columns *batch.Columns) error {
 	r.decoder.Into(columns)
 	r.places, r.placed = r.places[:0], r.current.split
 	for scanned := 0; len(r.rest) > 0 && columns.N < r.rows && scanned < batch.TargetBytes; {
+		var record []byte
 		n, lines := 0, 1
-		if !r.lines {
+		if r.lines {
+			n, record = line(r.rest)
+		} else {
 			n, lines = r.framing.Next(r.rest, true) // a block holds whole records
-		} else if n = bytes.IndexByte(r.rest, '\n') + 1; n == 0 {
-			n = len(r.rest)
-		}
-		record := r.rest[:n]
-		if record[n-1] == '\n' {
-			record = record[:n-1]
+			record = r.framing.Content(r.rest[:n])
 		}
 		if err := r.record(columns, record); err != nil {
 			return r.malformed(err)
@@ -217,6 +216,14 @@ func (r *reader) decode(columns *batch.Columns) error {
 		scanned += n
 	}
 	return nil
+}
+
+// line cuts the first line off, and says how long it is with its line feed.
+func line(data []byte) (n int, record []byte) {
+	if end := bytes.IndexByte(data, '\n'); end >= 0 {
+		return end + 1, data[:end]
+	}
+	return len(data), data
 }
 
 // record appends the rows of a record, unless it is the header.

@@ -65,7 +65,7 @@ func NewSource(c SourceConfig) (*Source, error) {
 	if c.SplitBytes < 0 || c.Monitor < 0 || c.ForgetAfter < 0 {
 		return nil, fmt.Errorf("path %q: split size, monitor interval and age cannot be negative", c.Path)
 	}
-	if c.Format != nil && !c.Format.Framing().Splittable() {
+	if c.Format != nil && c.Format.Framing().Ends() == nil {
 		c.SplitBytes = math.MaxInt64
 	}
 	if c.Log == nil {
