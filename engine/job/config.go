@@ -26,7 +26,7 @@ type Options struct {
 	Logger *slog.Logger
 	// Interrupt, when it is closed, makes the job take a last checkpoint and end (SIGINT, SIGTERM).
 	Interrupt <-chan struct{}
-	// Started is called once the job's controls work, before it reads anything.
+	// Started is called when the job's controls work, before it reads anything; once, also if Run makes a second attempt.
 	Started func(*Job)
 	// AtStep is called between the steps that a crash may fall between, with their names; tests kill the process there.
 	AtStep func(Step)

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/internal/operations"
@@ -11,32 +12,32 @@ import (
 // Job is a job that Run runs, or has run, as it is watched and asked. It is what package web serves. Its methods may be called
 // from any goroutine.
 type Job struct {
-	attempt    *attempt.Handle
+	attempt    atomic.Pointer[attempt.Handle] // the newest; it is there before anybody else has the job
 	graph      *Graph
 	operations *operations.List
 }
 
 // Overview describes the job as a whole.
-func (j *Job) Overview() rest.Job { return j.attempt.Overview() }
+func (j *Job) Overview() rest.Job { return j.attempt.Load().Overview() }
 
 // Operators describes the operators and their subtasks, in the order of the graph.
-func (j *Job) Operators() []rest.Operator { return j.attempt.Operators() }
+func (j *Job) Operators() []rest.Operator { return j.attempt.Load().Operators() }
 
 // Checkpoints lists the newest checkpoints, newest first.
-func (j *Job) Checkpoints() []rest.Checkpoint { return j.attempt.Checkpoints() }
+func (j *Job) Checkpoints() []rest.Checkpoint { return j.attempt.Load().Checkpoints() }
 
 // Savepoint asks for a savepoint; an empty target is spec.savepoint.storage.
 func (j *Job) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
-	return j.ask(operations.Savepoint(j.attempt.Config(), j.graph, id, target))
+	return j.ask(operations.Savepoint(j.attempt.Load().Config(), j.graph, id, target))
 }
 
 // Stop asks for the end of the job, after a savepoint: whoever stops a job by hand wants one.
 func (j *Job) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
-	if target == "" && j.attempt.Config().SavepointStorage == "" {
+	if target == "" && j.attempt.Load().Config().SavepointStorage == "" {
 		return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: "there is no place for the savepoint, and without one the job is not stopped",
 			Remedy: "name a target (--savepoint-path), or set spec.savepoint.storage"}
 	}
-	return j.ask(operations.Stop(j.attempt.Config(), j.graph, id, target, drain))
+	return j.ask(operations.Stop(j.attempt.Load().Config(), j.graph, id, target, drain))
 }
 
 // Checkpoint asks for a checkpoint now.
@@ -53,7 +54,7 @@ func (j *Job) ask(r operations.Request, err error) (rest.Operation, error) {
 	if err != nil {
 		return rest.Operation{}, err
 	}
-	return j.attempt.Ask(r)
+	return j.attempt.Load().Ask(r)
 }
 
 // Activate is refused: whoever began this process has begun the job.

@@ -5,13 +5,14 @@
 // checked (P1, P2, P5, P9), and then the coordinator, a pure state machine, says what to do and is told what has happened,
 // until it says how the run ends. The package decides nothing itself; it carries out.
 //
-// Run does that once, for the user's command. A Host is a process that an operator tells what to do: it waits, begins
+// Run does that for the user's command: once, or twice if what the first attempt restores is damaged. A Host is a process that an operator tells what to do: it waits, begins
 // attempts when it is activated, and goes on with its own after a restart (P3). Preflight, Discard and Dispose are what an
 // operator has done to a job's storage, by other processes with the job's credentials.
 package job
 
 import (
 	"context"
+	"errors"
 
 	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/internal/graph"
@@ -37,18 +38,30 @@ func Run(ctx context.Context, cfg Config, g *Graph, opt Options) (Result, error)
 	if err := attempt.Check(cfg, g); err != nil {
 		return Result{}, err
 	}
-	asked := operations.New(false)
-	return attempt.Run(ctx, attempt.Spec{
-		Config: cfg, Graph: g, Entry: attempt.Entry{Commanded: true}, Operations: asked,
+	j := &Job{graph: g, operations: operations.New(false)}
+	spec := attempt.Spec{
+		Config: cfg, Graph: g, Entry: attempt.Entry{Commanded: true}, Operations: j.operations,
 		Options: attempt.Options{
 			Logger: opt.Logger, Interrupt: opt.Interrupt, AtStep: opt.AtStep, EngineVersion: opt.EngineVersion, Random: opt.Random,
 		},
 		Started: func(h *attempt.Handle) {
-			if opt.Started != nil {
-				opt.Started(&Job{attempt: h, graph: g, operations: asked})
+			if first := j.attempt.Swap(h) == nil; first && opt.Started != nil {
+				opt.Started(j)
 			}
 		},
-	})
+	}
+	// What is restored is verified while it is read. The attempt after one that met damage verifies first, and so is the last.
+	for {
+		result, err := attempt.Run(ctx, spec)
+		var damaged *attempt.DamagedError
+		var stuck *attempt.StuckError
+		if !errors.As(err, &damaged) || errors.As(err, &stuck) {
+			return result, err
+		}
+		if opt.Logger != nil {
+			opt.Logger.Warn("what the attempt restored is damaged: another one begins, and verifies before it chooses", "error", err)
+		}
+	}
 }
 
 // Preflight tells whether a job could begin: that its storage can hold snapshots and be read, and that its state fits what

@@ -25,6 +25,9 @@ type Request struct {
 	// AllowRepeatedOutput and SinksCanRewind permit a restore that goes behind committed output (P2).
 	AllowRepeatedOutput bool
 	SinksCanRewind      bool
+	// VerifyWhenRead leaves it to whoever reads the chosen data files to verify them, where that costs nothing but another
+	// attempt if they are damaged. Without it, and wherever else, Choose reads every byte of them.
+	VerifyWhenRead bool
 }
 
 // Chosen is what an attempt goes on from.
@@ -33,10 +36,13 @@ type Chosen struct {
 	From     string    // its path, or "empty"; for messages and status
 	Notes    []string  // one line each for the user: what was ignored, passed over and why that is allowed
 	Passed   []int64   // checkpoints that were passed over as damaged
-	Void     []int64   // checkpoints that are no part of the job's history
-	NextID   int64     // of the first checkpoint to take
-	Parent   int64     // Metadata.Parent of that checkpoint: the snapshot's id if it is of this chain, else 0
-	Retained []int64   // what stays of this chain so far: with Retain it gives Metadata.Retained
+	// Unverified: the data files are verified when they are read. If they are damaged then, and the attempt comes to no
+	// checkpoint, the next one verifies before it chooses.
+	Unverified bool
+	Void       []int64 // checkpoints that are no part of the job's history
+	NextID     int64   // of the first checkpoint to take
+	Parent     int64   // Metadata.Parent of that checkpoint: the snapshot's id if it is of this chain, else 0
+	Retained   []int64 // what stays of this chain so far: with Retain it gives Metadata.Retained
 	// Outcome is how the job ended with the snapshot, as Head has it; None: it goes on from there, or begins anew.
 	Outcome outcome.Outcome
 	// Parallelism is that of the attempt before, 0 if there was none: a coordinator that restarts by itself keeps it.
@@ -51,8 +57,9 @@ func (c *Chosen) RestoreNonces() []int64 { return c.base.RestoreNonces }
 // Repeats tells that the user has accepted that output which is visible beyond the snapshot is written again (P2).
 func (c *Chosen) Repeats() bool { return c.base.Repeats }
 
-// Choose finds what attempt a goes on from. Every byte of the chosen snapshot has been verified. Errors that need the
-// user are *RepeatError (P2), *DamagedError, *VoidError and *StateMissingError (P5). It changes nothing.
+// Choose finds what attempt a goes on from. Every byte of the chosen snapshot has been verified, unless it is Unverified, as
+// the request allows. Errors that need the user are *RepeatError (P2), *DamagedError, *VoidError and *StateMissingError (P5).
+// It changes nothing.
 func (c *Chain) Choose(ctx context.Context, a Attempt, r Request) (Chosen, error) {
 	s, err := c.survey(ctx, a.N)
 	if err != nil {
@@ -185,8 +192,37 @@ func (ch *chooser) empty() (Chosen, error) {
 	return Chosen{From: "empty", base: Base{Empty: true}}, nil
 }
 
+// whenRead finds the checkpoint whose data files need not be verified before they are read; false: there is none. It is the
+// newest of the attempt that was last, with nothing above that cannot be read.
+//
+// An attempt that came to no checkpoint may have ended because of what it was to restore: what follows it verifies, and finds
+// the newest intact checkpoint. So a damaged one costs an attempt and never more: nothing is swept before an attempt has a
+// complete checkpoint, for which all subtasks have read what they restore to its end. How a job ended is not gone behind
+// unseen, and is no recovery: there is time to verify.
+func (ch *chooser) whenRead() (candidate, bool) {
+	if !ch.r.VerifyWhenRead || len(ch.line) == 0 {
+		return candidate{}, false
+	}
+	newest := ch.line[0]
+	if newest.id == 0 || newest.snapshot == nil {
+		return candidate{}, false
+	}
+	for id := range ch.s.damaged {
+		if id > newest.id {
+			return candidate{}, false
+		}
+	}
+	m := newest.snapshot.Metadata
+	return newest, m.Attempt == ch.s.last() && m.Outcome == outcome.None
+}
+
 // head takes the newest intact candidate. Passing over a damaged one is subject to P2.
 func (ch *chooser) head(ctx context.Context) (Chosen, error) {
+	if newest, ok := ch.whenRead(); ok {
+		chosen := chosenFrom(newest, newest.snapshot)
+		chosen.Unverified = true
+		return chosen, nil
+	}
 	var damage []*CorruptError
 	var passed []int64
 	chosen, older := Chosen{}, int64(0)

@@ -11,7 +11,8 @@
 // # What it promises
 //
 // At most one attempt completes checkpoints (Chain.Claim, Chain.Publish). Recovery finds the newest intact checkpoint of
-// the lineage, or says what is damaged and what going further back would repeat (Chain.Choose). Nothing is deleted that
+// the lineage, or says what is damaged and what going further back would repeat (Chain.Choose). A choice may leave it to
+// the reader to find damage (ReadBlock): then the choice after it does not. Nothing is deleted that
 // the newest complete checkpoint retains (Chain.Sweep). Every flipped byte and every truncation of every file of a
 // snapshot is detected, and named by object and offset (Verify). Files of every format since 1 are read for ever; golden
 // files in testdata hold it to that.

@@ -253,6 +253,7 @@ func (s *script) choose(t *testing.T, d *datadriven.TestData, a *actor) (string,
 	r := snapshot.Request{
 		Nonce: argInt(t, d, "nonce", 0), ExpectState: d.HasArg("expect-state"),
 		AllowRepeatedOutput: d.HasArg("allow-repeated-output"), SinksCanRewind: d.HasArg("sinks-can-rewind"),
+		VerifyWhenRead: d.HasArg("when-read"),
 	}
 	if p := arg(d, "path", ""); p != "" {
 		path, err := storageurl.Join(s.root.String(), p)
@@ -267,6 +268,9 @@ func (s *script) choose(t *testing.T, d *datadriven.TestData, a *actor) (string,
 	}
 	a.chosen, a.newest = chosen, nil
 	out := fmt.Sprintf("from %s, next checkpoint %d\n", chosen.From, chosen.NextID)
+	if chosen.Unverified {
+		out += "its data files are verified when they are read\n"
+	}
 	if chosen.Parallelism > 0 {
 		out += fmt.Sprintf("parallelism before: %d\n", chosen.Parallelism)
 	}

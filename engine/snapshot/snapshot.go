@@ -101,6 +101,13 @@ func notASnapshot(ctx context.Context, b storage.Bucket, folder string, cause er
 // Path returns the URL of the snapshot's folder, without credentials.
 func (s *Snapshot) Path() string { return s.bucket.Sub(s.folder).String() }
 
+// Holds tells whether an object, by its URL as a CorruptError names it, is in the snapshot's folder.
+func (s *Snapshot) Holds(object string) bool {
+	folder, _, _ := strings.Cut(s.Path(), "?")
+	at, _, _ := strings.Cut(object, "?")
+	return strings.HasPrefix(at, folder+"/")
+}
+
 // Close releases what OpenSnapshot acquired; for the snapshots of a chain it does nothing.
 func (s *Snapshot) Close() error {
 	if !s.owner {

@@ -74,6 +74,7 @@ func (p prospect) request() snapshot.Request {
 	return snapshot.Request{
 		Path: p.cfg.Restore.Path, Nonce: p.cfg.Restore.Nonce, ExpectState: p.entry.expectsState(),
 		AllowRepeatedOutput: p.cfg.Restore.AllowRepeatedOutput, SinksCanRewind: allRewind(p.graph),
+		VerifyWhenRead: true, // see damageOf
 	}
 }
 

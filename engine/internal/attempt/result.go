@@ -24,7 +24,7 @@ func (d *driver) result(exit *coordinator.Exit) (Result, error) {
 	case outcome.Fenced:
 		return r, fmt.Errorf("this attempt %d is over: %w", d.began.attempt.N, exit.Err)
 	case outcome.Failed:
-		return r, exit.Err
+		return r, damageOf(exit.Err, d.began.chosen, status.Completed)
 	}
 	r.Outcome = exit.Outcome
 	return r, exit.Err

@@ -1,11 +1,13 @@
 package coordinator
 
 import (
+	"errors"
 	"time"
 
 	"github.com/weirstream/weir/engine/backoff"
 	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/snapshot"
 )
 
 // EqualFailures is the number of equal failures at one position after which an unclassified error is permanent (P13).
@@ -26,6 +28,11 @@ type repeats struct {
 	count    int
 }
 
+// damaged stands for what all errors say that damage in a snapshot has caused: which of several damaged objects is met first, and
+// by whom, is chance. It is tried again like any error that has no class, because an answer of storage that was cut short looks
+// like damage.
+const damaged = "damage"
+
 // permanent tells whether an error is permanent, by its class or because it is the third that is equal (P13).
 func (r *repeats) permanent(err error, position int64) bool {
 	class := fault.ClassOf(err)
@@ -34,6 +41,10 @@ func (r *repeats) permanent(err error, position int64) bool {
 		return class == fault.Permanent
 	}
 	text := err.Error()
+	var corrupt *snapshot.CorruptError
+	if errors.As(err, &corrupt) {
+		text = damaged
+	}
 	if r.count == 0 || r.text != text || r.position != position {
 		*r = repeats{text: text, position: position}
 	}

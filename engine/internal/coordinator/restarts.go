@@ -32,6 +32,8 @@ type execution struct {
 	restart int64
 	phase   phase
 	up      map[message.Subtask]bool // those that run
+	// ran: all subtasks have run once, so that what the attempt began from was read to its end, and is whole.
+	ran bool
 
 	since    time.Duration // when it began to run
 	delay    time.Duration // before the next one
@@ -117,8 +119,10 @@ func (c *Coordinator) subtaskRuns(t message.Subtask) {
 	x.up[t] = true
 	if x.phase == deploying && len(x.up) == len(c.cfg.Tasks)*c.cfg.Parallelism {
 		x.phase = running
+		x.ran = true
 		x.since = c.now
 		c.chain.next = c.now + c.cfg.Interval
+		c.retireRestored()
 	}
 }
 

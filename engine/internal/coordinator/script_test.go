@@ -254,6 +254,8 @@ func (s *script) failure(words []string) error {
 		return &fault.Error{Class: fault.Permanent, Err: err}
 	case "fenced":
 		return &snapshot.FencedError{Attempt: 2, Owner: "another"}
+	case "damaged":
+		return &snapshot.CorruptError{Object: words[1], Reason: strings.Join(words[2:], " ")}
 	case "taken":
 		return &snapshot.TakenError{ID: s.publishing.ID, Attempt: 1}
 	case "undecided":

@@ -1,0 +1,178 @@
+package job_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/weirstream/weir/engine/internal/attempt"
+	"github.com/weirstream/weir/engine/internal/jobtest"
+	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/rest"
+	"github.com/weirstream/weir/engine/snapshot"
+)
+
+// withoutOutput is a job that has ended after its attempt 1 with a checkpoint before which nothing was written since the one
+// before it: going back repeats nothing. It returns the paths of both.
+func withoutOutput(t *testing.T, w *jobtest.World) (newest, older string) {
+	t.Helper()
+	cfg := w.Config(2)
+	cfg.Interval = time.Hour
+	w.Input.Open(400)
+	r := w.Start(t, cfg, w.Graph(t, "count"))
+	r.Until(t, "it had read", jobtest.Read(400))
+	for _, id := range []string{"c1", "c2"} {
+		if _, err := r.Job.Checkpoint(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		op, err := r.Job.Operation(t.Context(), id)
+		if err != nil || op.Status != rest.Done {
+			t.Fatalf("the checkpoint became %+v, %v", op, err)
+		}
+		older = op.Path
+	}
+	close(r.Interrupt)
+	result, err := r.Wait(t)
+	if err != nil || result.LastCheckpoint == older {
+		t.Fatalf("ended with %+v, %v", result, err)
+	}
+	return result.LastCheckpoint, older
+}
+
+// dataFile is the first of a checkpoint's data files.
+func dataFile(t *testing.T, checkpoint string) string {
+	t.Helper()
+	s, err := snapshot.OpenSnapshot(t.Context(), checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	return filepath.Join(strings.TrimPrefix(checkpoint, "file://"), s.Metadata.Files()[0].Path)
+}
+
+// flip changes a bit in the middle of a file.
+func flip(t *testing.T, file string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)/2] ^= 1
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lockedBuffer is what a job logs.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// TestDamageThatIsMetWhileItIsReadSendsTheJobBackByItself: the first attempt meets the damage, the second verifies and goes back,
+// in one run, which is one job for whoever watches it.
+func TestDamageThatIsMetWhileItIsReadSendsTheJobBackByItself(t *testing.T) {
+	for name, harm := range map[string]func(t *testing.T, file string){
+		"a bit is flipped": flip,
+		"its end is missing": func(t *testing.T, file string) {
+			if err := os.Truncate(file, 50); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"it is missing": func(t *testing.T, file string) {
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := jobtest.NewWorld(t)
+			newest, older := withoutOutput(t, w)
+			file := dataFile(t, newest)
+			harm(t, file)
+			w.Input.Open(jobtest.All)
+			log := &lockedBuffer{}
+			// At another parallelism several subtasks read each file, and each may be the first to meet the damage.
+			r := jobtest.Start(t, w.Config(3), w.Graph(t, "count"), log)
+			result, err := r.Wait(t)
+			if err != nil || result.Outcome != outcome.Completed || result.RestoredFrom != older {
+				t.Fatalf("ended with %+v, %v\n%s", result, err, log)
+			}
+			if o := r.Job.Overview(); o.Attempt != 3 {
+				t.Errorf("the job that was watched from the first attempt on is at attempt %d, want 3", o.Attempt)
+			}
+			if said := "going back to " + older; !strings.Contains(log.String(), said) || !strings.Contains(log.String(), filepath.Base(file)) {
+				t.Errorf("it does not say %q and name %s:\n%s", said, filepath.Base(file), log)
+			}
+			w.Exact(t)
+		})
+	}
+}
+
+// TestAnIntactCheckpointIsRestoredByOneAttempt, which verifies it while it reads.
+func TestAnIntactCheckpointIsRestoredByOneAttempt(t *testing.T) {
+	w := jobtest.NewWorld(t)
+	newest, _ := withoutOutput(t, w)
+	w.Input.Open(jobtest.All)
+	r := w.Start(t, w.Config(3), w.Graph(t, "count"))
+	result, err := r.Wait(t)
+	if err != nil || result.RestoredFrom != newest {
+		t.Fatalf("ended with %+v, %v", result, err)
+	}
+	if o := r.Job.Overview(); o.Attempt != 2 {
+		t.Errorf("the job is at attempt %d, want 2", o.Attempt)
+	}
+	w.Exact(t)
+}
+
+// TestAPodThatIsKilledWhileItGoesBackLosesNothing kills it at each step of the attempt that meets the damage, and of the one that
+// goes back; what follows finds the older checkpoint all the same, by itself.
+func TestAPodThatIsKilledWhileItGoesBackLosesNothing(t *testing.T) {
+	for nth := 1; nth <= 6; nth++ {
+		t.Run(fmt.Sprintf("step %d", nth), func(t *testing.T) {
+			w := jobtest.NewWorld(t)
+			newest, _ := withoutOutput(t, w)
+			flip(t, dataFile(t, newest))
+			w.Input.Open(jobtest.All)
+			var p *jobtest.Pod
+			var mu sync.Mutex
+			begun, seen := make(chan struct{}), 0
+			p = w.Pod(t, nil, func(s job.Step) {
+				<-begun
+				mu.Lock()
+				defer mu.Unlock()
+				if s != attempt.StepRestoring && s != attempt.StepDeployed {
+					return
+				}
+				// The first attempt deploys three times before it takes what it reads for damaged.
+				if seen++; seen == nth {
+					p.Kill()
+				}
+			})
+			close(begun)
+			<-p.Done
+			p.Killed()
+			heir := w.Pod(t, nil)
+			heir.Until("it completed", jobtest.In(rest.Completed))
+			w.Exact(t)
+		})
+	}
+}
