@@ -41,7 +41,8 @@ var floors = [][]string{
 	{"engine/internal/operations"},                                                      // what a job is asked for
 	{"engine/internal/restore", "engine/internal/overlap", "engine/internal/jobfolder"}, // what may begin, and where
 	{"engine/internal/coordinator", "engine/internal/worker"},
-	{"engine/internal/task"}, // one goroutine that owns a subtask
+	{"engine/internal/task"},     // one goroutine that owns a subtask
+	{"engine/internal/executor"}, // what a driver sees of subtasks
 	{"engine/internal/backend", "engine/internal/exchange"},
 	{"engine/internal/checkpoint"}, // the alignment of barriers, pure
 	{"engine/internal/message"},    // what coordinator and workers say to each other

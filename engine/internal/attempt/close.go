@@ -23,9 +23,8 @@ func (d *driver) close() error {
 	d.stop()
 	limit := d.closeLimit()
 	ended := within(limit, func() {
-		if d.execution != nil {
-			d.execution.Cancel()
-			d.execution.Wait()
+		if d.executor != nil {
+			d.executor.Close()
 		}
 		d.work.Wait()
 	})

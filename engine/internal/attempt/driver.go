@@ -12,10 +12,10 @@ import (
 	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/executor"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/internal/jobfolder"
 	"github.com/weirstream/weir/engine/internal/operations"
-	"github.com/weirstream/weir/engine/internal/task"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
@@ -45,11 +45,10 @@ type driver struct {
 	sources    map[string]connector.Enumerator
 	committers map[string]connector.Committer
 
-	nodes     map[string]*graph.Node // by uid
-	execution *task.Execution
-	restart   int64
-	before    totals // of executions that are over
-	written   int64  // bytes of complete checkpoints
+	nodes    map[string]*graph.Node // by uid
+	executor executor.Executor      // nil: the attempt could not be opened
+	before   totals                 // of executions that are over
+	written  int64                  // bytes of complete checkpoints
 
 	sweeping  bool
 	nextSweep *snapshot.Metadata
@@ -144,7 +143,7 @@ func (d *driver) perform(e coordinator.Effect) {
 	case coordinator.SendCommand:
 		d.command(e)
 	case coordinator.AbortCheckpoint:
-		d.abortCheckpoint(e)
+		d.executor.Abort(d.named(e.Restart), e.Checkpoint)
 	case coordinator.Discover:
 		d.discover(e)
 	case coordinator.Publish:

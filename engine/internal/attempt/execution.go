@@ -1,35 +1,45 @@
 package attempt
 
 import (
-	"context"
-	"fmt"
-
 	"github.com/weirstream/weir/engine/internal/backend"
 	"github.com/weirstream/weir/engine/internal/coordinator"
+	"github.com/weirstream/weir/engine/internal/executor"
 	"github.com/weirstream/weir/engine/internal/jobfolder"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/internal/task"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
-// deploy starts an execution; what goes wrong is reported like the failure of a subtask.
+// executorHere runs the subtasks in this process.
+func (d *driver) executorHere() (executor.Executor, error) {
+	return task.NewExecutor(d.background, task.Config{
+		Graph: d.graph, Job: d.cfg.Job, Parallelism: d.cfg.Parallelism, MaxParallelism: d.cfg.MaxParallelism,
+		Files: func(e message.Execution, checkpoint int64) backend.Files {
+			return d.folder.Chain.Files(d.began.attempt, e.Restart, checkpoint)
+		},
+		Blocks: func(m *snapshot.Metadata) (backend.Blocks, error) { return d.snapshotOf(m), nil },
+		Events: d.heard, Logger: d.log,
+	})
+}
+
+// named is the name of an execution of this attempt.
+func (d *driver) named(restart int64) message.Execution {
+	return message.Execution{Attempt: d.began.attempt.N, Restart: restart}
+}
+
+// deploy begins an execution; what goes wrong is reported like the failure of a subtask.
 func (d *driver) deploy(e coordinator.Deploy) {
-	d.restart = e.Restart
-	report := func(r message.Report) { d.post(coordinator.Reported{Restart: e.Restart, Report: classifiedReport(r)}) }
-	spec := task.Spec{
-		Graph: d.graph, Job: d.cfg.Job, Attempt: d.began.attempt.N, Restart: e.Restart,
-		Parallelism: d.cfg.Parallelism, MaxParallelism: d.cfg.MaxParallelism,
-		Files: d.files(e.Restart), Restore: e.From, Report: report, Logger: d.log,
-	}
-	if e.From != nil {
-		spec.Blocks = d.snapshotOf(e.From)
-	}
-	var err error
-	if d.execution, err = task.Start(d.background, spec); err != nil {
-		report(message.Failed{Err: err})
+	d.executor.Deploy(executor.Deployment{Execution: d.named(e.Restart), From: e.From})
+	d.opt.AtStep(StepDeployed)
+}
+
+// heard tells the coordinator what comes from an execution. Many goroutines call it.
+func (d *driver) heard(e message.Event) {
+	if _, stopped := e.Report.(message.Stopped); stopped {
+		d.post(coordinator.TasksStopped{Restart: e.Execution.Restart})
 		return
 	}
-	d.opt.AtStep(StepDeployed)
+	d.post(coordinator.Reported{Restart: e.Execution.Restart, Report: classifiedReport(e.Report)})
 }
 
 // classifiedReport gives the storage errors in a report their class: a subtask does not know which ones will not pass.
@@ -45,8 +55,8 @@ func classifiedReport(r message.Report) message.Report {
 	return r
 }
 
-// snapshotOf returns where the data files of a snapshot to restore are: of what the attempt began with, or of one of its
-// own checkpoints.
+// snapshotOf returns where the data files of a snapshot are: of what the attempt began with, or of one of its own
+// checkpoints.
 func (d *driver) snapshotOf(m *snapshot.Metadata) *snapshot.Snapshot {
 	if m == d.began.restored {
 		return d.began.chosen.Snapshot
@@ -54,46 +64,14 @@ func (d *driver) snapshotOf(m *snapshot.Metadata) *snapshot.Snapshot {
 	return d.folder.Chain.Snapshot(m)
 }
 
-func (d *driver) files(restart int64) func(checkpoint int64) backend.Files {
-	return func(checkpoint int64) backend.Files {
-		return d.folder.Chain.Files(d.began.attempt, restart, checkpoint)
-	}
-}
-
-// cancelTasks ends the execution and waits for that in the background, so that the loop goes on meanwhile. Its counters are kept
-// first: once the field is nil nobody finds them.
+// cancelTasks ends the execution. Its counters are kept first: once it is cancelled nobody finds them.
 func (d *driver) cancelTasks(e coordinator.CancelTasks) {
 	d.keepTotals()
-	execution := d.execution
-	d.execution = nil
-	d.inBackground(func(context.Context) {
-		if execution != nil {
-			execution.Cancel()
-			execution.Wait()
-		}
-		d.post(coordinator.TasksStopped(e))
-	})
-}
-
-// abortCheckpoint tells the subtasks; those of an execution that is over have nothing to abort.
-func (d *driver) abortCheckpoint(e coordinator.AbortCheckpoint) {
-	if d.execution != nil && e.Restart == d.restart {
-		d.execution.Abort(e.Checkpoint)
-	}
+	d.executor.Cancel(d.named(e.Restart))
 }
 
 func (d *driver) command(e coordinator.SendCommand) {
-	if d.execution == nil || e.Restart != d.restart {
-		return // the execution did not start; its failure is on its way
-	}
-	if err := d.execution.Command(e.Source, e.Subtask, e.Command); err != nil {
-		d.post(coordinator.Reported{Restart: e.Restart, Report: message.Failed{Err: fmt.Errorf("command %T to %s: %w", e.Command, e.Source, err)}})
-	}
-}
-
-func (d *driver) metrics() []task.Metrics {
-	if d.execution == nil {
-		return nil
-	}
-	return d.execution.Metrics()
+	d.executor.Command(message.Order{
+		Execution: d.named(e.Restart), To: message.Subtask{Task: e.Source, Index: e.Subtask}, Command: e.Command,
+	})
 }

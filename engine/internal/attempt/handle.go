@@ -48,7 +48,7 @@ func (h *Handle) Overview() (o rest.Job) {
 func (h *Handle) Operators() (list []rest.Operator) {
 	h.ask(func(d *driver) {
 		bySubtask := map[string][]rest.Subtask{}
-		for _, m := range d.metrics() {
+		for _, m := range d.executor.Metrics() {
 			bySubtask[m.UID] = append(bySubtask[m.UID], rest.Subtask{
 				Index: m.Subtask, RecordsIn: m.RecordsIn, RecordsOut: m.RecordsOut, RecordsLate: m.Late, RecordsSkipped: m.Skipped,
 				WatermarkMs: shownWatermark(m.Watermark),

@@ -77,7 +77,10 @@ func (d *driver) open(ctx context.Context) (err error) {
 	if err := d.refuseLostInput(); err != nil {
 		return err
 	}
-	d.coordinator, err = coordinator.New(d.coordinatorConfig())
+	if d.coordinator, err = coordinator.New(d.coordinatorConfig()); err != nil {
+		return err
+	}
+	d.executor, err = d.executorHere()
 	return err
 }
 

@@ -49,7 +49,7 @@ func (d *driver) overview() rest.Job {
 func (d *driver) count(o *rest.Job) {
 	o.RecordsIn, o.RecordsOut, o.RecordsLate, o.RecordsSkipped = d.before.in, d.before.out, d.before.late, d.before.skipped
 	lowest := int64(math.MaxInt64)
-	for _, m := range d.metrics() {
+	for _, m := range d.executor.Metrics() {
 		n := d.nodes[m.UID]
 		switch {
 		case n.Source != nil:

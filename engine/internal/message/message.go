@@ -2,8 +2,8 @@
 // the messages are passed as they are, between pods they go over a transport.
 //
 // Commands to one source subtask travel on one FIFO, so that a split assigned before a trigger is in the reader's part
-// of that checkpoint, and one assigned after it in the coordinator's (P4). Every message carries the restart that it
-// belongs to; messages of another restart are dropped by whoever gets them (P1).
+// of that checkpoint, and one assigned after it in the coordinator's (P4). A message travels in an [Order] or an [Event],
+// which names the execution that it belongs to; messages of another execution are dropped by whoever gets them (P1).
 package message
 
 import (
@@ -25,8 +25,15 @@ const (
 	Drain
 )
 
-// Command is an order to a source subtask.
+// Command is what a source subtask is told to do.
 type Command interface{ command() }
+
+// Order is a command on its way to a subtask of an execution.
+type Order struct {
+	Execution Execution
+	To        Subtask
+	Command   Command
+}
 
 type (
 	// Trigger starts checkpoint ID: inject its barrier.
@@ -66,6 +73,12 @@ func (NoMoreSplits) command() {}
 // Report is what a subtask tells the coordinator.
 type Report interface{ report() }
 
+// Event is a report on its way from an execution.
+type Event struct {
+	Execution Execution
+	Report    Report
+}
+
 // Subtask names a subtask of a task; a task is named by the uid of the operator at its head.
 type Subtask struct {
 	Task  string
@@ -73,6 +86,8 @@ type Subtask struct {
 }
 
 type (
+	// Stopped says that nothing of a cancelled execution is left, and that no message of it follows. It is of no subtask.
+	Stopped struct{}
 	// Running says that the subtask has restored its state and runs.
 	Running struct{ Subtask }
 	// SplitProgress tells how far a split has been emitted; sent now and then, while a Hold is in force or
@@ -113,7 +128,8 @@ type (
 		Checkpoint int64
 		Err        error
 	}
-	// Failed says that the subtask has stopped with an error; the whole execution has to be restarted.
+	// Failed says that the subtask has stopped with an error; the whole execution has to be restarted. Of no subtask, it says
+	// that the execution could not be started, or told something.
 	Failed struct {
 		Subtask
 		Err error
@@ -134,6 +150,7 @@ type Stats struct {
 	Align, Sync, Async time.Duration
 }
 
+func (Stopped) report()       {}
 func (Running) report()       {}
 func (SplitProgress) report() {}
 func (SplitIdle) report()     {}

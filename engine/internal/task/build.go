@@ -10,25 +10,25 @@ import (
 
 // builder wires the subtasks of an execution: first all stages and gates, then what connects them.
 type builder struct {
-	exec   *Execution
+	exec   *execution
 	ctx    context.Context
 	graph  *graph.Graph
 	stages [][]*stage         // by node and subtask
 	gates  [][]*exchange.Gate // by node and subtask; nil: the node is chained, or a source
 }
 
-func newBuilder(ctx context.Context, e *Execution) *builder {
-	n := len(e.spec.Graph.Nodes)
-	return &builder{exec: e, ctx: ctx, graph: e.spec.Graph, stages: make([][]*stage, n), gates: make([][]*exchange.Gate, n)}
+func newBuilder(ctx context.Context, e *execution) *builder {
+	n := len(e.cfg.Graph.Nodes)
+	return &builder{exec: e, ctx: ctx, graph: e.cfg.Graph, stages: make([][]*stage, n), gates: make([][]*exchange.Gate, n)}
 }
 
 func (b *builder) build() {
-	for _, task := range Plan(b.graph, b.exec.spec.Parallelism) {
+	for _, task := range Plan(b.graph, b.exec.cfg.Parallelism) {
 		var limit *pace
 		if task.Source {
 			limit = newPace(b.graph.Nodes[task.Nodes[0]].Source.RowsPerSecond)
 		}
-		for i := range b.exec.spec.Parallelism {
+		for i := range b.exec.cfg.Parallelism {
 			t := b.subtask(task, i, limit)
 			b.exec.subtasks = append(b.exec.subtasks, t)
 			b.exec.byID[t.id] = t
@@ -53,7 +53,7 @@ func (b *builder) subtask(task Task, index int, limit *pace) *subtask {
 		t.input = newSource(t, &b.graph.Nodes[root], limit)
 		return t
 	}
-	gate := exchange.NewGate(b.channels(root), b.exec.spec.Clock.Now)
+	gate := exchange.NewGate(b.channels(root), b.exec.cfg.Clock.Now)
 	t.input = &consumer{task: t, gate: gate}
 	b.gates[root] = append(b.gates[root], gate)
 	b.exec.gates = append(b.exec.gates, gate)
@@ -74,7 +74,7 @@ func (b *builder) channels(node int) []int {
 
 func (b *builder) producers(e graph.Edge) int {
 	if e.Kind == graph.Keyed {
-		return b.exec.spec.Parallelism
+		return b.exec.cfg.Parallelism
 	}
 	return 1
 }
@@ -91,7 +91,7 @@ func (b *builder) connect(to int) {
 		return
 	}
 	at := 0
-	owners := exchange.OwnersOf(len(b.gates[to]), b.exec.spec.MaxParallelism)
+	owners := exchange.OwnersOf(len(b.gates[to]), b.exec.cfg.MaxParallelism)
 	for _, edge := range n.Inputs {
 		for i, from := range b.stages[edge.From] {
 			var o *exchange.Output

@@ -43,7 +43,7 @@ func TestAPartThatCannotBeWrittenIsDeclinedAndTheJobGoesOn(t *testing.T) {
 	if err := d.declined[id].Err; !errors.Is(err, storage.ErrPermission) {
 		t.Errorf("declined with %v, want the store's error", err)
 	}
-	d.exec.Abort(id)
+	d.abort(id)
 	d.checkpoint(message.Continue)
 	d.finish()
 	d.checkCounts(src)
@@ -56,7 +56,7 @@ func TestOutputPreparedForAnAbortedCheckpointIsCommittedWithTheNext(t *testing.T
 	d.await(sink, 20000)
 	id := d.trigger(message.Continue)
 	d.until(func() bool { return len(d.acks[id]) == d.subtasks() })
-	d.exec.Abort(id) // another part failed, or the checkpoint could not be published
+	d.abort(id) // another part failed, or the checkpoint could not be published
 	d.finish()
 	d.checkCounts(src)
 }
@@ -70,7 +70,7 @@ func TestOutputOfACheckpointThatIsAbortedWhileItIsPreparedIsCommittedWithTheNext
 	aborted := make(chan struct{})
 	sink.fail = func(checkpoint int64) error {
 		once.Do(func() {
-			d.exec.Abort(checkpoint)
+			d.abort(checkpoint)
 			close(aborted)
 		})
 		return nil

@@ -164,7 +164,7 @@ func TestEventTimeFarInTheFutureIsSaidOnce(t *testing.T) {
 			var log bytes.Buffer
 			src := &shifted{numbers{splits: 1, rows: 5000, keys: 10}, c.shift}
 			d := newDriver(t, backendtest.NewStore(t, nil), eventGraph(src, newCollected(), 0), src.names())
-			d.spec.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			d.cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			d.start(1)
 			d.finish()
 			if n := strings.Count(log.String(), "in the future"); n != c.want {

@@ -42,7 +42,7 @@ func TestKillsAndRescalesLoseAndRepeatNothing(t *testing.T) {
 				for range r.IntN(5) {
 					d.await(sink, r.IntN(src.splits*src.rows))
 					if r.IntN(4) == 0 {
-						d.exec.Abort(d.trigger(message.Continue))
+						d.abort(d.trigger(message.Continue))
 						continue
 					}
 					d.checkpoint(message.Continue)

@@ -14,12 +14,12 @@ func (s *source) warnOfFuture(sp *split) {
 	if s.event == nil || s.warned {
 		return
 	}
-	limit := s.task.exec.spec.Clock.Now().Add(farAhead).UnixMilli()
+	limit := s.task.exec.cfg.Clock.Now().Add(farAhead).UnixMilli()
 	if sp.maxTime <= limit {
 		return
 	}
 	s.warned = true
-	s.task.exec.spec.Logger.Warn("the event time of a row is more than a year in the future: rows behind it are late, and are dropped by windows",
+	s.task.exec.cfg.Logger.Warn("the event time of a row is more than a year in the future: rows behind it are late, and are dropped by windows",
 		slog.String("source", s.task.id.Task), slog.String("split", sp.ID), slog.Time("eventTime", time.UnixMilli(sp.maxTime).UTC()),
 		slog.String("remedy", "correct the row, or make the time attribute NULL for such rows and set 'scan.watermark.on-null' = 'skip'"))
 }

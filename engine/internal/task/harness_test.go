@@ -18,6 +18,7 @@ import (
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/backend"
 	"github.com/weirstream/weir/engine/internal/backend/backendtest"
+	"github.com/weirstream/weir/engine/internal/executor"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/internal/operator"
@@ -250,9 +251,10 @@ type driver struct {
 	t     *testing.T
 	store *backendtest.Store
 	graph *graph.Graph
-	spec  task.Spec
+	cfg   task.Config
 
-	exec        *task.Execution
+	exec        *task.Executor
+	name        message.Execution
 	parallelism int
 	mailbox     chan message.Report
 
@@ -281,45 +283,42 @@ func newDriver(t *testing.T, store *backendtest.Store, g *graph.Graph, splits []
 // start runs the graph from the newest complete checkpoint.
 func (d *driver) start(parallelism int) {
 	d.t.Helper()
+	d.name = message.Execution{Attempt: 1, Restart: d.name.Restart + 1}
 	d.parallelism, d.ended, d.running, d.failed = parallelism, 0, 0, nil
 	d.acks, d.declined = map[int64]map[string]message.Ack{}, map[int64]message.Decline{}
 	d.unassigned = slices.Clone(d.newestLeft)
 	d.mailbox = make(chan message.Report, 1<<16)
 	mailbox := d.mailbox
-	d.spec.Graph, d.spec.Job = d.graph, "job"
-	d.spec.Parallelism, d.spec.MaxParallelism = parallelism, 32
-	d.spec.Files = func(id int64) backend.Files { return d.store.Files(id) }
-	d.spec.Report = func(r message.Report) { mailbox <- r }
-	if d.spec.Logger == nil {
-		d.spec.Logger = slog.New(slog.DiscardHandler)
+	d.cfg.Graph, d.cfg.Job = d.graph, "job"
+	d.cfg.Parallelism, d.cfg.MaxParallelism = parallelism, 32
+	d.cfg.Files = func(_ message.Execution, id int64) backend.Files { return d.store.Files(id) }
+	d.cfg.Events = func(e message.Event) { mailbox <- e.Report }
+	d.cfg.Blocks = func(*snapshot.Metadata) (backend.Blocks, error) { return d.newest, nil }
+	if d.cfg.Logger == nil {
+		d.cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	deployment := executor.Deployment{Execution: d.name}
 	if d.newest != nil {
-		d.spec.Restore, d.spec.Blocks = d.newest.Metadata, d.newest
+		deployment.From = d.newest.Metadata
 		for _, s := range d.newest.Metadata.Operator("numbers").Subtasks {
 			d.unassigned = append(d.unassigned, s.Splits...)
 		}
 	}
-	var err error
-	if d.exec, err = task.Start(d.t.Context(), d.spec); err != nil {
+	exec, err := task.NewExecutor(d.t.Context(), d.cfg)
+	if err != nil {
 		d.t.Fatal(err)
 	}
-	exec := d.exec
-	d.t.Cleanup(func() {
-		exec.Cancel()
-		exec.Wait()
-	})
+	d.exec = exec
+	d.t.Cleanup(exec.Close)
+	exec.Deploy(deployment)
 }
 
-func (d *driver) stop() {
-	d.exec.Cancel()
-	d.exec.Wait()
-}
+func (d *driver) stop() { d.exec.Close() }
+
+func (d *driver) abort(checkpoint int64) { d.exec.Abort(d.name, checkpoint) }
 
 func (d *driver) command(subtask int, c message.Command) {
-	d.t.Helper()
-	if err := d.exec.Command("numbers", subtask, c); err != nil {
-		d.t.Fatal(err)
-	}
+	d.exec.Command(message.Order{Execution: d.name, To: message.Subtask{Task: "numbers", Index: subtask}, Command: c})
 }
 
 func (d *driver) all(c message.Command) {
@@ -406,9 +405,9 @@ func (d *driver) checkpoint(mode message.Mode) {
 
 func (d *driver) complete(id int64) {
 	d.t.Helper()
-	m := &snapshot.Metadata{ID: id, Parallelism: d.parallelism, MaxParallelism: d.spec.MaxParallelism}
+	m := &snapshot.Metadata{ID: id, Parallelism: d.parallelism, MaxParallelism: d.cfg.MaxParallelism}
 	for _, n := range d.graph.Nodes {
-		o := snapshot.OperatorState{UID: n.UID, Name: n.Name, Parallelism: d.parallelism, MaxParallelism: d.spec.MaxParallelism}
+		o := snapshot.OperatorState{UID: n.UID, Name: n.Name, Parallelism: d.parallelism, MaxParallelism: d.cfg.MaxParallelism}
 		for _, a := range d.acks[id] {
 			for _, st := range a.States {
 				if st.UID == n.UID {

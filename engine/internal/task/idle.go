@@ -31,7 +31,7 @@ func (s *source) idleIn() time.Duration {
 	if q.timeout == 0 || q.idle || s.paused || s.ended {
 		return 0
 	}
-	now := s.task.exec.spec.Clock.Now()
+	now := s.task.exec.cfg.Clock.Now()
 	next := time.Duration(math.MaxInt64)
 	for _, sp := range s.splits.active {
 		if !sp.idle && q.quieter != nil {
@@ -56,7 +56,7 @@ func (s *source) becomeIdle() error {
 	if q.timeout == 0 || q.idle || s.paused || s.ended {
 		return nil
 	}
-	now := s.task.exec.spec.Clock.Now()
+	now := s.task.exec.cfg.Clock.Now()
 	all := true
 	for _, sp := range s.splits.active {
 		if !sp.idle && q.quieter != nil && now.Sub(sp.since) >= q.timeout {
@@ -89,7 +89,7 @@ func (s *source) setIdle(sp *split, idle bool) {
 // woken notes that rows of a split have come.
 func (s *source) woken(sp *split) error {
 	if s.idleness.timeout > 0 && s.idleness.quieter != nil {
-		sp.since = s.task.exec.spec.Clock.Now()
+		sp.since = s.task.exec.cfg.Clock.Now()
 		if sp.idle {
 			s.setIdle(sp, false)
 		}

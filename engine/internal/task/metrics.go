@@ -5,21 +5,8 @@ import (
 	"sync/atomic"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/internal/message"
 )
-
-// Metrics are the counters of one operator in one subtask since the start of the execution.
-type Metrics struct {
-	UID     string
-	Subtask int
-	// Rows and the bytes that they hold in memory.
-	RecordsIn, RecordsOut, BytesIn, BytesOut int64
-	// Late counts rows that were dropped because they came too late.
-	Late int64
-	// Skipped counts records that were dropped because they could not be read, or had no event time, where the table says so.
-	Skipped int64
-	// Watermark is the event time in ms that the operator has got to; math.MinInt64: none.
-	Watermark int64
-}
 
 // counters are written by the goroutine that owns the subtask, once for each batch, and read by anyone.
 type counters struct {
@@ -36,8 +23,8 @@ func (c *counters) out(b *batch.Batch) {
 	c.bytesOut.Add(int64(b.SizeBytes()))
 }
 
-func (c *counters) read(uid string, subtask int) Metrics {
-	return Metrics{
+func (c *counters) read(uid string, subtask int) message.Metrics {
+	return message.Metrics{
 		UID: uid, Subtask: subtask,
 		RecordsIn: c.recordsIn.Load(), RecordsOut: c.recordsOut.Load(),
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),

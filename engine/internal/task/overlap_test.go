@@ -45,7 +45,7 @@ func TestAtMostTwoCheckpointsAreWrittenAtATimeAndAnAbortEndsOne(t *testing.T) {
 		if begun.Load() != 2 {
 			t.Errorf("%d checkpoints are being written, want 2", begun.Load())
 		}
-		d.exec.Abort(first)
+		d.abort(first)
 		synctest.Wait()
 		if begun.Load() != 3 {
 			t.Errorf("%d checkpoints were begun after one was aborted, want 3", begun.Load())

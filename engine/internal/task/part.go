@@ -93,7 +93,7 @@ func (t *subtask) snapshot(id int64, align time.Duration) error {
 	if err := t.flush(); err != nil { // what operators keep back is in no snapshot
 		return err
 	}
-	clock := t.exec.spec.Clock
+	clock := t.exec.cfg.Clock
 	begin := clock.Now()
 	select {
 	case t.parts.slots <- struct{}{}:
@@ -181,7 +181,7 @@ func (p *part) release() {
 
 // write makes a part durable and reports it. It runs beside the subtask.
 func (t *subtask) write(ctx context.Context, p *part) {
-	clock := t.exec.spec.Clock
+	clock := t.exec.cfg.Clock
 	begin := clock.Now()
 	err := t.writeStates(ctx, p)
 	p.release()
@@ -197,7 +197,7 @@ func (t *subtask) write(ctx context.Context, p *part) {
 }
 
 func (t *subtask) writeStates(ctx context.Context, p *part) error {
-	files := t.exec.spec.Files(p.id)
+	files := t.exec.cfg.Files(t.exec.name, p.id)
 	for i, f := range p.frozen {
 		if f == nil {
 			continue

@@ -68,7 +68,7 @@ func (s *source) open() (err error) {
 		}
 	}
 	s.reader, err = src.Reader(s.task.ctx, connector.ReaderContext{
-		Subtask: s.task.index, Parallelism: s.task.exec.spec.Parallelism, BatchRows: batchRows(src.RowsPerSecond),
+		Subtask: s.task.index, Parallelism: s.task.exec.cfg.Parallelism, BatchRows: batchRows(src.RowsPerSecond),
 	})
 	s.idleness.quieter, _ = s.reader.(connector.Quieter)
 	return err
@@ -99,7 +99,7 @@ func (s *source) step() (pause, error) {
 		}
 		return s.rest(nil)
 	}
-	if wait := s.pace.wait(s.task.exec.spec.Clock); wait > 0 {
+	if wait := s.pace.wait(s.task.exec.cfg.Clock); wait > 0 {
 		p, err := s.rest(nil)
 		p.limit, p.due = wait, nil
 		return p, err
@@ -143,7 +143,7 @@ func (s *source) take(p connector.Progress) error {
 			return s.placed(err)
 		}
 		s.warnOfFuture(sp)
-		s.pace.spent(s.task.exec.spec.Clock, rows)
+		s.pace.spent(s.task.exec.cfg.Clock, rows)
 	}
 	sp.position = append(sp.position[:0], p.Position...)
 	if p.Done {

@@ -42,12 +42,12 @@ type stage struct {
 
 // open makes what the node is, with its state restored.
 func (s *stage) open(ctx context.Context) (err error) {
-	spec := &s.task.exec.spec
+	exec := s.task.exec
 	switch {
 	case s.node.Sink != nil:
 		s.writer, err = s.node.Sink.Writer(ctx, connector.WriterContext{
-			Job: spec.Job, UID: s.uid, Attempt: spec.Attempt, Restart: spec.Restart,
-			Subtask: s.task.index, Parallelism: spec.Parallelism,
+			Job: exec.cfg.Job, UID: s.uid, Attempt: exec.name.Attempt, Restart: exec.name.Restart,
+			Subtask: s.task.index, Parallelism: exec.cfg.Parallelism,
 		})
 		return err
 	case s.node.Operator != nil:
@@ -66,17 +66,18 @@ func (s *stage) openState(ctx context.Context) (err error) {
 	if len(s.node.State) == 0 {
 		return nil
 	}
-	spec := &s.task.exec.spec
-	first, end := state.GroupRange(s.task.index, spec.Parallelism, spec.MaxParallelism)
-	s.backend, err = spec.Backend(backend.Scope{
+	exec := s.task.exec
+	cfg := exec.cfg
+	first, end := state.GroupRange(s.task.index, cfg.Parallelism, cfg.MaxParallelism)
+	s.backend, err = cfg.Backend(backend.Scope{
 		UID: s.uid, Subtask: s.task.index,
-		FirstGroup: first, EndGroup: end, MaxParallelism: spec.MaxParallelism, States: s.node.State,
+		FirstGroup: first, EndGroup: end, MaxParallelism: cfg.MaxParallelism, States: s.node.State,
 	})
-	if err != nil || spec.Restore == nil {
+	if err != nil || exec.from == nil {
 		return err
 	}
-	if restored := spec.Restore.Operator(s.uid); restored != nil {
-		return s.backend.Restore(ctx, restored.Subtasks, spec.Blocks)
+	if restored := exec.from.Operator(s.uid); restored != nil {
+		return s.backend.Restore(ctx, restored.Subtasks, exec.blocks)
 	}
 	return nil
 }
@@ -212,7 +213,7 @@ func (c *operatorContext) UID() string { return c.stage.uid }
 
 // Subtask is the index of the subtask and the number of all.
 func (c *operatorContext) Subtask() (index, parallelism int) {
-	return c.stage.task.index, c.stage.task.exec.spec.Parallelism
+	return c.stage.task.index, c.stage.task.exec.cfg.Parallelism
 }
 
 // Table returns a declared state of cells, restored.

@@ -15,7 +15,7 @@ import (
 type subtask struct {
 	id     message.Subtask
 	index  int
-	exec   *Execution
+	exec   *execution
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -51,7 +51,7 @@ type pause struct {
 	due func() error
 }
 
-func (t *subtask) report(r message.Report) { t.exec.spec.Report(r) }
+func (t *subtask) report(r message.Report) { t.exec.report(r) }
 
 // run is the life of the subtask.
 func (t *subtask) run() {
@@ -63,7 +63,7 @@ func (t *subtask) run() {
 	cancelled := t.exec.ctx.Err() != nil // whose end reaches the gates before it reaches t.ctx
 	t.cancel()                           // what is being written is of no use any more
 	if closing := t.guard(t.close); closing != nil {
-		t.exec.spec.Logger.Warn("closing a subtask failed",
+		t.exec.cfg.Logger.Warn("closing a subtask failed",
 			slog.String("task", t.id.Task), slog.Int("subtask", t.index), slog.Any("error", closing))
 	}
 	if !cancelled {
@@ -112,7 +112,7 @@ func (t *subtask) wait(p pause) error {
 	var after <-chan time.Time
 	if p.limit > 0 {
 		var stop func()
-		after, stop = t.exec.spec.Clock.Timer(p.limit)
+		after, stop = t.exec.cfg.Clock.Timer(p.limit)
 		defer stop()
 	}
 	select {
