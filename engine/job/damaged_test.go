@@ -143,6 +143,50 @@ func TestAnIntactCheckpointIsRestoredByOneAttempt(t *testing.T) {
 	w.Exact(t)
 }
 
+// mending mends a file when the job has said that it is damaged.
+type mending struct {
+	t     *testing.T
+	file  string
+	whole []byte
+	times int
+}
+
+func (m *mending) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), "the job restarts") && strings.Contains(string(p), "is damaged") {
+		m.times++
+		if err := os.WriteFile(m.file, m.whole, 0o600); err != nil {
+			m.t.Error(err)
+		}
+	}
+	return len(p), nil
+}
+
+// TestWhatLooksDamagedOnceIsReadAgain: an answer of a bucket that was cut short looks like a file that was. It costs a restart,
+// and no checkpoint.
+func TestWhatLooksDamagedOnceIsReadAgain(t *testing.T) {
+	w := jobtest.NewWorld(t)
+	newest, _ := withoutOutput(t, w)
+	file := dataFile(t, newest)
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, 50); err != nil {
+		t.Fatal(err)
+	}
+	w.Input.Open(jobtest.All)
+	log := &mending{t: t, file: file, whole: whole}
+	r := jobtest.Start(t, w.Config(2), w.Graph(t, "count"), log)
+	result, err := r.Wait(t)
+	if err != nil || result.RestoredFrom != newest || log.times != 1 {
+		t.Fatalf("ended with %+v, %v after %d restarts", result, err, log.times)
+	}
+	if o := r.Job.Overview(); o.Attempt != 2 {
+		t.Errorf("the job is at attempt %d, want 2", o.Attempt)
+	}
+	w.Exact(t)
+}
+
 // TestAPodThatIsKilledWhileItGoesBackLosesNothing kills it at each step of the attempt that meets the damage, and of the one that
 // goes back; what follows finds the older checkpoint all the same, by itself.
 func TestAPodThatIsKilledWhileItGoesBackLosesNothing(t *testing.T) {
