@@ -220,3 +220,39 @@ func TestAPodThatIsKilledWhileItGoesBackLosesNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestAPodDoesNotGoBackBehindOutputByItself: the attempt after the one that met the damage says why it may not, before it begins.
+func TestAPodDoesNotGoBackBehindOutputByItself(t *testing.T) {
+	w := jobtest.NewWorld(t)
+	first := w.Pod(t, func(c *job.Config) { c.Interval = time.Hour })
+	q := w.Activation("a1", 0, 2)
+	q.Settings.Interval = time.Hour
+	w.Input.Open(400)
+	if op := first.Final(first.Activate(t.Context(), q)); op.Status != rest.Done {
+		t.Fatalf("the activation became %+v, %v", op, op.Error)
+	}
+	var newest string
+	for i, rows := range []int64{400, 800} {
+		w.Input.Open(int(rows))
+		first.Until("it had read", jobtest.Read(rows))
+		op := first.Final(first.Checkpoint(t.Context(), fmt.Sprintf("c%d", i)))
+		if op.Status != rest.Done {
+			t.Fatalf("the checkpoint became %+v, %v", op, op.Error)
+		}
+		newest = op.Path
+	}
+	first.Killed()
+	file := dataFile(t, newest)
+	flip(t, file)
+	visible := len(w.Output.Rows())
+	heir := w.Pod(t, nil)
+	o := heir.Until("it gave up", jobtest.In(rest.Failed))
+	for _, word := range []string{filepath.Base(file), "would write output again", "allowRepeatedOutput"} {
+		if o.FailureKind != rest.FailedPermanently || !strings.Contains(o.Failure, word) {
+			t.Errorf("it ended as %s, without %q: %s", o.FailureKind, word, o.Failure)
+		}
+	}
+	if n := len(w.Output.Rows()); n != visible {
+		t.Errorf("%d rows were visible, now %d", visible, n)
+	}
+}
