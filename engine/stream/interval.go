@@ -28,8 +28,8 @@ func IntervalJoin[K, A, B, O any](first Keyed[K, A], second Keyed[K, B], uid str
 	return addCoProcess(first.punctual(), second.punctual(), uid, func(s *Setup) declared[O] {
 		j := &intervalJoin[A, B, O]{
 			within: within, join: join,
-			first:  waiting[A]{ListState(s, "first", firstRows).entries, firstRows},
-			second: waiting[B]{ListState(s, "second", secondRows).entries, secondRows},
+			first:  waitingState(s, "first", firstRows),
+			second: waitingState(s, "second", secondRows),
 		}
 		return declared[O]{
 			timers:      true,
@@ -137,6 +137,11 @@ func (j *intervalJoin[A, B, O]) expire(c *Context[O], ms int64) error {
 type waiting[T any] struct {
 	entries *entries
 	rows    Serializer[T]
+}
+
+func waitingState[T any](s *Setup, name string, rows Serializer[T]) waiting[T] {
+	s.check(name, rows.invalid())
+	return waiting[T]{s.entries(name, []string{"time int64", "row " + rows.Layout, "times uint32"}), rows}
 }
 
 const (

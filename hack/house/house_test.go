@@ -28,6 +28,7 @@ var floors = [][]string{
 	{"controllers/coordinators", "controllers/resources"}, // what coordinators are asked; what jobs are made of
 	{"manifest"},
 	{"engine/internal/jobtest"},                // a small job for tests
+	{"engine/stateview"},                       // state in snapshots, for people
 	{"engine/enginetest"},                      // sources and sinks for tests of whole jobs
 	{"engine/sql"},                             // text to graph
 	{"engine/sql/bind", "engine/sql/physical"}, // what a text means; how that is carried out

@@ -13,6 +13,7 @@ import (
 	"github.com/weirstream/weir/cmd/internal/cli/run"
 	"github.com/weirstream/weir/cmd/internal/cli/savepoint"
 	"github.com/weirstream/weir/cmd/internal/cli/snapshot"
+	"github.com/weirstream/weir/cmd/internal/cli/state"
 	"github.com/weirstream/weir/cmd/internal/cli/stop"
 	"github.com/weirstream/weir/cmd/internal/cli/version"
 	"github.com/weirstream/weir/cmd/internal/daemon/coordinator"
@@ -40,6 +41,6 @@ func Real() Parts {
 func Weir(p *cli.Process, parts Parts) *cobra.Command {
 	return cli.Root(p,
 		run.Command(p, parts.RunJob), savepoint.Command(p), stop.Command(p), checkpoint.Command(p), cancel.Command(p),
-		list.Command(p), snapshot.Command(p), version.Command(p),
+		list.Command(p), snapshot.Command(p), state.Command(p), version.Command(p),
 		coordinator.Command(p, parts.IdentityPause), task.Preflight(p), task.Discard(p), task.Dispose(p), operator.Command(p, parts.RunOperator))
 }

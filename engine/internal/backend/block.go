@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/snapshot"
@@ -41,6 +42,19 @@ func AppendEntry(dst, key, cell []byte) []byte {
 func DecodeBlock(file string, b snapshot.Block, content []byte, cellBytes int, entry func(window int64, key, cell []byte) error) error {
 	d := blockDecoder{file: file, block: b, content: content}
 	return d.decode(cellBytes, entry)
+}
+
+// BlockCellBytes returns the width of the cells of a block, for who does not know the job.
+func BlockCellBytes(file string, b snapshot.Block, content []byte) (int, error) {
+	d := blockDecoder{file: file, block: b, content: content}
+	if err := d.version(blockVersion); err != nil {
+		return 0, err
+	}
+	width, err := d.uvarint("width of a cell")
+	if err == nil && width > math.MaxInt32 { // a block without entries may be shorter than a cell
+		err = d.corrupt("a cell of %d bytes", width)
+	}
+	return int(min(width, math.MaxInt32)), err
 }
 
 // Refusal is why an entry cannot be part of a block.

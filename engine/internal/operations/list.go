@@ -43,7 +43,7 @@ func New(handsOn bool) *List {
 
 // operation is one request. All fields but asked and done are guarded by List.mu.
 type operation struct {
-	asked   Request // tells a repetition from another Request under the same id
+	asked   Request // tells a repetition from another request under the same id
 	state   rest.Operation
 	done    chan struct{} // closed when state is final
 	fetched bool          // the final state was given to someone
@@ -64,7 +64,7 @@ const (
 )
 
 // Repeated returns the operation of a request that was made before. A request that failed has left nothing behind, and is
-// made again. Another Request under the same id is refused.
+// made again. Another request under the same id is refused.
 func (o *List) Repeated(r Request) (op rest.Operation, ok bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -78,7 +78,7 @@ func (o *List) repeatedLocked(r Request) (op rest.Operation, ok bool, err error)
 		return rest.Operation{}, false, nil
 	case old.asked.String() != r.String():
 		return rest.Operation{}, false, &rest.Error{Code: rest.Conflict,
-			Message: fmt.Sprintf("id %s was used for another Request: %s", r.ID, old.asked), Remedy: "choose another id"}
+			Message: fmt.Sprintf("id %s was used for another request: %s", r.ID, old.asked), Remedy: "choose another id"}
 	}
 	return old.state, old.state.Status != rest.Undone, nil
 }

@@ -22,15 +22,12 @@ func Command(a *cli.Process) *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return cli.Usagef("say what to do with the snapshot: inspect or verify")
+				return cli.Usagef("say what to do with the snapshot: inspect, verify, export or diff")
 			}
-			if args[0] == "export" {
-				return cli.Usagef("not supported yet: weir snapshot export; use inspect or verify")
-			}
-			return cli.Usagef("there is no command \"snapshot %s\"; there are inspect and verify", args[0])
+			return cli.Usagef("there is no command \"snapshot %s\"; there are inspect, verify, export and diff", args[0])
 		},
 	}
-	c.AddCommand(inspectCommand(a), verifyCommand(a))
+	c.AddCommand(inspectCommand(a), verifyCommand(a), exportCommand(a), diffCommand(a))
 	return c
 }
 

@@ -1,0 +1,87 @@
+package exec
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/state"
+	"github.com/weirstream/weir/engine/types"
+)
+
+// GroupReader reads the state of window aggregates out of snapshots, for people. What it returns is valid until the next call.
+type GroupReader struct {
+	// Keys are the group columns, Results the aggregates, by the names that the snapshot has for them.
+	Keys, Results types.Schema
+
+	accumulators []accumulator
+	cellBytes    int
+	key, result  *batch.Columns
+}
+
+// NewGroupReader returns a reader of a state that [AggregateSpec.Descriptor] has declared.
+func NewGroupReader(d state.Descriptor) (*GroupReader, error) {
+	r := &GroupReader{}
+	for _, name := range d.Key {
+		origin, t, ok := typed(name)
+		if !ok {
+			return nil, fmt.Errorf("the type of the group column %q is not known", name)
+		}
+		r.Keys = append(r.Keys, types.Field{Name: origin, Type: t})
+	}
+	var calls []AggregateCall
+	for _, name := range d.Value {
+		c := AggregateCall{Function: name[:max(0, strings.IndexByte(name, '('))]}
+		t := types.BigInt()
+		switch c.Function {
+		case "COUNT":
+		case "SUM", "MIN", "MAX", "AVG":
+			_, of, ok := typed(strings.TrimSuffix(name, ")"))
+			if t = of; !ok || !t.Is(types.KindInt, types.KindBigInt, types.KindDouble, types.KindDate, types.KindTimestamp) {
+				return nil, fmt.Errorf("the type of the aggregate %q is not known", name)
+			}
+		default:
+			return nil, fmt.Errorf("the aggregate %q is not known", name)
+		}
+		c.Layout = types.MustLayout(t)
+		calls = append(calls, c)
+		r.Results = append(r.Results, types.Field{Name: name, Type: t})
+	}
+	r.accumulators, r.cellBytes = layout(calls)
+	r.key, r.result = batch.NewColumns(r.Keys.Layout()), batch.NewColumns(r.Results.Layout())
+	return r, nil
+}
+
+// CellBytes is the width of a cell.
+func (r *GroupReader) CellBytes() int { return r.cellBytes }
+
+// Key returns a row of the group columns.
+func (r *GroupReader) Key(key []byte) (*batch.Columns, error) {
+	r.key.Reset()
+	r.key.N = 1
+	return r.key, decodeKey(key, r.key.Cols)
+}
+
+// Result returns a row of the aggregates of a cell.
+func (r *GroupReader) Result(cell []byte) *batch.Columns {
+	r.result.Reset()
+	r.result.N = 1
+	for i, a := range r.accumulators {
+		a.result(cell, r.result.Cols[i])
+	}
+	return r.result
+}
+
+// typed divides "<origin> <type>" as fingerprints have it. An origin may hold any text.
+func typed(name string) (origin string, t types.Type, ok bool) {
+	known := []types.Type{types.Boolean(), types.Int(), types.BigInt(), types.Double(), types.String(), types.Date()}
+	for precision := range 4 {
+		known = append(known, types.Timestamp(precision))
+	}
+	for _, t := range known {
+		if origin, ok := strings.CutSuffix(name, " "+t.String()); ok {
+			return origin, t, true
+		}
+	}
+	return "", types.Type{}, false
+}

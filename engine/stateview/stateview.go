@@ -1,0 +1,175 @@
+// Package stateview shows the keyed state in snapshots to people: as JSON, entry by entry, and what differs between two
+// snapshots. It knows no job: what a state means, the snapshot says.
+//
+// It refuses to change anything, and to guess: what it has no words for is shown as bytes. State is read a block at a time, so a
+// snapshot may be larger than the memory.
+package stateview
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/backend"
+	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/state"
+)
+
+// Entry is what a state has under a key, and under a window or name if the state has those.
+type Entry struct {
+	UID   string `json:"uid"`
+	State string `json:"state"`
+	Group int    `json:"group"` // key group
+	// Key is an object of the group columns, or the key of a program's stream.
+	Key json.RawMessage `json:"key"`
+	// Window is the start of the window as a timestamp, or the number that a program's state has one for, such as the time of a
+	// timer in ms.
+	Window json.RawMessage `json:"window,omitempty"`
+	Name   json.RawMessage `json:"name,omitempty"` // of an entry of a list or map
+	Value  json.RawMessage `json:"value"`
+}
+
+// Filter says which entries are wanted. Empty fields want all.
+type Filter struct {
+	UID, State string
+	// Key is one key: as JSON, as [Entry] has it or as the array of its columns, or the text of its only column.
+	Key string
+}
+
+// Each calls f for every entry that is wanted, in an order that depends on the state alone: by operator, state, key group, window,
+// and key as bytes. Damage is a *snapshot.CorruptError.
+func Each(ctx context.Context, s *snapshot.Snapshot, want Filter, f func(Entry) error) error {
+	parts, err := partsOf(s, want)
+	if err != nil {
+		return err
+	}
+	keys := newMatcher(want.Key)
+	for _, p := range parts {
+		for _, block := range p.blocks {
+			entries, err := p.read(ctx, s, block)
+			if err != nil {
+				return err
+			}
+			for i := range entries {
+				if !keys.match(entries[i].Key) {
+					continue
+				}
+				if err := f(entries[i].Entry); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// part is a state of an operator in a snapshot.
+type part struct {
+	uid        string
+	descriptor state.Descriptor
+	words      words
+	blocks     []snapshot.BlockRef // by key group
+}
+
+// partsOf returns the states of a snapshot that a filter wants.
+func partsOf(s *snapshot.Snapshot, want Filter) ([]part, error) {
+	var parts []part
+	var found []string
+	for i := range s.Metadata.Operators {
+		o := &s.Metadata.Operators[i]
+		for _, schema := range o.Schemas {
+			found = append(found, fmt.Sprintf("%s of %s", schema.Name, o.UID))
+			if want.UID != "" && want.UID != o.UID || want.State != "" && want.State != schema.Name {
+				continue
+			}
+			parts = append(parts, newPart(o, schema))
+		}
+	}
+	if len(parts) > 0 || want.UID == "" && want.State == "" {
+		return parts, nil
+	}
+	remedy := "choose one of: " + strings.Join(found, ", ")
+	if len(found) == 0 {
+		remedy = "there is nothing to look at: no operator of the snapshot has state"
+	}
+	what := "no operator " + want.UID + " with state"
+	switch {
+	case want.UID == "":
+		what = "no state " + want.State
+	case want.State != "":
+		what = fmt.Sprintf("no state %s of operator %s", want.State, want.UID)
+	}
+	return nil, fault.Permanentf(s.Path(), remedy, "the snapshot has %s", what)
+}
+
+func newPart(o *snapshot.OperatorState, schema snapshot.StateSchema) part {
+	d := state.Descriptor{Name: schema.Name, Key: schema.KeyFields, Value: schema.ValueFields}
+	for _, k := range []state.Kind{state.Value, state.WindowValue, state.SortedMap} {
+		if k.String() == schema.Kind {
+			d.Kind = k
+		}
+	}
+	p := part{uid: o.UID, descriptor: d, words: wordsFor(d, o.Fingerprint)}
+	for _, ref := range o.GroupBlocks(0, o.MaxParallelism) {
+		if ref.Block.State == schema.Name {
+			p.blocks = append(p.blocks, ref)
+		}
+	}
+	slices.SortStableFunc(p.blocks, func(a, b snapshot.BlockRef) int { return cmp.Compare(a.Block.Group, b.Block.Group) })
+	return p
+}
+
+// located is an entry with what names it in its block.
+type located struct {
+	Entry
+	window    int64
+	key, name string
+	raw       string // the value as it is in the block
+}
+
+// read returns the entries of a block in order.
+func (p *part) read(ctx context.Context, s *snapshot.Snapshot, ref snapshot.BlockRef) ([]located, error) {
+	content, err := s.ReadBlock(ctx, ref.File, ref.Block)
+	if err != nil {
+		return nil, err
+	}
+	file := s.Path() + "/" + ref.File.Path
+	var entries []located
+	add := func(window int64, key, name, value []byte) error {
+		e := located{Entry: Entry{UID: p.uid, State: p.descriptor.Name, Group: ref.Block.Group}, window: window,
+			key: string(key), name: string(name), raw: string(value)}
+		if err := p.words.say(&e.Entry, window, key, name, value); err != nil {
+			return backend.Refusal(err.Error())
+		}
+		entries = append(entries, e)
+		return nil
+	}
+	if p.descriptor.Kind == state.SortedMap {
+		err = backend.DecodeSortedBlock(file, ref.Block, content, func(key, name, value []byte) error { return add(0, key, name, value) })
+	} else {
+		err = p.readCells(file, ref.Block, content, add)
+	}
+	slices.SortFunc(entries, compare)
+	return entries, err
+}
+
+// readCells calls add for the cells of a block.
+func (p *part) readCells(file string, b snapshot.Block, content []byte, add func(window int64, key, name, cell []byte) error) error {
+	width, err := backend.BlockCellBytes(file, b, content)
+	if err != nil {
+		return err
+	}
+	if err := p.words.fits(width); err != nil {
+		return fmt.Errorf("state %s of operator %s: %w", p.descriptor.Name, p.uid, err)
+	}
+	return backend.DecodeBlock(file, b, content, width, func(window int64, key, cell []byte) error { return add(window, key, nil, cell) })
+}
+
+// compare orders the entries of a block.
+func compare(a, b located) int {
+	return cmp.Or(cmp.Compare(a.window, b.window), strings.Compare(a.key, b.key), strings.Compare(a.name, b.name))
+}
