@@ -160,6 +160,19 @@ type Quieter interface {
 	Quiet(split string) bool
 }
 
+// CheckpointListener is a Reader that wants to know how far complete checkpoints are, to tell it outside: the offsets of a
+// consumer group are for people and their tools (P15). What is read after a restore never depends on it.
+type CheckpointListener interface {
+	// CheckpointComplete says that a checkpoint is complete. open are the splits that the reader had when it was taken, those that
+	// had ended left out, each with the position at which it goes on; they are valid until it returns. It does not block: I/O
+	// is done in a goroutine of the reader's own, which Close ends.
+	//
+	// Calls are in the order of the checkpoints. One that was aborted is never told. One that is complete may be left out if
+	// the execution ends for a failure; a later one says all that it had said. After a restore, the restored checkpoint
+	// is not told again: the positions of Add are its.
+	CheckpointComplete(checkpoint int64, open []OpenSplit) error
+}
+
 // Progress tells what a call of Next did.
 type Progress struct {
 	// Split is the ID of the split that the rows came from; empty if there were none and none ended.

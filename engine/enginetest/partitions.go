@@ -16,15 +16,16 @@ import (
 type Partitions[T any] struct {
 	mu struct {
 		sync.Mutex
-		rows  [][]T         // by partition
-		grown chan struct{} // closed when there is more
+		rows  [][]T          // by partition
+		group map[string]int // by split, as it was told of the newest complete checkpoint
+		grown chan struct{}  // closed when there is more
 	}
 }
 
 // NewPartitions returns a source of n empty partitions.
 func NewPartitions[T any](n int) *Partitions[T] {
 	p := &Partitions[T]{}
-	p.mu.rows, p.mu.grown = make([][]T, n), make(chan struct{})
+	p.mu.rows, p.mu.grown, p.mu.group = make([][]T, n), make(chan struct{}), map[string]int{}
 	return p
 }
 
@@ -44,6 +45,20 @@ func (p *Partitions[T]) Add() int {
 	p.mu.rows = append(p.mu.rows, nil)
 	return len(p.mu.rows) - 1
 }
+
+// Group is, for each partition, how many rows are behind the newest complete checkpoint that its reader was told of, as the
+// offsets of a consumer group are.
+func (p *Partitions[T]) Group() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	offsets := make([]int, len(p.mu.rows))
+	for i := range offsets {
+		offsets[i] = p.mu.group[partitionID(i)]
+	}
+	return offsets
+}
+
+func partitionID[N int | uint64](i N) string { return fmt.Sprintf("partition-%d", i) }
 
 // Bounded is false.
 func (p *Partitions[T]) Bounded() bool { return false }
@@ -76,7 +91,7 @@ func (e partitionEnumerator[T]) Discover(_ context.Context, seen []byte) (connec
 	e.of.mu.Unlock()
 	d := connector.Discovery{Seen: binary.AppendUvarint(nil, n), Next: time.Millisecond}
 	for i := known; i < n; i++ {
-		id := fmt.Sprintf("partition-%d", i)
+		id := partitionID(i)
 		d.Splits = append(d.Splits, connector.Split{ID: id, Chain: id, Spec: binary.AppendUvarint(nil, i)})
 	}
 	return d, nil
@@ -133,6 +148,17 @@ func (r *partitionReader[T]) Quiet(split string) bool {
 		}
 	}
 	return false
+}
+
+// CheckpointComplete remembers how far a complete checkpoint is.
+func (r *partitionReader[T]) CheckpointComplete(_ int64, open []connector.OpenSplit) error {
+	r.of.mu.Lock()
+	defer r.of.mu.Unlock()
+	for _, s := range open {
+		next, _ := binary.Uvarint(s.Position) // 0 of nothing
+		r.of.mu.group[s.ID] = int(next)
+	}
+	return nil
 }
 
 func (r *partitionReader[T]) Close() error { return nil }

@@ -61,5 +61,11 @@ func TestAllSplitsThatNeverEndAreRead(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Fatalf("at parallelism %d, %d rows were copied; want %d, each once", parallelism, len(got), len(want))
 		}
+		// Also the last checkpoint, which the interrupt has taken, is told to the readers.
+		for partition, offset := range in.Group() {
+			if rows := 300 * (round + 1); partition < 4 && offset != rows || partition == 4 && offset != rows-300 {
+				t.Errorf("round %d: the readers were told that %d rows of partition %d are in a complete checkpoint", round, offset, partition)
+			}
+		}
 	}
 }

@@ -144,6 +144,8 @@ func (d *driver) perform(e coordinator.Effect) {
 		d.command(e)
 	case coordinator.AbortCheckpoint:
 		d.executor.Abort(d.named(e.Restart), e.Checkpoint)
+	case coordinator.NotifyComplete:
+		d.executor.Complete(d.named(e.Restart), e.Checkpoint)
 	case coordinator.Discover:
 		d.discover(e)
 	case coordinator.Publish:

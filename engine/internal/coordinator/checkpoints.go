@@ -237,6 +237,9 @@ func (c *Coordinator) published(e Published) {
 	c.chain.next = max(ck.started+c.cfg.Interval, c.now+c.cfg.MinPause)
 	c.interrupt.taken = c.interrupt.taken || ck.last
 	c.noteComplete(ck)
+	if c.execution.phase == running { // which is the execution that has taken it: the next is not deployed while this is in doubt
+		c.emit(NotifyComplete{Restart: ck.restart, Checkpoint: ck.id})
+	}
 	if ck.outcome != outcome.None {
 		c.chain.ending = ck.outcome
 		c.chain.finishBy = c.now + c.cfg.FinishDeadline

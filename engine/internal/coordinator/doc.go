@@ -20,12 +20,13 @@
 //
 // # The life of a checkpoint
 //
-//	Trigger -> Ack of every subtask -> Publish, Forget(of those it records as confirmed) -> Commit, when all before are
-//	confirmed -> Sweep, Export, SweepStaged(once)
+//	Trigger -> Ack of every subtask -> Publish -> NotifyComplete, Forget(of those it records as confirmed) -> Commit, when all
+//	before are confirmed -> Sweep, Export, SweepStaged(once)
 //
 // A decline, the timeout or a failure before Publish aborts it. Every id that was triggered and does not become complete
 // gets an AbortCheckpoint, before the next Trigger: from it a subtask learns that what its sinks have prepared belongs to
-// the next checkpoint.
+// the next checkpoint. One that becomes complete is told by NotifyComplete, before the next Trigger, to the execution that has
+// taken it: none is told both. If that execution is gone, nobody is told.
 //
 // # What it refuses to know
 //

@@ -35,6 +35,12 @@ type (
 		Checkpoint int64
 	}
 
+	// NotifyComplete tells every subtask that a checkpoint is complete, before any later Trigger is sent.
+	NotifyComplete struct {
+		Restart    int64
+		Checkpoint int64
+	}
+
 	// Discover asks a source's enumerator what is new since Seen. At most one is under way for each source.
 	Discover struct {
 		Source string
@@ -100,6 +106,7 @@ func (Deploy) effect()          {}
 func (CancelTasks) effect()     {}
 func (SendCommand) effect()     {}
 func (AbortCheckpoint) effect() {}
+func (NotifyComplete) effect()  {}
 func (Discover) effect()        {}
 func (Publish) effect()         {}
 func (Commit) effect()          {}

@@ -460,6 +460,8 @@ func show(e Effect) string {
 		return fmt.Sprintf("%s/%d <- %s", e.Source, e.Subtask, showCommand(e.Command))
 	case AbortCheckpoint:
 		return fmt.Sprintf("AbortCheckpoint %d", e.Checkpoint)
+	case NotifyComplete:
+		return fmt.Sprintf("NotifyComplete %d", e.Checkpoint)
 	case Discover:
 		return fmt.Sprintf("Discover %s seen %q", e.Source, e.Seen)
 	case Publish:

@@ -47,7 +47,7 @@ func TestAnyHistoryOfFaultsConvergesExactlyOnce(t *testing.T) {
 	}
 	t.Logf("seeds from %d: %+v", base, total)
 	if total.published < *runsFlag || total.restarts == 0 || total.kills == 0 || total.exported == 0 || total.aborted == 0 ||
-		total.full == 0 || total.recovered == 0 {
+		total.full == 0 || total.recovered == 0 || total.told == 0 {
 		t.Errorf("the simulation has not tried what it is for: %+v", total)
 	}
 }
@@ -57,6 +57,7 @@ type tally struct {
 	published, aborted, restarts, kills, exits, exported, steps int
 	full                                                        int // as many complete checkpoints waited for their commits as may
 	recovered                                                   int // processes that began with commits of more than one checkpoint
+	told                                                        int // complete checkpoints that an execution was told of
 }
 
 func (a *tally) add(b tally) {
@@ -69,6 +70,7 @@ func (a *tally) add(b tally) {
 	a.steps += b.steps
 	a.full += b.full
 	a.recovered += b.recovered
+	a.told += b.told
 }
 
 // world is everything outside the coordinator.
@@ -433,6 +435,8 @@ func (w *world) carryOut(effect Effect) {
 		})
 	case SendCommand:
 		w.command(e)
+	case NotifyComplete:
+		w.told(e)
 	case AbortCheckpoint:
 		w.tally.aborted++
 		if w.complete[e.Checkpoint] != nil {
@@ -582,6 +586,7 @@ func (w *world) command(e SendCommand) {
 			w.failf("checkpoint %d is triggered while %v wait for their commits", t.ID, w.waiting)
 		}
 		w.open, w.highest = t.ID, t.ID
+		w.execution.triggered = t.ID
 	}
 	if h, ok := e.Command.(message.Hold); ok {
 		w.checkHold(e.Source, h.MaxTime)

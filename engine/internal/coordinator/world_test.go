@@ -64,6 +64,8 @@ type modelExecution struct {
 	readers []*modelReader
 	workers []*modelWorker
 	aborted map[int64]bool
+
+	triggered, told int64 // the last checkpoint that was triggered, and that was told to be complete
 }
 
 // stored is what the model keeps beside the metadata, under names that the metadata holds as bytes.
@@ -253,12 +255,31 @@ func (x *modelExecution) checkpoint(k *modelWorker, id int64) {
 
 // abort tells every subtask at once, as the contract of AbortCheckpoint wants it.
 func (x *modelExecution) abort(id int64) {
+	if x.told >= id {
+		x.world.failf("checkpoint %d is aborted, and was told to be complete", id)
+	}
 	x.aborted[id] = true
 	for _, k := range x.workers {
 		if k.barrier == id {
 			k.barrier = 0
 			clear(k.arrived)
 		}
+	}
+}
+
+// told checks what an execution is told to be complete: that it is, that the execution has taken it, and nothing twice.
+func (w *world) told(e NotifyComplete) {
+	x := w.execution
+	switch {
+	case w.complete[e.Checkpoint] == nil:
+		w.failf("checkpoint %d is told to be complete, and is not", e.Checkpoint)
+	case x == nil || x.restart != e.Restart || x.triggered != e.Checkpoint:
+		w.failf("checkpoint %d is told to an execution that has not taken it, or has taken another since", e.Checkpoint)
+	case x.told >= e.Checkpoint:
+		w.failf("checkpoint %d is told after %d", e.Checkpoint, x.told)
+	default:
+		x.told = e.Checkpoint
+		w.tally.told++
 	}
 }
 

@@ -6,7 +6,7 @@
 // # Orders
 //
 // Every method returns at once: it waits for no subtask, store or network. Only Close waits. One goroutine calls Deploy,
-// Command, Abort and Cancel, so that orders have an order; a later one never overtakes an earlier one on its way to a
+// Command, Abort, Complete and Cancel, so that orders have an order; a later one never overtakes an earlier one on its way to a
 // subtask, but for Abort. An execution lives from its Deploy to its Cancel, even if it could not be started or its subtasks have
 // failed. Commands are kept for subtasks that do not run yet.
 //
@@ -56,6 +56,9 @@ type Executor interface {
 	Command(o message.Order)
 	// Abort gives up a checkpoint in all subtasks. It overtakes the commands that they have not obeyed yet.
 	Abort(e message.Execution, checkpoint int64)
+	// Complete says in all subtasks that a checkpoint is complete, for the readers and operators that want to know. It is told in its
+	// place among the commands, and also if the execution is cancelled, or the executor closed, right after.
+	Complete(e message.Execution, checkpoint int64)
 	// Cancel ends an execution; answered by Stopped.
 	Cancel(e message.Execution)
 	// Metrics are the newest known counters of every operator in every subtask of the living execution, in an order that stays;

@@ -25,7 +25,7 @@ const (
 	Drain
 )
 
-// Command is what a source subtask is told to do.
+// Command is what a source subtask is told to do; Completed is for all subtasks.
 type Command interface{ command() }
 
 // Order is a command on its way to a subtask of an execution.
@@ -59,6 +59,8 @@ type (
 	// Follow tells a subtask how far its source has got: as long as it has no split, its watermark is MaxTime minus the
 	// source's delay, so that it holds nothing back.
 	Follow struct{ MaxTime int64 }
+	// Completed says that checkpoint ID is complete, which nothing can take back.
+	Completed struct{ ID int64 }
 	// NoMoreSplits ends the subtask's input after the splits that it has.
 	NoMoreSplits struct{}
 )
@@ -69,6 +71,7 @@ func (Assign) command()       {}
 func (Hold) command()         {}
 func (Follow) command()       {}
 func (NoMoreSplits) command() {}
+func (Completed) command()    {}
 
 // Report is what a subtask tells the coordinator.
 type Report interface{ report() }

@@ -35,6 +35,15 @@ type Operator interface {
 	Close() error
 }
 
+// CheckpointListener is an Operator that is told which checkpoints are complete: all that it had processed before their barriers
+// is behind any recovery.
+type CheckpointListener interface {
+	// CheckpointComplete is called between two batches, in the order of the checkpoints. One that was aborted is never told. One
+	// that is complete may be left out if the execution ends for a failure. After a restore nothing is told of the restored
+	// checkpoint: that it is complete follows from the restore.
+	CheckpointComplete(checkpoint int64) error
+}
+
 // Context is what the task offers to an operator.
 type Context interface {
 	context.Context

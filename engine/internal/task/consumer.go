@@ -23,6 +23,8 @@ func (c *consumer) open() error { return nil }
 
 func (c *consumer) close() error { return nil }
 
+func (c *consumer) completed(int64) error { return nil }
+
 func (c *consumer) abort(checkpoint int64) { c.gate.Abort(checkpoint) }
 
 func (c *consumer) splitStates() []snapshot.SplitState { return nil }

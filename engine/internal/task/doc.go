@@ -20,6 +20,10 @@
 // rows since the last barrier are in no committable, and the next one cannot be trusted to hold them. What was prepared
 // for a checkpoint that is aborted goes into the next one, since those rows are not written again (P10).
 //
+// When the coordinator knows that a checkpoint is complete, readers and operators that want to know are told, in the order of the
+// checkpoints: a reader with the positions that its splits had at the barrier. Also a subtask that is cancelled by a stop is told of the
+// checkpoint that is the stop.
+//
 // # Event time
 //
 // A source gives each row the watermark of the row's own split just before it, by which lateness is decided (P4). The

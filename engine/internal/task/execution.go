@@ -85,6 +85,13 @@ func (e *execution) abort(checkpoint int64) {
 	}
 }
 
+// complete says in all subtasks that a checkpoint is complete, between the commands before and after it.
+func (e *execution) complete(checkpoint int64) {
+	for _, t := range e.subtasks {
+		t.commands.put(message.Completed{ID: checkpoint})
+	}
+}
+
 // wait returns when the execution was cancelled and no goroutine of it is left.
 func (e *execution) wait() { e.goroutines.Wait() }
 

@@ -140,6 +140,15 @@ func (x *Executor) Abort(e message.Execution, checkpoint int64) {
 	}
 }
 
+// Complete says in all subtasks that a checkpoint is complete.
+func (x *Executor) Complete(e message.Execution, checkpoint int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if runs := x.runningLocked(e); runs != nil {
+		runs.complete(checkpoint)
+	}
+}
+
 // Cancel ends an execution, and has Stopped said when nothing of it is left.
 func (x *Executor) Cancel(e message.Execution) {
 	x.mu.Lock()

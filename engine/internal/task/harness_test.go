@@ -421,6 +421,7 @@ func (d *driver) complete(id int64) {
 		m.Operators = append(m.Operators, o)
 	}
 	d.newest, d.newestLeft = d.store.Publish(m), d.enumerated[id]
+	d.exec.Complete(d.name, id)
 	for _, s := range m.Operator("sink").Subtasks {
 		for _, c := range s.Committables {
 			var rows []row

@@ -26,7 +26,10 @@ type source struct {
 	root   *stage
 	event  *graph.EventTime // nil: no event time
 	reader connector.Reader
-	stage  operator.Operator // sets event time; nil: the reader does
+	// listener is the reader, if it wants to know what is complete; taken is what it is told of the last checkpoint.
+	listener connector.CheckpointListener
+	taken    taken
+	stage    operator.Operator // sets event time; nil: the reader does
 
 	splits  *splits
 	pace    *pace // shared by the source's subtasks
@@ -71,6 +74,7 @@ func (s *source) open() (err error) {
 		Subtask: s.task.index, Parallelism: s.task.exec.cfg.Parallelism, BatchRows: batchRows(src.RowsPerSecond),
 	})
 	s.idleness.quieter, _ = s.reader.(connector.Quieter)
+	s.listener, _ = s.reader.(connector.CheckpointListener)
 	return err
 }
 
@@ -308,7 +312,34 @@ func (s *source) inject(c message.Trigger) error {
 	if c.Mode != message.Continue {
 		s.paused = true
 	}
+	s.remember(c.ID)
 	return s.task.snapshot(c.ID, 0)
+}
+
+// taken is what was read when a checkpoint was taken.
+type taken struct {
+	checkpoint int64
+	open       []connector.OpenSplit
+}
+
+// remember notes where the splits are at a barrier, until it is known whether its checkpoint becomes complete. That is known before
+// the next one is triggered, so there is one at a time.
+func (s *source) remember(checkpoint int64) {
+	if s.listener == nil {
+		return
+	}
+	s.taken = taken{checkpoint: checkpoint, open: s.splits.open()}
+}
+
+// completed tells the reader how far a complete checkpoint is.
+func (s *source) completed(checkpoint int64) error {
+	if s.listener == nil {
+		return nil
+	}
+	if s.taken.checkpoint != checkpoint {
+		return fmt.Errorf("checkpoint %d is complete, but the last one that was taken is %d", checkpoint, s.taken.checkpoint)
+	}
+	return s.listener.CheckpointComplete(checkpoint, s.taken.open)
 }
 
 // abort has nothing to do: a source aligns nothing.

@@ -64,6 +64,15 @@ func (s *splits) find(id string) *split {
 	return nil
 }
 
+// open are the unfinished splits with their positions.
+func (s *splits) open() []connector.OpenSplit {
+	open := make([]connector.OpenSplit, 0, len(s.active))
+	for _, sp := range s.active {
+		open = append(open, connector.OpenSplit{Split: sp.Split, Position: bytes.Clone(sp.position)})
+	}
+	return open
+}
+
 // finish takes out a split that was read to its end.
 func (s *splits) finish(done *split) {
 	s.resting = s.lowest()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirstream/weir/engine/internal/exchange"
 	"github.com/weirstream/weir/engine/internal/message"
+	"github.com/weirstream/weir/engine/internal/operator"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -35,6 +36,8 @@ type input interface {
 	// step does what is next, and leaves at most one batch half done when it fails. If there is nothing to do, it says what
 	// to wait for.
 	step() (pause, error)
+	// completed tells the reader of a source, if it wants to know, that a checkpoint is complete.
+	completed(checkpoint int64) error
 	// abort gives up a checkpoint. Any goroutine may call it.
 	abort(checkpoint int64)
 	// splitStates are the splits that a checkpoint finds half read, with their positions.
@@ -62,10 +65,10 @@ func (t *subtask) run() {
 	}
 	cancelled := t.exec.ctx.Err() != nil // whose end reaches the gates before it reaches t.ctx
 	t.cancel()                           // what is being written is of no use any more
-	if closing := t.guard(t.close); closing != nil {
-		t.exec.cfg.Logger.Warn("closing a subtask failed",
-			slog.String("task", t.id.Task), slog.Int("subtask", t.index), slog.Any("error", closing))
+	if cancelled {
+		t.warn("telling of a complete checkpoint failed", t.guard(t.obeyLast))
 	}
+	t.warn("closing a subtask failed", t.guard(t.close))
 	if !cancelled {
 		t.report(message.Failed{Subtask: t.id, Err: err})
 	}
@@ -87,7 +90,7 @@ func (t *subtask) open() error {
 func (t *subtask) loop() error {
 	for {
 		for _, c := range t.commands.take() {
-			if err := t.input.obey(c); err != nil {
+			if err := t.obey(c); err != nil {
 				return inOperator(t.stages[0].uid, err)
 			}
 		}
@@ -102,6 +105,40 @@ func (t *subtask) loop() error {
 			return inOperator(t.stages[0].uid, err)
 		}
 	}
+}
+
+// obey carries out a command.
+func (t *subtask) obey(c message.Command) error {
+	if c, ok := c.(message.Completed); ok {
+		return t.completed(c.ID)
+	}
+	return t.input.obey(c)
+}
+
+// obeyLast tells what became complete before the subtask was cancelled: a stop cancels it as soon as its checkpoint is.
+func (t *subtask) obeyLast() error {
+	for _, c := range t.commands.take() {
+		if c, ok := c.(message.Completed); ok {
+			if err := t.completed(c.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// completed tells who wants to know that a checkpoint is complete.
+func (t *subtask) completed(checkpoint int64) error {
+	for _, s := range t.stages {
+		listener, ok := s.op.(operator.CheckpointListener)
+		if !ok {
+			continue
+		}
+		if err := s.call(func() error { return listener.CheckpointComplete(checkpoint) }); err != nil {
+			return err
+		}
+	}
+	return t.input.completed(checkpoint)
 }
 
 // wait ends with the pause, with a command, or when the subtask is cancelled. Nothing is kept back meanwhile.
@@ -134,6 +171,13 @@ func (t *subtask) close() error {
 		errs = append(errs, s.close())
 	}
 	return errors.Join(append(errs, inOperator(t.stages[0].uid, t.input.close()))...)
+}
+
+// warn logs what went wrong when nobody can do anything about it any more.
+func (t *subtask) warn(what string, err error) {
+	if err != nil {
+		t.exec.cfg.Logger.Warn(what, slog.String("task", t.id.Task), slog.Int("subtask", t.index), slog.Any("error", err))
+	}
 }
 
 // flush sends on what operators and partial batches keep back.

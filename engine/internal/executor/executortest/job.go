@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/zeebo/xxh3"
@@ -37,6 +39,24 @@ type job struct {
 	opening chan struct{} // readers are made when it is closed
 	writing chan struct{} // rows are written when it is closed
 	open    atomic.Int64  // readers, operators and writers that are not closed
+	mu      struct {
+		sync.Mutex
+		told []string // what readers and operators were told to be complete
+	}
+}
+
+func (j *job) note(format string, args ...any) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.mu.told = append(j.mu.told, fmt.Sprintf(format, args...))
+	return nil
+}
+
+// told returns what readers and operators were told, sorted.
+func (j *job) told() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Sorted(slices.Values(j.mu.told))
 }
 
 // newJob returns a job that waits nowhere.
@@ -123,6 +143,14 @@ func (r *feedReader) Next(_ context.Context, into *batch.Batch) (connector.Progr
 	return connector.Progress{Wait: r.never}, nil
 }
 
+func (r *feedReader) CheckpointComplete(checkpoint int64, open []connector.OpenSplit) error {
+	var ids []string
+	for _, s := range open {
+		ids = append(ids, s.ID)
+	}
+	return r.job.note("feed: %d with splits %q", checkpoint, ids)
+}
+
 func (r *feedReader) Close() error {
 	r.job.open.Add(-1)
 	return nil
@@ -180,6 +208,10 @@ func (o *count) Process(_ int, b *batch.Batch, out operator.Output) error {
 		from = end
 	}
 	return out.Emit(&batch.Batch{Data: &o.rows})
+}
+
+func (o *count) CheckpointComplete(checkpoint int64) error {
+	return o.job.note("count: %d", checkpoint)
 }
 
 func (o *count) Close() error {

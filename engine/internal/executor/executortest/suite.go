@@ -46,6 +46,7 @@ func Run(t *testing.T, open Open) {
 		{"a command that nobody can obey is a failure of the execution", testNobody},
 		{"a failure says which subtask, which operator, and what to do", testFailure},
 		{"an aborted checkpoint is not acknowledged", testAbort},
+		{"readers and operators are told what is complete, in order, up to the end", testComplete},
 		{"a cancelled execution says that it has stopped, once, when nothing of it is left", testCancel},
 		{"what cannot be started fails, and is cancelled like any other", testNotStarted},
 		{"an execution is deployed when the one before has stopped, under a higher name", testNames},
@@ -496,6 +497,37 @@ func testAbort(t *testing.T, open Open) {
 	for d := range o.mu.decided {
 		if d.checkpoint == 1 && d.subtask != ack.Subtask {
 			t.Errorf("%v decided on the aborted checkpoint", d.subtask)
+		}
+	}
+}
+
+func testComplete(t *testing.T, open Open) {
+	for name, end := range map[string]func(*owner){
+		"that is cancelled": func(o *owner) {
+			o.cancel(first)
+			untilReport[message.Stopped](o)
+		},
+		"that is closed": func(o *owner) { o.Close() },
+	} {
+		j := newJob()
+		o := newOwner(t, open, j)
+		o.deploy(first, nil)
+		o.assign(first, 0, "a", silent)
+		o.runs()
+		o.trigger(first, 1)
+		o.acks(first, 1)
+		o.Complete(first, 1)
+		o.Complete(message.Execution{Attempt: first.Attempt, Restart: first.Restart + 1}, 2) // does not live
+		o.trigger(first, 3)
+		o.acks(first, 3)
+		o.Complete(first, 3)
+		end(o)
+		want := []string{
+			"count: 1", "count: 1", "count: 3", "count: 3",
+			`feed: 1 with splits ["a"]`, "feed: 1 with splits []", `feed: 3 with splits ["a"]`, "feed: 3 with splits []",
+		}
+		if got := j.told(); !slices.Equal(got, want) {
+			t.Errorf("an execution %s: told %q, want %q", name, got, want)
 		}
 	}
 }
