@@ -1,13 +1,10 @@
 // Package job runs a job: it is the composition root of the engine. A graph that the SDK or SQL has described becomes a
 // coordinator and the subtasks of a worker in one process, on the job's folder in storage.
 //
-// What happens in order: the folder is taken and probed, the next attempt is claimed, what it goes on from is chosen and
-// checked (P1, P2, P5, P9), and then the coordinator, a pure state machine, says what to do and is told what has happened,
-// until it says how the run ends. The package decides nothing itself; it carries out.
-//
-// Run does that for the user's command: once, or twice if what the first attempt restores is damaged. A Host is a process that an operator tells what to do: it waits, begins
-// attempts when it is activated, and goes on with its own after a restart (P3). Preflight, Discard and Dispose are what an
-// operator has done to a job's storage, by other processes with the job's credentials.
+// Run does that for the user's command: once, or twice if what the first attempt restores is damaged. It makes attempts
+// (package attempt), which may be asked while they run. A Host is a process that an operator tells what to do (package host).
+// Preflight, Discard and Dispose are what an operator has done to a job's storage, by other processes with the job's
+// credentials.
 package job
 
 import (

@@ -1,4 +1,4 @@
-package job_test
+package host_test
 
 import (
 	"bytes"
@@ -101,7 +101,7 @@ func TestAnActivationIsCarriedOutOnceHoweverOftenItIsSent(t *testing.T) {
 	}
 }
 
-func TestOfTwoCoordinatorsThatExpectTheSameAttemptOneBegins(t *testing.T) {
+func TestOfTwoHostsThatExpectTheSameAttemptOneBegins(t *testing.T) {
 	for name, storage := range map[string]string{"in a folder with a lock": "", "without a lock": "mem://" + rand.Text()} {
 		t.Run(name, func(t *testing.T) {
 			w := jobtest.NewWorld(t)
@@ -422,7 +422,7 @@ func TestAPodThatBeginsByItselfNeverSaysThatItWaits(t *testing.T) {
 	w.Exact(t)
 }
 
-func TestAFencedCoordinatorTouchesNothingAndWaits(t *testing.T) {
+func TestAFencedHostTouchesNothingAndWaits(t *testing.T) {
 	w := jobtest.NewWorld(t)
 	w.Input.Open(400)
 	place := func(c *job.Config) { c.Storage = "mem://fenced" + w.Dir }
@@ -573,7 +573,7 @@ func TestAnAttemptThatFailsTransientlyIsBegunAgainByItsProcess(t *testing.T) {
 	})
 }
 
-func TestACoordinatorIsServedWithTheIdentityOfItsPod(t *testing.T) {
+func TestAHostIsServedWithTheIdentityOfItsPod(t *testing.T) {
 	w := jobtest.NewWorld(t)
 	p := w.Pod(t, nil)
 	id, err := rest.NewIdentity(bytes.Repeat([]byte("k"), 32), "uid-1")

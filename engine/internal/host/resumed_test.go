@@ -1,4 +1,4 @@
-package job_test
+package host_test
 
 import (
 	"crypto/rand"
@@ -72,7 +72,7 @@ func TestAJobThatGoesOnAfterAStopIsNotTakenByAnotherOwner(t *testing.T) {
 	w.Exact(t)
 }
 
-func TestWhatAStoppedCoordinatorIsAskedDoesNotFenceTheAttemptThatFollowed(t *testing.T) {
+func TestWhatAStoppedHostIsAskedDoesNotFenceTheAttemptThatFollowed(t *testing.T) {
 	w := jobtest.NewWorld(t)
 	old, heir, _ := resumed(t, w, "mem://resumed"+rand.Text())
 	for name, ask := range map[string]func() (rest.Operation, error){

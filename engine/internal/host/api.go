@@ -1,9 +1,10 @@
-package job
+package host
 
 import (
 	"context"
 	"fmt"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/internal/attempt"
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/operations"
@@ -13,91 +14,91 @@ import (
 
 // Savepoint asks for a savepoint; an empty target is spec.savepoint.storage. Of a job that has ended it is made of the
 // last checkpoint (P3).
-func (c *Host) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r, err := operations.Savepoint(c.settingsLocked(), c.graph, id, target)
+func (h *Host) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r, err := operations.Savepoint(h.settingsLocked(), h.graph, id, target)
 	if err != nil {
 		return rest.Operation{}, err
 	}
-	return c.askLocked(r)
+	return h.askLocked(r)
 }
 
 // Stop asks for the end of the job, after a savepoint. A job that has been stopped so gives the savepoint of its last
 // checkpoint, however often it is asked (P3).
-func (c *Host) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r, err := operations.Stop(c.settingsLocked(), c.graph, id, target, drain)
+func (h *Host) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r, err := operations.Stop(h.settingsLocked(), h.graph, id, target, drain)
 	if err != nil {
 		return rest.Operation{}, err
 	}
-	return c.askLocked(r)
+	return h.askLocked(r)
 }
 
 // Checkpoint asks for a checkpoint now.
-func (c *Host) Checkpoint(_ context.Context, id string) (rest.Operation, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.askRunningLocked(operations.Checkpoint(id))
+func (h *Host) Checkpoint(_ context.Context, id string) (rest.Operation, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.askRunningLocked(operations.Checkpoint(id))
 }
 
 // Cancel asks for the end of the attempt at once.
-func (c *Host) Cancel(_ context.Context, id string) (rest.Operation, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.askRunningLocked(operations.Cancel(id))
+func (h *Host) Cancel(_ context.Context, id string) (rest.Operation, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.askRunningLocked(operations.Cancel(id))
 }
 
 // Operation returns what became of a request, when it is final or ctx is done.
-func (c *Host) Operation(ctx context.Context, id string) (rest.Operation, error) {
-	return c.operations.Wait(ctx, id)
+func (h *Host) Operation(ctx context.Context, id string) (rest.Operation, error) {
+	return h.operations.Wait(ctx, id)
 }
 
 // settingsLocked is the configuration of the newest attempt.
-func (c *Host) settingsLocked() Config {
-	if c.mu.job != nil {
-		return c.mu.job.Config()
+func (h *Host) settingsLocked() config.Config {
+	if h.mu.attempt != nil {
+		return h.mu.attempt.Config()
 	}
-	return c.cfg
+	return h.cfg
 }
 
-func (c *Host) runsLocked() bool { return c.mu.phase == running && !c.mu.job.Over() }
+func (h *Host) runsLocked() bool { return h.mu.phase == running && !h.mu.attempt.Over() }
 
 // askLocked gives a request to the attempt that runs, or lets it wait until there is something to say about it.
-func (c *Host) askLocked(r operations.Request) (rest.Operation, error) {
-	if c.runsLocked() {
-		return c.mu.job.Ask(r)
+func (h *Host) askLocked(r operations.Request) (rest.Operation, error) {
+	if h.runsLocked() {
+		return h.mu.attempt.Ask(r)
 	}
-	if err := c.refusesLocked(len(c.mu.requests) >= operations.MostWaiting); err != nil {
+	if err := h.refusesLocked(len(h.mu.requests) >= operations.MostWaiting); err != nil {
 		return rest.Operation{}, err
 	}
-	op, isNew, err := c.operations.Begin(r, operations.Nobody)
+	op, isNew, err := h.operations.Begin(r, operations.Nobody)
 	if err == nil && isNew {
-		c.mu.requests = append(c.mu.requests, r)
-		c.signal()
+		h.mu.requests = append(h.mu.requests, r)
+		h.signal()
 	}
 	return op, err
 }
 
 // askRunningLocked gives a request to the attempt that runs, or refuses it.
-func (c *Host) askRunningLocked(r operations.Request) (rest.Operation, error) {
-	op, known, err := c.operations.Repeated(r)
+func (h *Host) askRunningLocked(r operations.Request) (rest.Operation, error) {
+	op, known, err := h.operations.Repeated(r)
 	switch {
 	case known || err != nil:
 		return op, err
-	case c.runsLocked():
-		return c.mu.job.Ask(r)
-	case c.mu.phase == beginning || c.mu.phase == running:
+	case h.runsLocked():
+		return h.mu.attempt.Ask(r)
+	case h.mu.phase == beginning || h.mu.phase == running:
 		return rest.Operation{}, &rest.Error{Code: rest.Unavailable, Message: "an attempt is starting or ending", Remedy: "ask again"}
 	}
 	return rest.Operation{}, &rest.Error{Code: rest.Conflict, Message: "no attempt of the job runs here"}
 }
 
 // refusesLocked refuses what would never be carried out.
-func (c *Host) refusesLocked(full bool) error {
+func (h *Host) refusesLocked(full bool) error {
 	switch {
-	case c.mu.phase == left:
+	case h.mu.phase == left:
 		return errLeaving
 	case full:
 		return operations.ErrTooMany
@@ -108,9 +109,9 @@ func (c *Host) refusesLocked(full bool) error {
 var errLeaving = &rest.Error{Code: rest.Unavailable, Message: "the coordinator is ending"}
 
 // signal wakes the goroutine of Run.
-func (c *Host) signal() {
+func (h *Host) signal() {
 	select {
-	case c.wake <- struct{}{}:
+	case h.wake <- struct{}{}:
 	default: // it is about to look already
 	}
 }
@@ -118,54 +119,54 @@ func (c *Host) signal() {
 // Activate asks for an attempt (P3). It is carried out once, however often it is sent: under one id, and under another,
 // because the newest attempt is then not the expected one. It is final when others would go on from the attempt, or nothing
 // was begun.
-func (c *Host) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operation, error) {
-	if q.Revision != c.cfg.Revision {
+func (h *Host) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operation, error) {
+	if q.Revision != h.cfg.Revision {
 		return rest.Operation{}, &rest.Error{Code: rest.Conflict,
-			Message: fmt.Sprintf("the activation is of revision %s, and this is %s", q.Revision, c.cfg.Revision)}
+			Message: fmt.Sprintf("the activation is of revision %s, and this is %s", q.Revision, h.cfg.Revision)}
 	}
-	cfg, err := withSettings(c.cfg, q.Settings, q.TakeOver)
+	cfg, err := withSettings(h.cfg, q.Settings, q.TakeOver)
 	if err != nil {
 		return rest.Operation{}, err
 	}
-	if err := overlap.Check(cfg, c.graph); err != nil { // the settings may name another place for savepoints
+	if err := overlap.Check(cfg, h.graph); err != nil { // the settings may name another place for savepoints
 		return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: "settings: " + err.Error()}
 	}
 	a := &activation{cfg: cfg, asked: coordinator.Activation{ExpectedAttempt: q.ExpectedAttempt, AllowEmpty: q.AllowEmpty}}
 	if a.request, err = operations.Activation(q); err != nil {
 		return rest.Operation{}, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	op, known, err := c.operations.Repeated(a.request)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	op, known, err := h.operations.Repeated(a.request)
 	switch {
 	case known || err != nil:
 		return op, err
-	case c.runsLocked() && !c.mu.job.Ending():
-		return c.alreadyRunsLocked(a)
+	case h.runsLocked() && !h.mu.attempt.Ending():
+		return h.alreadyRunsLocked(a)
 	}
-	if err := c.refusesLocked(c.mu.activation != nil); err != nil {
+	if err := h.refusesLocked(h.mu.activation != nil); err != nil {
 		return rest.Operation{}, err
 	}
-	op, _, err = c.operations.Begin(a.request, operations.Nobody)
+	op, _, err = h.operations.Begin(a.request, operations.Nobody)
 	if err == nil {
-		a.after = len(c.mu.requests)
-		c.mu.activation = a
-		c.signal()
+		a.after = len(h.mu.requests)
+		h.mu.activation = a
+		h.signal()
 	}
 	return op, err
 }
 
 // alreadyRunsLocked answers an activation while an attempt runs: it is the one that was asked for, or in its way.
-func (c *Host) alreadyRunsLocked(a *activation) (rest.Operation, error) {
-	if err := inTheWay(c.mu.job, a); err != nil {
+func (h *Host) alreadyRunsLocked(a *activation) (rest.Operation, error) {
+	if err := inTheWay(h.mu.attempt, a); err != nil {
 		return rest.Operation{}, err
 	}
-	op, _, err := c.operations.Begin(a.request, operations.Nobody)
+	op, _, err := h.operations.Begin(a.request, operations.Nobody)
 	if err != nil {
 		return op, err
 	}
-	c.operations.Finish(a.request.ID, activatedAs(c.mu.job))
-	op, _, err = c.operations.Repeated(a.request)
+	h.operations.Finish(a.request.ID, activatedAs(h.mu.attempt))
+	op, _, err = h.operations.Repeated(a.request)
 	return op, err
 }
 

@@ -1,4 +1,4 @@
-package job_test
+package host_test
 
 import (
 	"bytes"
@@ -23,8 +23,8 @@ import (
 	"github.com/weirstream/weir/engine/stream"
 )
 
-// TestTheProtocolOfACoordinator has the engine run the suite that the coordinators of the controllers' tests run too.
-func TestTheProtocolOfACoordinator(t *testing.T) {
+// TestTheProtocolOfAHost has the engine run the suite that the coordinators of the controllers' tests run too.
+func TestTheProtocolOfAHost(t *testing.T) {
 	resttest.Run(t, func(t *testing.T) resttest.World {
 		w := newProtocolWorld(t)
 		cfg := w.config(me, "")

@@ -1,4 +1,4 @@
-package job_test
+package host_test
 
 import (
 	"path/filepath"
