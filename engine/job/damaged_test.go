@@ -28,7 +28,7 @@ func withoutOutput(t *testing.T, w *jobtest.World) (newest, older string) {
 	r := w.Start(t, cfg, w.Graph(t, "count"))
 	r.Until(t, "it had read", jobtest.Read(400))
 	for _, id := range []string{"c1", "c2"} {
-		if _, err := r.Job.Checkpoint(t.Context(), id); err != nil {
+		if _, err := r.Checkpoint(id); err != nil {
 			t.Fatal(err)
 		}
 		op, err := r.Job.Operation(t.Context(), id)
@@ -228,14 +228,14 @@ func TestAPodDoesNotGoBackBehindOutputByItself(t *testing.T) {
 	q := w.Activation("a1", 0, 2)
 	q.Settings.Interval = time.Hour
 	w.Input.Open(400)
-	if op := first.Final(first.Activate(t.Context(), q)); op.Status != rest.Done {
+	if op := first.Final(first.Activate(q)); op.Status != rest.Done {
 		t.Fatalf("the activation became %+v, %v", op, op.Error)
 	}
 	var newest string
 	for i, rows := range []int64{400, 800} {
 		w.Input.Open(int(rows))
 		first.Until("it had read", jobtest.Read(rows))
-		op := first.Final(first.Checkpoint(t.Context(), fmt.Sprintf("c%d", i)))
+		op := first.Final(first.Checkpoint(fmt.Sprintf("c%d", i)))
 		if op.Status != rest.Done {
 			t.Fatalf("the checkpoint became %+v, %v", op, op.Error)
 		}

@@ -26,41 +26,24 @@ func (j *Job) Operators() []rest.Operator { return j.attempt.Load().Operators() 
 // Checkpoints lists the newest checkpoints, newest first.
 func (j *Job) Checkpoints() []rest.Checkpoint { return j.attempt.Load().Checkpoints() }
 
-// Savepoint asks for a savepoint; an empty target is spec.savepoint.storage.
-func (j *Job) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
-	return j.ask(operations.Savepoint(j.attempt.Load().Config(), j.graph, id, target))
-}
-
-// Stop asks for the end of the job, after a savepoint: whoever stops a job by hand wants one.
-func (j *Job) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
-	if target == "" && j.attempt.Load().Config().SavepointStorage == "" {
+// Ask begins what is asked for, or refuses it. A stop must have a place for its savepoint: whoever stops a job by hand wants
+// one. An activation is refused: whoever began this process has begun the job.
+func (j *Job) Ask(r rest.Request) (rest.Operation, error) {
+	newest := j.attempt.Load()
+	cfg := newest.Config()
+	switch {
+	case r.Kind == rest.ActivateOperation:
+		return rest.Operation{}, &rest.Error{Code: rest.Conflict, Message: "the job runs for as long as its process, and is not activated",
+			Remedy: "end the process and begin it anew"}
+	case r.Kind == rest.StopOperation && r.Target == "" && cfg.SavepointStorage == "":
 		return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: "there is no place for the savepoint, and without one the job is not stopped",
 			Remedy: "name a target (--savepoint-path), or set spec.savepoint.storage"}
 	}
-	return j.ask(operations.Stop(j.attempt.Load().Config(), j.graph, id, target, drain))
-}
-
-// Checkpoint asks for a checkpoint now.
-func (j *Job) Checkpoint(_ context.Context, id string) (rest.Operation, error) {
-	return j.ask(operations.Checkpoint(id), nil)
-}
-
-// Cancel asks for the end of the job at once.
-func (j *Job) Cancel(_ context.Context, id string) (rest.Operation, error) {
-	return j.ask(operations.Cancel(id), nil)
-}
-
-func (j *Job) ask(r operations.Request, err error) (rest.Operation, error) {
+	resolved, err := operations.Resolve(cfg, j.graph, r)
 	if err != nil {
 		return rest.Operation{}, err
 	}
-	return j.attempt.Load().Ask(r)
-}
-
-// Activate is refused: whoever began this process has begun the job.
-func (j *Job) Activate(context.Context, rest.ActivateRequest) (rest.Operation, error) {
-	return rest.Operation{}, &rest.Error{Code: rest.Conflict, Message: "the job runs for as long as its process, and is not activated",
-		Remedy: "end the process and begin it anew"}
+	return newest.Ask(resolved)
 }
 
 // Operation returns what became of a request, when it is final or ctx is done.

@@ -58,7 +58,7 @@ func TestACancelledJobReadsAgainButWritesNothingTwice(t *testing.T) {
 	w.Input.Open(1200)
 	r := w.Start(t, w.Config(2), w.Graph(t, "count"))
 	r.Until(t, "two checkpoints were complete", jobtest.Checkpoints(2))
-	if _, err := r.Job.Cancel(t.Context(), "c1"); err != nil {
+	if _, err := r.Cancel("c1"); err != nil {
 		t.Fatal(err)
 	}
 	if result, err := r.Wait(t); err != nil || result.Outcome != outcome.Cancelled {
@@ -76,7 +76,7 @@ func TestAStopGivesItsSavepointAndTheJobGoesOnFromIt(t *testing.T) {
 	w.Input.Open(800)
 	r := w.Start(t, w.Config(2), w.Graph(t, "count"))
 	r.Until(t, "it had read", jobtest.Read(800))
-	if _, err := r.Job.Stop(t.Context(), "s1", "", false); err != nil {
+	if _, err := r.Stop("s1", "", false); err != nil {
 		t.Fatal(err)
 	}
 	op, err := r.Job.Operation(t.Context(), "s1")
@@ -100,7 +100,7 @@ func TestASavepointIsOneForItsIDAndRestoresElsewhere(t *testing.T) {
 	r.Until(t, "it had read", jobtest.Read(800))
 	var paths []string
 	for range 2 {
-		if _, err := r.Job.Savepoint(t.Context(), "sp", ""); err != nil {
+		if _, err := r.Savepoint("sp", ""); err != nil {
 			t.Fatal(err)
 		}
 		op, err := r.Job.Operation(t.Context(), "sp")
@@ -112,7 +112,7 @@ func TestASavepointIsOneForItsIDAndRestoresElsewhere(t *testing.T) {
 	if paths[0] != paths[1] {
 		t.Errorf("asked for twice, the savepoints are %v", paths)
 	}
-	if _, err := r.Job.Savepoint(t.Context(), "sp", t.TempDir()); err == nil {
+	if _, err := r.Savepoint("sp", t.TempDir()); err == nil {
 		t.Error("the id was accepted for another target")
 	}
 	close(r.Interrupt)
@@ -200,7 +200,7 @@ func TestADamagedHeadIsNotPassedOverWhenOutputWouldRepeat(t *testing.T) {
 	cfg.Interval = time.Hour // so that there is output between the last two checkpoints
 	r := w.Start(t, cfg, w.Graph(t, "count"))
 	r.Until(t, "it had read", jobtest.Read(400))
-	if _, err := r.Job.Checkpoint(t.Context(), "c1"); err != nil {
+	if _, err := r.Checkpoint("c1"); err != nil {
 		t.Fatal(err)
 	}
 	if op, err := r.Job.Operation(t.Context(), "c1"); err != nil || op.Status != rest.Done {

@@ -58,7 +58,7 @@ func TestDiscardFencesWhoeverRunsAndLeavesNothing(t *testing.T) {
 	p := w.Pod(t, nil)
 	w.Activated(p, "a1", 0, 2)
 	p.Until("checkpoints were complete", jobtest.Checkpoints(2))
-	savepoint := p.Final(p.Savepoint(t.Context(), "sp", ""))
+	savepoint := p.Final(p.Savepoint("sp", ""))
 	foreign := w.Config(2)
 	foreign.Owner = "somebody"
 	if err := job.Discard(t.Context(), foreign, nil); fault.ClassOf(err) != fault.Permanent || !strings.Contains(err.Error(), "another owner") {
@@ -131,18 +131,18 @@ func TestASavepointOfAnotherJobIsNeitherReturnedNorDisposedOf(t *testing.T) {
 	p := w.Pod(t, func(c *job.Config) { c.Job = "counts-a" })
 	w.Activated(p, "a1", 0, 2)
 	p.Until("it had read", jobtest.Read(400))
-	theirs := p.Final(p.Savepoint(t.Context(), "b", ""))
+	theirs := p.Final(p.Savepoint("b", ""))
 	if theirs.Status != rest.Done {
 		t.Fatalf("the savepoint became %+v, %v", theirs, theirs.Error)
 	}
 	mine := w.Pod(t, func(c *job.Config) { c.Revision = "2" })
 	q := w.Activation("a1", 0, 2)
 	q.Revision = "2"
-	if op := mine.Final(mine.Activate(t.Context(), q)); op.Status != rest.Done {
+	if op := mine.Final(mine.Activate(q)); op.Status != rest.Done {
 		t.Fatalf("the activation became %+v, %v", op, op.Error)
 	}
 	mine.Until("it ran", jobtest.In(rest.Running))
-	op := mine.Final(mine.Stop(t.Context(), "a-b", "", false))
+	op := mine.Final(mine.Stop("a-b", "", false))
 	if op.Status != rest.Undone || op.Error.Code != rest.Conflict || !strings.Contains(op.Error.Message, `job "counts-a"`) {
 		t.Errorf("the stop became %+v, %v", op, op.Error)
 	}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/weirstream/weir/engine/config"
@@ -257,8 +258,69 @@ type CancelRequest struct {
 	ID string `json:"id"`
 }
 
+// Request is what a job is asked for under an id, on its way from REST through the list of operations to the coordinator.
+type Request struct {
+	ID   string
+	Kind OperationKind
+	// Target is where the savepoint of a Savepoint or Stop goes; empty: what the settings say.
+	Target string
+	// Drain is that of a Stop.
+	Drain bool
+	// Activate is what an Activate asks for; nil for all others.
+	Activate *ActivateRequest
+}
+
+// Equal tells whether two requests are one that was repeated (P3).
+func (r Request) Equal(other Request) bool {
+	a, b := r.Activate, other.Activate
+	if a == nil || b == nil {
+		return r == other
+	}
+	r.Activate, other.Activate = nil, nil
+	return r == other && *a == *b
+}
+
+// String says what is asked for, without the id.
+func (r Request) String() string {
+	text := string(r.Kind)
+	if r.Activate != nil {
+		return fmt.Sprintf("%s revision %s after attempt %d", text, r.Activate.Revision, r.Activate.ExpectedAttempt)
+	}
+	if r.Target != "" {
+		text += " " + r.Target
+	}
+	if r.Drain {
+		text += " with drain"
+	}
+	return text
+}
+
+// Request is what q asks a job for.
+func (q SavepointRequest) Request() Request {
+	return Request{ID: q.ID, Kind: SavepointOperation, Target: q.Target}
+}
+
+// Request is what q asks a job for.
+func (q StopRequest) Request() Request {
+	return Request{ID: q.ID, Kind: StopOperation, Target: q.Target, Drain: q.Drain}
+}
+
+// Request is what q asks a job for.
+func (q CheckpointRequest) Request() Request { return Request{ID: q.ID, Kind: CheckpointOperation} }
+
+// Request is what q asks a job for.
+func (q CancelRequest) Request() Request { return Request{ID: q.ID, Kind: CancelOperation} }
+
+// Request is what q asks a job for.
+func (q ActivateRequest) Request() Request {
+	return Request{ID: q.ID, Kind: ActivateOperation, Activate: &q}
+}
+
 // OperationKind is what was asked for.
 type OperationKind string
+
+// Word is the kind within a sentence.
+func (k OperationKind) Word() string { return strings.ToLower(string(k)) }
 
 // The kinds of operations.
 const (

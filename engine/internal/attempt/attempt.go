@@ -5,11 +5,11 @@ import (
 	"errors"
 
 	"github.com/weirstream/weir/engine/config"
-	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/internal/jobfolder"
 	"github.com/weirstream/weir/engine/internal/operations"
 	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/rest"
 )
 
 // Spec describes an attempt that is to be made.
@@ -20,8 +20,8 @@ type Spec struct {
 	Entry Entry
 	// Operations are what was asked of the job. They outlive the attempt.
 	Operations *operations.List
-	// Requests are events of requests that were made before the attempt began; the operations know them.
-	Requests []coordinator.Event
+	// Requests were made before the attempt began, resolved; the operations know them.
+	Requests []rest.Request
 	// Started is called once the attempt has begun, before it reads anything: others go on from it.
 	Started func(*Handle)
 }

@@ -35,7 +35,7 @@ func TestAChainThatGrewBetweenTheLookAndTheClaimIsComparedAgain(t *testing.T) {
 	old := w.Start(t, cfg, w.Graph(t, "count"))
 	old.Until(t, "it had read", jobtest.Read(400))
 	nonce := &growing{grow: func() {
-		if _, err := old.Job.Checkpoint(t.Context(), "c"); err != nil {
+		if _, err := old.Checkpoint("c"); err != nil {
 			t.Error(err)
 		}
 		if op, err := old.Job.Operation(t.Context(), "c"); err != nil || op.Status != rest.Done {
@@ -83,7 +83,7 @@ func TestOutputIsNotGivenUpWhenASinkThatCommitsNothingTakesItsPlace(t *testing.T
 		"interrupted":          {false, func(r *jobtest.Run) { close(r.Interrupt) }, "operator out does not fit the job: its connector commits nothing, and the output of its last checkpoint may not be committed"},
 		"interrupted, with -n": {true, func(r *jobtest.Run) { close(r.Interrupt) }, ""},
 		"stopped": {false, func(r *jobtest.Run) {
-			if _, err := r.Job.Stop(t.Context(), "s", "", false); err != nil {
+			if _, err := r.Stop("s", "", false); err != nil {
 				t.Error(err)
 			}
 		}, ""},

@@ -17,6 +17,7 @@ import (
 	"github.com/weirstream/weir/engine/internal/jobfolder"
 	"github.com/weirstream/weir/engine/internal/operations"
 	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -81,7 +82,7 @@ func newDriver(opt Options, f *jobfolder.Folder, g *graph.Graph, b *began, asked
 // counts on that, and so do those who ask in the loop (Handle.ask), who see no half of a step. After the last step nothing of
 // the mailbox is done any more, though entries may still come: whoever mails one looks at done afterwards, and answers for
 // itself (Handle.Give). So done is closed first, and then what the attempt had is made final.
-func (d *driver) run(ctx context.Context, requests []coordinator.Event) *coordinator.Exit {
+func (d *driver) run(ctx context.Context, requests []rest.Request) *coordinator.Exit {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	interrupt, cancelled := d.opt.Interrupt, ctx.Done()
@@ -102,7 +103,7 @@ func (d *driver) run(ctx context.Context, requests []coordinator.Event) *coordin
 			d.step(coordinator.InterruptRequested{})
 		case <-cancelled:
 			cancelled = nil
-			d.step(coordinator.CancelRequested{})
+			d.step(coordinator.Requested{Request: rest.Request{Kind: rest.CancelOperation}})
 		}
 	}
 	d.opt.AtStep(StepEnded)

@@ -144,7 +144,7 @@ func TestARefusedStartMayBeFollowedByOneFromASnapshot(t *testing.T) {
 	w.Input.Open(400)
 	r := w.Start(t, w.Config(2), w.Graph(t, "count"))
 	r.Until(t, "it had read", jobtest.Read(400))
-	if _, err := r.Job.Stop(t.Context(), "s1", "", false); err != nil {
+	if _, err := r.Stop("s1", "", false); err != nil {
 		t.Fatal(err)
 	}
 	op, err := r.Job.Operation(t.Context(), "s1")
@@ -217,7 +217,7 @@ func TestADrainedSnapshotStartsNoJobWithEventTime(t *testing.T) {
 	}
 	r := w.Start(t, w.Config(2), graph())
 	r.Until(t, "it had read", jobtest.Read(400))
-	if _, err := r.Job.Stop(t.Context(), "s1", "", true); err != nil {
+	if _, err := r.Stop("s1", "", true); err != nil {
 		t.Fatal(err)
 	}
 	op, err := r.Job.Operation(t.Context(), "s1")

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/weirstream/weir/engine/config"
+	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/operations"
 	"github.com/weirstream/weir/engine/rest"
 )
@@ -84,7 +85,7 @@ func (h *Handle) Ask(r operations.Request) (rest.Operation, error) {
 func (h *Handle) Give(r operations.Request) {
 	h.d.box.put(func() {
 		h.d.operations.Give(r.ID, operations.Stepped)
-		h.d.step(r.Event)
+		h.d.step(coordinator.Requested{Request: r.Resolved()})
 	})
 	if h.Over() { // it may have ended before it could take the request
 		h.d.operations.EndOf(r.ID, h.d.exit)

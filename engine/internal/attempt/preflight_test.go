@@ -20,13 +20,13 @@ func beyondSavepoint(t *testing.T, w *jobtest.World) (p *jobtest.Pod, savepoint 
 	p = w.Pod(t, nil)
 	w.Activated(p, "a1", 0, 2)
 	p.Until("it had read", jobtest.Read(200))
-	op := p.Final(p.Savepoint(t.Context(), "before", ""))
+	op := p.Final(p.Savepoint("before", ""))
 	if op.Status != rest.Done {
 		t.Fatalf("the savepoint became %+v, %v", op, op.Error)
 	}
 	w.Input.Open(400)
 	p.Until("it had read more", jobtest.Read(400))
-	if op := p.Final(p.Checkpoint(t.Context(), "more")); op.Status != rest.Done {
+	if op := p.Final(p.Checkpoint("more")); op.Status != rest.Done {
 		t.Fatalf("the checkpoint became %+v, %v", op, op.Error)
 	}
 	return p, op.Path
@@ -58,7 +58,7 @@ func TestAPreflightTellsThatARestoreWouldRepeatOutput(t *testing.T) {
 func TestAnActivationThatWouldRepeatOutputClaimsNothing(t *testing.T) {
 	w := jobtest.NewWorld(t)
 	p, savepoint := beyondSavepoint(t, w)
-	if op := p.Final(p.Stop(t.Context(), "stop", "", false)); op.Status != rest.Done {
+	if op := p.Final(p.Stop("stop", "", false)); op.Status != rest.Done {
 		t.Fatalf("the stop became %+v, %v", op, op.Error)
 	}
 	p.Until("it stopped", jobtest.In(rest.Stopped))
@@ -66,7 +66,7 @@ func TestAnActivationThatWouldRepeatOutputClaimsNothing(t *testing.T) {
 	back.Settings.Restore = rest.Restore{Path: savepoint, Nonce: 1}
 	for _, id := range []string{"a2", "a3", "a4"} {
 		back.ID = id
-		op := p.Final(p.Activate(t.Context(), back))
+		op := p.Final(p.Activate(back))
 		if op.Status != rest.Undone || op.Error.Code != rest.Conflict || !strings.Contains(op.Error.Message, "would write output again") {
 			t.Fatalf("the activation became %+v, %v", op, op.Error)
 		}

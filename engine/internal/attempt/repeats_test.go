@@ -90,7 +90,7 @@ func TestWhatMayBeRepeatedIsRememberedUntilTheFirstCheckpoint(t *testing.T) {
 	cfg.Restore.AllowRepeatedOutput = true
 	cfg.Interval = 1 << 40
 	r := w.Start(t, cfg, w.GraphTo(t, "count", sink))
-	if _, err := r.Job.Cancel(t.Context(), "x"); err != nil {
+	if _, err := r.Cancel("x"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Wait(t); err != nil {

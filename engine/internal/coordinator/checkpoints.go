@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -132,7 +133,7 @@ func (c *Coordinator) purpose() (message.Mode, outcome.Outcome) {
 		return message.Continue, outcome.Completed
 	}
 	for _, r := range c.requests {
-		if r.kind == StopRequest && r.waits() {
+		if r.Kind == rest.StopOperation && r.waits() {
 			return r.mode(), r.outcome()
 		}
 	}

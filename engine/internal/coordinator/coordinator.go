@@ -81,7 +81,7 @@ func (c *Coordinator) handle(e Event) {
 	case Started:
 		c.start()
 		for _, request := range e.Requests {
-			c.handle(request)
+			c.requested(Requested{Request: request})
 		}
 	case Tick:
 	case Discovered:
@@ -112,14 +112,8 @@ func (c *Coordinator) handle(e Event) {
 		c.savepointFound(e)
 	case TargetProbeFailed:
 		c.targetProbeFailed(e)
-	case SavepointRequested:
-		c.requested(&request{kind: SavepointRequest, id: e.ID, target: e.Target}, e.Deadline)
-	case StopRequested:
-		c.requested(&request{kind: StopRequest, id: e.ID, target: e.Target, drain: e.Drain}, e.Deadline)
-	case CheckpointRequested:
-		c.requested(&request{kind: CheckpointRequest, id: e.ID}, e.Deadline)
-	case CancelRequested:
-		c.exit(outcome.Cancelled, nil)
+	case Requested:
+		c.requested(e)
 	case InterruptRequested:
 		c.interrupted()
 	default:

@@ -261,7 +261,7 @@ func TestTheStatusKeepsTheNewestCompleteCheckpointHoweverManyFailAfterIt(t *test
 func TestAStopThatTheEndOfTheJobDoesNotServeIsRefusedForGood(t *testing.T) {
 	c := &Coordinator{}
 	c.chain.ending, c.chain.head = outcome.Drained, &snapshot.Metadata{ID: 7, Outcome: outcome.Drained}
-	stop := &request{kind: StopRequest, id: "s", state: queued}
+	stop := &request{Request: rest.Request{ID: "s", Kind: rest.StopOperation}, state: queued}
 	c.requests = []*request{stop}
 	c.bindToEnd(stop)
 	reply, ok := c.effects[0].(Reply)
@@ -272,13 +272,13 @@ func TestAStopThatTheEndOfTheJobDoesNotServeIsRefusedForGood(t *testing.T) {
 
 func TestAnswersAreForgottenWhenThereAreMany(t *testing.T) {
 	c := &Coordinator{}
-	waiting := &request{id: "waiting", state: queued}
+	waiting := &request{Request: rest.Request{ID: "waiting"}, state: queued}
 	c.requests = append(c.requests, waiting)
 	for i := range keptAnswers + 10 {
-		c.requests = append(c.requests, &request{id: fmt.Sprint(i), state: answered, replied: true})
+		c.requests = append(c.requests, &request{Request: rest.Request{ID: fmt.Sprint(i)}, state: answered, replied: true})
 	}
 	c.forgetAnswers()
-	if len(c.requests) != keptAnswers+1 || c.requests[0] != waiting || c.requests[1].id != "10" {
-		t.Errorf("%d requests are kept, the first %q", len(c.requests), c.requests[1].id)
+	if len(c.requests) != keptAnswers+1 || c.requests[0] != waiting || c.requests[1].ID != "10" {
+		t.Errorf("%d requests are kept, the first %q", len(c.requests), c.requests[1].ID)
 	}
 }

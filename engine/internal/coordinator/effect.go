@@ -6,6 +6,7 @@ import (
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -85,7 +86,7 @@ type (
 
 	// Reply answers everyone who waits for a request.
 	Reply struct {
-		Kind   RequestKind
+		Kind   rest.OperationKind
 		ID     string
 		Result Result
 		Err    error
@@ -119,28 +120,6 @@ func (Export) effect()          {}
 func (Reply) effect()           {}
 func (Log) effect()             {}
 func (Exit) effect()            {}
-
-// RequestKind tells requests of one id apart.
-type RequestKind uint8
-
-// The kinds of requests that are answered.
-const (
-	SavepointRequest RequestKind = iota + 1
-	StopRequest
-	CheckpointRequest
-)
-
-func (k RequestKind) String() string {
-	switch k {
-	case SavepointRequest:
-		return "savepoint"
-	case StopRequest:
-		return "stop"
-	case CheckpointRequest:
-		return "checkpoint"
-	}
-	return "unknown request"
-}
 
 // Result is the answer to a request that succeeded.
 type Result struct {

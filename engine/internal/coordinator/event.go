@@ -6,6 +6,7 @@ import (
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/rest"
 )
 
 // Event is something that has happened. Errors in events are classified by package fault (P13); a *snapshot.FencedError
@@ -13,9 +14,9 @@ import (
 type Event interface{ event() }
 
 type (
-	// Started is the first event, once. Requests are SavepointRequested and StopRequested that were asked for before: a run
-	// that only finishes ends when they are answered.
-	Started struct{ Requests []Event }
+	// Started is the first event, once. Requests are savepoints and stops that were asked for before: a run that only finishes
+	// ends when they are answered.
+	Started struct{ Requests []rest.Request }
 	// Tick says that NextDeadline has come. One too many does no harm.
 	Tick struct{}
 
@@ -86,48 +87,33 @@ type (
 		Err error
 	}
 
-	// SavepointRequested asks for a savepoint in Target. Its id is chosen by who asks: asking again for an id joins the
-	// request if it is under way, whatever the target, and is answered as before if it has succeeded (P3).
-	SavepointRequested struct {
-		ID, Target string
-		Deadline   time.Duration // from now; 0: Config.RequestDeadline
+	// Requested is a request for a savepoint in its Target, for a stop, with a savepoint unless Target is empty, for a checkpoint
+	// now, or a cancel, which ends the job at once, without a checkpoint or an answer. The id of the others is chosen by who asks:
+	// asking again for an id joins the request if it is under way, whatever the target, and is answered as before if it has
+	// succeeded (P3). Savepoints and stops share one space of ids, because the savepoints' folders do.
+	Requested struct {
+		rest.Request
+		Deadline time.Duration // from now; 0: Config.RequestDeadline
 	}
-	// StopRequested asks for the end of the job, with a savepoint unless Target is empty. Savepoints and stops share one
-	// space of ids, because the savepoints' folders do.
-	StopRequested struct {
-		ID, Target string
-		Drain      bool
-		Deadline   time.Duration
-	}
-	// CheckpointRequested asks for a checkpoint now.
-	CheckpointRequested struct {
-		ID       string
-		Deadline time.Duration
-	}
-	// CancelRequested ends the job at once, without a checkpoint.
-	CancelRequested struct{}
 	// InterruptRequested is SIGINT or SIGTERM: a last checkpoint without outcome, then the end. The second ends at once.
 	InterruptRequested struct{}
 )
 
-func (Started) event()             {}
-func (Tick) event()                {}
-func (Discovered) event()          {}
-func (DiscoverFailed) event()      {}
-func (Reported) event()            {}
-func (TasksStopped) event()        {}
-func (Published) event()           {}
-func (PublishFailed) event()       {}
-func (Committed) event()           {}
-func (CommitFailed) event()        {}
-func (Retired) event()             {}
-func (Exported) event()            {}
-func (ExportFailed) event()        {}
-func (TargetProbed) event()        {}
-func (SavepointFound) event()      {}
-func (TargetProbeFailed) event()   {}
-func (SavepointRequested) event()  {}
-func (StopRequested) event()       {}
-func (CheckpointRequested) event() {}
-func (CancelRequested) event()     {}
-func (InterruptRequested) event()  {}
+func (Started) event()            {}
+func (Tick) event()               {}
+func (Discovered) event()         {}
+func (DiscoverFailed) event()     {}
+func (Reported) event()           {}
+func (TasksStopped) event()       {}
+func (Published) event()          {}
+func (PublishFailed) event()      {}
+func (Committed) event()          {}
+func (CommitFailed) event()       {}
+func (Retired) event()            {}
+func (Exported) event()           {}
+func (ExportFailed) event()       {}
+func (TargetProbed) event()       {}
+func (SavepointFound) event()     {}
+func (TargetProbeFailed) event()  {}
+func (Requested) event()          {}
+func (InterruptRequested) event() {}

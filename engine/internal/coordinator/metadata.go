@@ -48,7 +48,7 @@ func (c *Coordinator) metadata(ck *checkpoint) *snapshot.Metadata {
 func (c *Coordinator) retain(id int64) []int64 {
 	ids := snapshot.Retain(c.chain.retained, id, c.cfg.Retained)
 	for _, r := range c.requests {
-		if r.state == exporting || r.state == attached && r.target != "" {
+		if r.state == exporting || r.state == attached && r.Target != "" {
 			ids = append(ids, r.checkpoint)
 		}
 	}

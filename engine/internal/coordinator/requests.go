@@ -10,6 +10,7 @@ import (
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -35,10 +36,7 @@ const (
 // request is one savepoint, stop or checkpoint that was asked for. Several may share a checkpoint; every one outlives
 // aborted checkpoints and restarts, except a stop, which fails with the checkpoint that was to be the last (P3).
 type request struct {
-	kind   RequestKind
-	id     string
-	target string // empty: no savepoint is wanted
-	drain  bool
+	rest.Request // its Target is empty if no savepoint is wanted
 
 	state      requestState
 	deadline   time.Duration
@@ -53,14 +51,14 @@ type request struct {
 func (r *request) waits() bool { return r.state == queued }
 
 func (r *request) mode() message.Mode {
-	if r.drain {
+	if r.Drain {
 		return message.Drain
 	}
 	return message.Pause
 }
 
 func (r *request) outcome() outcome.Outcome {
-	if r.drain {
+	if r.Drain {
 		return outcome.Drained
 	}
 	return outcome.Stopped
@@ -68,37 +66,42 @@ func (r *request) outcome() outcome.Outcome {
 
 // servedBy tells whether a checkpoint with an outcome is what the request is for. The end of the input serves all.
 func (r *request) servedBy(o outcome.Outcome) bool {
-	return r.kind != StopRequest || o == outcome.Completed || o == r.outcome()
+	return r.Kind != rest.StopOperation || o == outcome.Completed || o == r.outcome()
 }
 
 // requested takes a request. One that is under way under the same id is joined (P3).
-func (c *Coordinator) requested(r *request, within time.Duration) {
+func (c *Coordinator) requested(e Requested) {
+	if e.Kind == rest.CancelOperation {
+		c.exit(outcome.Cancelled, nil)
+		return
+	}
+	r, within := &request{Request: e.Request}, e.Deadline
 	if within <= 0 {
 		within = c.cfg.RequestDeadline
 	}
 	r.deadline = c.now + within
 	for _, other := range c.requests {
 		switch {
-		case other.id != r.id:
-		case other.kind == r.kind:
+		case other.ID != r.ID:
+		case other.Kind == r.Kind:
 			c.join(other, r.deadline)
 			return
-		case other.kind != CheckpointRequest && r.kind != CheckpointRequest:
-			c.refuse(r, fmt.Errorf("id %q is that of a %s; choose another", r.id, other.kind))
+		case other.Kind != rest.CheckpointOperation && r.Kind != rest.CheckpointOperation:
+			c.refuse(r, fmt.Errorf("id %q is that of a %s; choose another", r.ID, other.Kind.Word()))
 			return
 		}
 	}
 	switch {
-	case r.id == "":
+	case r.ID == "":
 		c.refuse(r, errors.New("the request has no id"))
 		return
-	case r.kind == SavepointRequest && r.target == "":
+	case r.Kind == rest.SavepointOperation && r.Target == "":
 		c.refuse(r, errors.New("no place to put the savepoint: name one, or set spec.savepoint.storage"))
 		return
-	case r.target == "":
+	case r.Target == "":
 		r.state = queued
 	default:
-		c.emit(ProbeTarget{ID: r.id, Target: r.target})
+		c.emit(ProbeTarget{ID: r.ID, Target: r.Target})
 	}
 	c.requests = append(c.requests, r)
 }
@@ -117,7 +120,7 @@ func (c *Coordinator) answer(r *request) {
 	r.metadata = nil
 	if !r.replied {
 		r.replied = true
-		c.emit(Reply{Kind: r.kind, ID: r.id, Result: r.result})
+		c.emit(Reply{Kind: r.Kind, ID: r.ID, Result: r.result})
 	}
 }
 
@@ -125,7 +128,7 @@ func (c *Coordinator) answer(r *request) {
 func (c *Coordinator) refuse(r *request, err error) {
 	if !r.replied {
 		r.replied = true
-		c.emit(Reply{Kind: r.kind, ID: r.id, Err: err})
+		c.emit(Reply{Kind: r.Kind, ID: r.ID, Err: err})
 	}
 }
 
@@ -137,7 +140,7 @@ func (c *Coordinator) drop(r *request, err error) {
 
 func (c *Coordinator) probed(id string) *request {
 	for _, r := range c.requests {
-		if r.id == id && r.state == probing {
+		if r.ID == id && r.state == probing {
 			return r
 		}
 	}
@@ -160,7 +163,7 @@ func (c *Coordinator) savepointFound(e SavepointFound) {
 	}
 	if !r.servedBy(e.Outcome) {
 		c.drop(r, &fault.Error{Class: fault.Permanent, Place: e.Path, Remedy: "choose another id",
-			Err: fmt.Errorf("under id %s there is a savepoint that is not of this %s: its outcome is %s", r.id, r.kind, e.Outcome.Word())})
+			Err: fmt.Errorf("under id %s there is a savepoint that is not of this %s: its outcome is %s", r.ID, r.Kind.Word(), e.Outcome.Word())})
 		return
 	}
 	r.result = Result{Checkpoint: e.Checkpoint, Outcome: e.Outcome, Path: e.Path, Bytes: e.Bytes}
@@ -190,7 +193,7 @@ func (c *Coordinator) unbindRequests(ck *checkpoint, reason error) {
 		}
 		r.last = fmt.Errorf("checkpoint %d failed: %w", ck.id, reason)
 		r.state = queued
-		if r.kind == StopRequest {
+		if r.Kind == rest.StopOperation {
 			c.drop(r, fmt.Errorf("the job goes on: %w", r.last))
 		}
 	}
@@ -203,7 +206,7 @@ func (c *Coordinator) serve(m *snapshot.Metadata) {
 			continue
 		}
 		r.result = Result{Checkpoint: m.ID, Outcome: m.Outcome, Bytes: m.StateSize()}
-		if r.target == "" {
+		if r.Target == "" {
 			c.answer(r)
 			continue
 		}
@@ -219,7 +222,7 @@ func (c *Coordinator) advanceRequests() {
 		}
 		if r.state == exporting && !r.export.underWay && c.reached(r.export.at) {
 			r.export.begin()
-			c.emit(Export{ID: r.id, Target: r.target, Metadata: r.metadata})
+			c.emit(Export{ID: r.ID, Target: r.Target, Metadata: r.metadata})
 		}
 		if !r.replied && c.reached(r.deadline) {
 			c.expire(r)
@@ -244,9 +247,9 @@ func (c *Coordinator) bindToEnd(r *request) {
 // expire answers a request whose deadline has come. A stop that is not published goes no further (P3); an export that is
 // under way goes on unheard, and if it succeeds, asking again gets its path.
 func (c *Coordinator) expire(r *request) {
-	err := fmt.Errorf("the %s was not done in time: %s", r.kind, r.waitsFor())
+	err := fmt.Errorf("the %s was not done in time: %s", r.Kind.Word(), r.waitsFor())
 	if held := c.commitsHold(); held != nil && r.state == queued {
-		err = fmt.Errorf("the %s was not done in time: %w", r.kind, held)
+		err = fmt.Errorf("the %s was not done in time: %w", r.Kind.Word(), held)
 	}
 	if r.last != nil {
 		err = fmt.Errorf("%w; %w", err, r.last)
@@ -255,7 +258,7 @@ func (c *Coordinator) expire(r *request) {
 	switch {
 	case r.state == exporting && r.export.underWay:
 		c.refuse(r, err)
-	case r.kind == StopRequest && r.state == attached && ck != nil && ck.stage == acking:
+	case r.Kind == rest.StopOperation && r.state == attached && ck != nil && ck.stage == acking:
 		c.drop(r, fmt.Errorf("the job goes on: %w", err))
 		c.abort(err)
 		c.afterAbort(ck)
@@ -279,7 +282,7 @@ func (r *request) waitsFor() string {
 
 func (c *Coordinator) exportOf(id string) *request {
 	for _, r := range c.requests {
-		if r.id == id && r.state == exporting && r.export.underWay {
+		if r.ID == id && r.state == exporting && r.export.underWay {
 			return r
 		}
 	}
@@ -305,7 +308,7 @@ func (c *Coordinator) exportFailed(e ExportFailed) {
 		c.drop(r, r.last)
 		return
 	}
-	c.logf(slog.LevelWarn, "savepoint %s: %v; trying again", r.id, r.last)
+	c.logf(slog.LevelWarn, "savepoint %s: %v; trying again", r.ID, r.last)
 }
 
 // forgetAnswers bounds what is remembered: the oldest go.

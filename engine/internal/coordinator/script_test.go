@@ -18,6 +18,7 @@ import (
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -359,7 +360,7 @@ func (s *script) event(w []string) Event {
 	switch w[0] {
 	case "started":
 		if len(w) > 1 {
-			return Started{Requests: []Event{s.request(w[1:])}}
+			return Started{Requests: []rest.Request{s.request(w[1:]).(Requested).Request}}
 		}
 		return Started{}
 	case "tick":
@@ -421,6 +422,11 @@ func (s *script) discovery(w []string) Event {
 	return Discovered{Source: w[1], Discovery: d}
 }
 
+// asked is the event of a request.
+func asked(kind rest.OperationKind, id, target string, drain bool) Requested {
+	return Requested{Request: rest.Request{ID: id, Kind: kind, Target: target, Drain: drain}}
+}
+
 func (s *script) request(w []string) Event {
 	target := func() string {
 		if len(w) > 2 && w[2] != "-" {
@@ -430,15 +436,15 @@ func (s *script) request(w []string) Event {
 	}
 	switch w[0] {
 	case "savepoint":
-		return SavepointRequested{ID: w[1], Target: target()}
+		return asked(rest.SavepointOperation, w[1], target(), false)
 	case "stop":
-		return StopRequested{ID: w[1], Target: target()}
+		return asked(rest.StopOperation, w[1], target(), false)
 	case "drain":
-		return StopRequested{ID: w[1], Target: target(), Drain: true}
+		return asked(rest.StopOperation, w[1], target(), true)
 	case "checkpoint":
-		return CheckpointRequested{ID: w[1]}
+		return asked(rest.CheckpointOperation, w[1], "", false)
 	case "cancel":
-		return CancelRequested{}
+		return asked(rest.CancelOperation, "", "", false)
 	case "interrupt":
 		return InterruptRequested{}
 	}
@@ -493,9 +499,9 @@ func show(e Effect) string {
 		return fmt.Sprintf("Export chk-%d as %s to %s", e.Metadata.ID, e.ID, e.Target)
 	case Reply:
 		if e.Err != nil {
-			return fmt.Sprintf("Reply to %s %s: error: %v", e.Kind, e.ID, e.Err)
+			return fmt.Sprintf("Reply to %s %s: error: %v", e.Kind.Word(), e.ID, e.Err)
 		}
-		return fmt.Sprintf("Reply to %s %s: chk-%d outcome %s path %q", e.Kind, e.ID, e.Result.Checkpoint, e.Result.Outcome.Word(), e.Result.Path)
+		return fmt.Sprintf("Reply to %s %s: chk-%d outcome %s path %q", e.Kind.Word(), e.ID, e.Result.Checkpoint, e.Result.Outcome.Word(), e.Result.Path)
 	case Log:
 		return fmt.Sprintf("Log %s: %s", e.Level, e.Text)
 	case Exit:

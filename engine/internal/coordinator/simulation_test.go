@@ -19,6 +19,7 @@ import (
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -334,11 +335,11 @@ func (w *world) disturb() {
 			x.report(message.Failed{Subtask: x.workers[0].task, Err: w.transient("lost")})
 		}
 	case 3, 4:
-		w.ask("savepoint"+id, SavepointRequested{ID: id, Target: "t", Deadline: time.Second + w.within(20*time.Second)})
+		w.ask("savepoint"+id, Requested{Request: rest.Request{ID: id, Kind: rest.SavepointOperation, Target: "t"}, Deadline: time.Second + w.within(20*time.Second)})
 	case 5, 6:
-		w.ask("checkpoint"+id, CheckpointRequested{ID: id})
+		w.ask("checkpoint"+id, asked(rest.CheckpointOperation, id, "", false))
 	case 7:
-		w.ask("stop"+id, StopRequested{ID: id, Target: []string{"", "t"}[w.random.IntN(2)], Deadline: w.within(20 * time.Second)})
+		w.ask("stop"+id, Requested{Request: rest.Request{ID: id, Kind: rest.StopOperation, Target: []string{"", "t"}[w.random.IntN(2)]}, Deadline: w.within(20 * time.Second)})
 	case 8:
 		if w.random.IntN(4) == 0 {
 			w.step(InterruptRequested{})
@@ -351,7 +352,7 @@ func (w *world) disturb() {
 func (w *world) endMonitored() {
 	bounded := !slices.ContainsFunc(w.input.sources, func(s Source) bool { return !s.Bounded })
 	if !bounded && w.allVisible() {
-		w.ask("stopend", StopRequested{ID: "end"})
+		w.ask("stopend", asked(rest.StopOperation, "end", "", false))
 	}
 }
 
@@ -481,9 +482,9 @@ func (w *world) carryOut(effect Effect) {
 			w.failf("the coordinator has lost track: %s", e.Text)
 		}
 	case Reply:
-		delete(w.asked, e.Kind.String()+e.ID)
+		delete(w.asked, e.Kind.Word()+e.ID)
 		if e.Err == nil {
-			w.checkCommitted(e.Result.Checkpoint, "the "+e.Kind.String()+" is answered")
+			w.checkCommitted(e.Result.Checkpoint, "the "+e.Kind.Word()+" is answered")
 		}
 	case Exit:
 		w.exited(e)

@@ -12,42 +12,23 @@ import (
 	"github.com/weirstream/weir/engine/rest"
 )
 
-// Savepoint asks for a savepoint; an empty target is spec.savepoint.storage. Of a job that has ended it is made of the
-// last checkpoint (P3).
-func (h *Host) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	r, err := operations.Savepoint(h.settingsLocked(), h.graph, id, target)
-	if err != nil {
-		return rest.Operation{}, err
+// Ask begins what is asked for, or refuses it. A savepoint and a stop of a job that has ended are made of the last checkpoint
+// (P3): a job that has been stopped gives the savepoint of that, however often it is asked. A checkpoint and a cancel are for
+// an attempt that runs.
+func (h *Host) Ask(r rest.Request) (rest.Operation, error) {
+	if r.Kind == rest.ActivateOperation {
+		return h.askActivation(r)
 	}
-	return h.askLocked(r)
-}
-
-// Stop asks for the end of the job, after a savepoint. A job that has been stopped so gives the savepoint of its last
-// checkpoint, however often it is asked (P3).
-func (h *Host) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	r, err := operations.Stop(h.settingsLocked(), h.graph, id, target, drain)
-	if err != nil {
+	resolved, err := operations.Resolve(h.settingsLocked(), h.graph, r)
+	switch {
+	case err != nil:
 		return rest.Operation{}, err
+	case r.Kind == rest.CheckpointOperation || r.Kind == rest.CancelOperation:
+		return h.askRunningLocked(resolved)
 	}
-	return h.askLocked(r)
-}
-
-// Checkpoint asks for a checkpoint now.
-func (h *Host) Checkpoint(_ context.Context, id string) (rest.Operation, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.askRunningLocked(operations.Checkpoint(id))
-}
-
-// Cancel asks for the end of the attempt at once.
-func (h *Host) Cancel(_ context.Context, id string) (rest.Operation, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.askRunningLocked(operations.Cancel(id))
+	return h.askLocked(resolved)
 }
 
 // Operation returns what became of a request, when it is final or ctx is done.
@@ -83,7 +64,7 @@ func (h *Host) askLocked(r operations.Request) (rest.Operation, error) {
 
 // askRunningLocked gives a request to the attempt that runs, or refuses it.
 func (h *Host) askRunningLocked(r operations.Request) (rest.Operation, error) {
-	op, known, err := h.operations.Repeated(r)
+	op, known, err := h.operations.Repeated(r.Request)
 	switch {
 	case known || err != nil:
 		return op, err
@@ -116,10 +97,11 @@ func (h *Host) signal() {
 	}
 }
 
-// Activate asks for an attempt (P3). It is carried out once, however often it is sent: under one id, and under another,
-// because the newest attempt is then not the expected one. It is final when others would go on from the attempt, or nothing
-// was begun.
-func (h *Host) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operation, error) {
+// askActivation takes a request for an attempt (P3). It is carried out once, however often it is sent: under one id, and under
+// another, because the newest attempt is then not the expected one. It is final when others would go on from the attempt, or
+// nothing was begun.
+func (h *Host) askActivation(r rest.Request) (rest.Operation, error) {
+	q := r.Activate
 	if q.Revision != h.cfg.Revision {
 		return rest.Operation{}, &rest.Error{Code: rest.Conflict,
 			Message: fmt.Sprintf("the activation is of revision %s, and this is %s", q.Revision, h.cfg.Revision)}
@@ -131,10 +113,7 @@ func (h *Host) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operati
 	if err := overlap.Check(cfg, h.graph); err != nil { // the settings may name another place for savepoints
 		return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: "settings: " + err.Error()}
 	}
-	a := &activation{cfg: cfg, asked: coordinator.Activation{ExpectedAttempt: q.ExpectedAttempt, AllowEmpty: q.AllowEmpty}}
-	if a.request, err = operations.Activation(q); err != nil {
-		return rest.Operation{}, err
-	}
+	a := &activation{request: r, cfg: cfg, asked: coordinator.Activation{ExpectedAttempt: q.ExpectedAttempt, AllowEmpty: q.AllowEmpty}}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	op, known, err := h.operations.Repeated(a.request)
@@ -147,7 +126,7 @@ func (h *Host) Activate(_ context.Context, q rest.ActivateRequest) (rest.Operati
 	if err := h.refusesLocked(h.mu.activation != nil); err != nil {
 		return rest.Operation{}, err
 	}
-	op, _, err = h.operations.Begin(a.request, operations.Nobody)
+	op, _, err = h.operations.Begin(operations.Request{Request: a.request}, operations.Nobody)
 	if err == nil {
 		a.after = len(h.mu.requests)
 		h.mu.activation = a
@@ -161,7 +140,7 @@ func (h *Host) alreadyRunsLocked(a *activation) (rest.Operation, error) {
 	if err := inTheWay(h.mu.attempt, a); err != nil {
 		return rest.Operation{}, err
 	}
-	op, _, err := h.operations.Begin(a.request, operations.Nobody)
+	op, _, err := h.operations.Begin(operations.Request{Request: a.request}, operations.Nobody)
 	if err != nil {
 		return op, err
 	}

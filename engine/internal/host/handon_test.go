@@ -21,10 +21,10 @@ func TestARequestThatReachesAnAttemptAsItEndsIsServedFromItsLastCheckpoint(t *te
 	ops := make(chan rest.Operation, 4)
 	ask := func() {
 		for _, ask := range []func() (rest.Operation, error){
-			func() (rest.Operation, error) { return p.Savepoint(t.Context(), "s2", target) },
-			func() (rest.Operation, error) { return p.Stop(t.Context(), "s3", target, false) },
-			func() (rest.Operation, error) { return p.Checkpoint(t.Context(), "c") },
-			func() (rest.Operation, error) { return p.Cancel(t.Context(), "x") },
+			func() (rest.Operation, error) { return p.Savepoint("s2", target) },
+			func() (rest.Operation, error) { return p.Stop("s3", target, false) },
+			func() (rest.Operation, error) { return p.Checkpoint("c") },
+			func() (rest.Operation, error) { return p.Cancel("x") },
 		} {
 			op, err := ask()
 			if err != nil {
@@ -43,11 +43,11 @@ func TestARequestThatReachesAnAttemptAsItEndsIsServedFromItsLastCheckpoint(t *te
 	q := w.Activation("a1", 0, 2)
 	q.Settings.Interval = time.Hour  // so that the stop's checkpoint has all output
 	q.Settings.SavepointStorage = "" // so that the confirmation of the commits ends the attempt
-	if op := p.Final(p.Activate(t.Context(), q)); op.Status != rest.Done {
+	if op := p.Final(p.Activate(q)); op.Status != rest.Done {
 		t.Fatalf("the activation became %+v, %v", op, op.Error)
 	}
 	p.Until("it had read", jobtest.Read(800))
-	first := p.Final(p.Stop(t.Context(), "s1", "", false))
+	first := p.Final(p.Stop("s1", "", false))
 	if first.Status != rest.Done || first.CheckpointID == 0 {
 		t.Fatalf("the stop became %+v, %v", first, first.Error)
 	}

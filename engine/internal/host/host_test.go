@@ -37,7 +37,7 @@ func TestAnEmptyJobBeginsOnlyWhenItIsToldThatItIsEmpty(t *testing.T) {
 	}
 	careless := w.Activation("a1", 0, 2)
 	careless.AllowEmpty = false
-	op := p.Final(p.Activate(t.Context(), careless))
+	op := p.Final(p.Activate(careless))
 	if op.Status != rest.Undone || op.Error.Code != rest.Conflict || !strings.Contains(op.Error.Message, "nothing to go on from") {
 		t.Errorf("without allowEmpty the activation became %+v, %v", op, op.Error)
 	}
@@ -78,7 +78,7 @@ func TestAnActivationIsCarriedOutOnceHoweverOftenItIsSent(t *testing.T) {
 			return q
 		}(),
 	} {
-		if _, err := p.Activate(t.Context(), q); !errors.As(err, &refused) || refused.Code != rest.Conflict {
+		if _, err := p.Activate(q); !errors.As(err, &refused) || refused.Code != rest.Conflict {
 			t.Errorf("with %s: %v, want Conflict", name, err)
 		}
 	}
@@ -92,7 +92,7 @@ func TestAnActivationIsCarriedOutOnceHoweverOftenItIsSent(t *testing.T) {
 	} {
 		q := w.Activation("c", 1, 2)
 		change(&q.Settings)
-		if _, err := p.Activate(t.Context(), q); !errors.As(err, &refused) || refused.Code != rest.BadRequest {
+		if _, err := p.Activate(q); !errors.As(err, &refused) || refused.Code != rest.BadRequest {
 			t.Errorf("with %+v: %v, want BadRequest", q.Settings, err)
 		}
 	}
@@ -120,7 +120,7 @@ func TestOfTwoHostsThatExpectTheSameAttemptOneBegins(t *testing.T) {
 			for _, p := range pods {
 				all.Go(func() {
 					for {
-						op, err := p.Activate(t.Context(), w.Activation("a", 0, 2))
+						op, err := p.Activate(w.Activation("a", 0, 2))
 						if err == nil {
 							op, err = p.Operation(t.Context(), op.ID)
 						}
@@ -184,7 +184,7 @@ func TestAStoppedJobIsRescaledInItsProcess(t *testing.T) {
 		w.Input.Open(1000 * (i + 1))
 		w.Activated(p, "a"+string(rune('1'+i)), int64(i), parallelism)
 		p.Until("it had read", jobtest.Read(1000))
-		op := p.Final(p.Stop(t.Context(), "s"+string(rune('1'+i)), "", false))
+		op := p.Final(p.Stop("s"+string(rune('1'+i)), "", false))
 		if op.Status != rest.Done || !strings.HasPrefix(filepath.Base(op.Path), "savepoint-") || op.SizeBytes == 0 || op.CopiedBytes != op.SizeBytes || op.CheckpointID == 0 {
 			t.Fatalf("the stop became %+v, %v", op, op.Error)
 		}
@@ -209,7 +209,7 @@ func TestAnActivationThatComesRightAfterAStopWaitsForItsEnd(t *testing.T) {
 	p.Until("it had read", jobtest.Read(500))
 	for n := int64(1); n <= 5; n++ {
 		id := string(rune('0' + n))
-		if op := p.Final(p.Stop(t.Context(), "s"+id, "", false)); op.Status != rest.Done {
+		if op := p.Final(p.Stop("s"+id, "", false)); op.Status != rest.Done {
 			t.Fatalf("the stop became %+v, %v", op, op.Error)
 		}
 		w.Activated(p, "next"+id, n, 1+int(n)%3)
@@ -237,14 +237,14 @@ func TestAStopIsAskedForAgainAfterTheProcessWasStartedAnew(t *testing.T) {
 			})
 			q := w.Activation("a1", 0, 2)
 			q.Settings.Interval = time.Hour
-			if op := p.Final(p.Activate(t.Context(), q)); op.Status != rest.Done {
+			if op := p.Final(p.Activate(q)); op.Status != rest.Done {
 				t.Fatalf("the activation became %+v, %v", op, op.Error)
 			}
 			p.Until("it had read", jobtest.Read(800))
 			if name == "before it was committed" {
 				w.Output.FailCommits(fault.AsTransient(errors.New("the store is away")))
 			}
-			if _, err := p.Stop(t.Context(), "s1", "", false); err != nil {
+			if _, err := p.Stop("s1", "", false); err != nil {
 				t.Fatal(err)
 			}
 			<-published
@@ -253,22 +253,22 @@ func TestAStopIsAskedForAgainAfterTheProcessWasStartedAnew(t *testing.T) {
 
 			again := w.Pod(t, nil)
 			again.Until("it waited", jobtest.Waits)
-			first := again.Final(again.Stop(t.Context(), "s1", "", false))
+			first := again.Final(again.Stop("s1", "", false))
 			if first.Status != rest.Done || filepath.Base(first.Path) != "savepoint-counts-s1" || first.SizeBytes == 0 {
 				t.Fatalf("asked for again the stop became %+v, %v", first, first.Error)
 			}
 			if n := len(w.Output.Rows()); n != 800 {
 				t.Errorf("%d rows are visible with the savepoint, want 800", n)
 			}
-			second := again.Final(again.Stop(t.Context(), "s1", "", false))
+			second := again.Final(again.Stop("s1", "", false))
 			if diff := cmp.Diff(first, second); diff != "" {
 				t.Errorf("asked for once more it differs:\n%s", diff)
 			}
-			without := again.Final(again.Savepoint(t.Context(), "s2", ""))
+			without := again.Final(again.Savepoint("s2", ""))
 			if without.Status != rest.Done || without.CheckpointID != first.CheckpointID {
 				t.Errorf("a savepoint of the stopped job became %+v, %v", without, without.Error)
 			}
-			drain := again.Final(again.Stop(t.Context(), "s3", "", true))
+			drain := again.Final(again.Stop("s3", "", true))
 			if drain.Status != rest.Undone {
 				t.Errorf("a drain of the stopped job became %+v", drain)
 			}
@@ -290,17 +290,17 @@ func TestWithoutAnAttemptThereIsNothingToStop(t *testing.T) {
 	p := w.Pod(t, nil)
 	p.Until("it waited", jobtest.Waits)
 	var refused *rest.Error
-	if _, err := p.Checkpoint(t.Context(), "c"); !errors.As(err, &refused) || refused.Code != rest.Conflict {
+	if _, err := p.Checkpoint("c"); !errors.As(err, &refused) || refused.Code != rest.Conflict {
 		t.Errorf("a checkpoint: %v", err)
 	}
-	if _, err := p.Cancel(t.Context(), "d"); !errors.As(err, &refused) || refused.Code != rest.Conflict {
+	if _, err := p.Cancel("d"); !errors.As(err, &refused) || refused.Code != rest.Conflict {
 		t.Errorf("a cancel: %v", err)
 	}
-	if op := p.Final(p.Stop(t.Context(), "s", "", false)); op.Status != rest.Undone || op.Error.Code != rest.Conflict {
+	if op := p.Final(p.Stop("s", "", false)); op.Status != rest.Undone || op.Error.Code != rest.Conflict {
 		t.Errorf("the stop became %+v", op)
 	}
 	p.Terminated()
-	if _, err := p.Stop(t.Context(), "s2", "", false); !errors.As(err, &refused) || refused.Code != rest.Unavailable {
+	if _, err := p.Stop("s2", "", false); !errors.As(err, &refused) || refused.Code != rest.Unavailable {
 		t.Errorf("after the process's end: %v", err)
 	}
 }
@@ -310,7 +310,7 @@ func TestOnlySoManyRequestsAreRemembered(t *testing.T) {
 	p := w.Pod(t, nil)
 	p.Until("it waited", jobtest.Waits)
 	for i := range 600 {
-		p.Final(p.Stop(t.Context(), fmt.Sprintf("s%d", i), "", false))
+		p.Final(p.Stop(fmt.Sprintf("s%d", i), "", false))
 	}
 	var refused *rest.Error
 	if _, err := p.Operation(t.Context(), "s0"); !errors.As(err, &refused) || refused.Code != rest.NotFound {
@@ -330,7 +330,7 @@ func TestACompletedJobIsFinishedAgainAndGivesItsSavepoint(t *testing.T) {
 	p.Terminated()
 	again := w.Pod(t, nil)
 	again.Until("it had completed", jobtest.In(rest.Completed))
-	op := again.Final(again.Savepoint(t.Context(), "sp", ""))
+	op := again.Final(again.Savepoint("sp", ""))
 	if op.Status != rest.Done || op.SizeBytes == 0 {
 		t.Errorf("the savepoint became %+v, %v", op, op.Error)
 	}
@@ -366,7 +366,7 @@ func TestAPodThatIsKilledAtAnyStepLosesAndRepeatsNothing(t *testing.T) {
 					}
 				})
 				close(begun)
-				if _, err := p.Activate(t.Context(), w.Activation("a1", 0, 2)); err != nil {
+				if _, err := p.Activate(w.Activation("a1", 0, 2)); err != nil {
 					t.Fatal(err)
 				}
 				tick := time.NewTicker(time.Millisecond)
@@ -384,7 +384,7 @@ func TestAPodThatIsKilledAtAnyStepLosesAndRepeatsNothing(t *testing.T) {
 				if o.State == rest.Standby { // nothing had begun
 					q := w.Activation("a2", o.Chain.Attempt, 2)
 					q.AllowEmpty = true
-					if op := heir.Final(heir.Activate(t.Context(), q)); op.Status != rest.Done {
+					if op := heir.Final(heir.Activate(q)); op.Status != rest.Done {
 						t.Fatalf("the activation became %+v, %v", op, op.Error)
 					}
 					heir.Until("it completed", jobtest.In(rest.Completed))
@@ -433,7 +433,7 @@ func TestAFencedHostTouchesNothingAndWaits(t *testing.T) {
 	heir.Until("it waited", func(o rest.Job) bool { return jobtest.Waits(o) && o.Chain.Attempt == 1 })
 	q := w.Activation("a2", 1, 3)
 	q.Revision = "2"
-	if op := heir.Final(heir.Activate(t.Context(), q)); op.Status != rest.Done {
+	if op := heir.Final(heir.Activate(q)); op.Status != rest.Done {
 		t.Fatalf("the activation became %+v, %v", op, op.Error)
 	}
 	o := old.Until("it knew that it was fenced", func(o rest.Job) bool { return o.State == rest.Failed })
@@ -448,7 +448,7 @@ func TestAFencedHostTouchesNothingAndWaits(t *testing.T) {
 	if o.State != rest.Failed || o.Chain.Revision != "2" {
 		t.Errorf("after the heir's death the job is %+v", o)
 	}
-	if op := old.Final(old.Activate(t.Context(), w.Activation("late", 1, 2))); op.Status != rest.Undone || op.Error.Code != rest.Conflict {
+	if op := old.Final(old.Activate(w.Activation("late", 1, 2))); op.Status != rest.Undone || op.Error.Code != rest.Conflict {
 		t.Errorf("a late activation became %+v", op)
 	}
 	w.Input.Open(jobtest.All)
@@ -470,12 +470,12 @@ func TestAnotherOwnersJobIsShownAndTakenOverOnDemand(t *testing.T) {
 		t.Errorf("beside another's job the job is %+v", o)
 	}
 	q := w.Activation("a2", 1, 2)
-	if op := mine.Final(mine.Activate(t.Context(), q)); op.Status != rest.Undone || op.Error.Code != rest.Conflict {
+	if op := mine.Final(mine.Activate(q)); op.Status != rest.Undone || op.Error.Code != rest.Conflict {
 		t.Errorf("the activation became %+v", op)
 	}
 	q.ID, q.TakeOver = "a3", true
 	w.Input.Open(jobtest.All)
-	if op := mine.Final(mine.Activate(t.Context(), q)); op.Status != rest.Done {
+	if op := mine.Final(mine.Activate(q)); op.Status != rest.Done {
 		t.Errorf("with takeOver the activation became %+v, %v", op, op.Error)
 	}
 	mine.Until("it completed", jobtest.In(rest.Completed))
@@ -501,7 +501,7 @@ func TestAStorageThatCannotBeReadIsLookedAtUntilItCan(t *testing.T) {
 	if o.State != rest.Standby || o.FailureKind != rest.FailedPermanently || o.Chain != nil {
 		t.Errorf("with the storage away the job is %+v", o)
 	}
-	op := again.Final(again.Activate(t.Context(), w.Activation("a2", 1, 2)))
+	op := again.Final(again.Activate(w.Activation("a2", 1, 2)))
 	if op.Status != rest.Undone || op.Error.Code != rest.Conflict {
 		t.Errorf("the activation became %+v", op)
 	}
@@ -546,7 +546,7 @@ func TestAnAttemptThatFailsTransientlyIsBegunAgainByItsProcess(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- c.Run(ctx) }()
 		w.Output.FailCommits(fault.AsTransient(errors.New("the store is away")))
-		op, err := c.Activate(ctx, w.Activation("a1", 0, 3))
+		op, err := c.Ask(w.Activation("a1", 0, 3).Request())
 		if err == nil {
 			op, err = c.Operation(ctx, op.ID)
 		}

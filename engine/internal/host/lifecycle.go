@@ -142,7 +142,7 @@ func (h *Host) carryOut(ctx context.Context, w work) error {
 		Started: func(a *attempt.Handle) { h.started(w, a) },
 	}
 	for _, r := range w.requests {
-		a.Requests = append(a.Requests, r.Event)
+		a.Requests = append(a.Requests, r.Resolved())
 	}
 	begun := time.Now()
 	result, err := attempt.Run(ctx, a)

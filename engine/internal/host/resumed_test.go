@@ -24,7 +24,7 @@ func resumed(t *testing.T, w *jobtest.World, storage string) (old, heir *jobtest
 	old = w.Pod(t, place)
 	w.Activated(old, "a1", 0, 2)
 	old.Until("it had read", jobtest.Read(400))
-	if op := old.Final(old.Stop(t.Context(), "s1", "", false)); op.Status != rest.Done {
+	if op := old.Final(old.Stop("s1", "", false)); op.Status != rest.Done {
 		t.Fatalf("the stop became %+v, %v", op, op.Error)
 	}
 	old.Until("it was stopped", func(o rest.Job) bool { return o.State == rest.Stopped && o.Chain != nil })
@@ -34,7 +34,7 @@ func resumed(t *testing.T, w *jobtest.World, storage string) (old, heir *jobtest
 	})
 	q := w.Activation("a2", 1, 3)
 	q.Revision, q.Settings.Interval = "2", time.Hour
-	if op := heir.Final(heir.Activate(t.Context(), q)); op.Status != rest.Done {
+	if op := heir.Final(heir.Activate(q)); op.Status != rest.Done {
 		t.Fatalf("the activation became %+v, %v", op, op.Error)
 	}
 	heir.Until("it ran", jobtest.In(rest.Running))
@@ -63,7 +63,7 @@ func TestAJobThatGoesOnAfterAStopIsNotTakenByAnotherOwner(t *testing.T) {
 	if o.FailureKind != rest.FailedFenced || o.Chain.Outcome != "" {
 		t.Errorf("beside it the job is %+v, the chain %+v", o, o.Chain)
 	}
-	op := other.Final(other.Activate(t.Context(), w.Activation("b", 2, 2)))
+	op := other.Final(other.Activate(w.Activation("b", 2, 2)))
 	if op.Status != rest.Undone || op.Error.Code != rest.Conflict || !strings.Contains(op.Error.Message, "attempt 2") {
 		t.Errorf("the activation became %+v, %v", op, op.Error)
 	}
@@ -76,9 +76,9 @@ func TestWhatAStoppedHostIsAskedDoesNotFenceTheAttemptThatFollowed(t *testing.T)
 	w := jobtest.NewWorld(t)
 	old, heir, _ := resumed(t, w, "mem://resumed"+rand.Text())
 	for name, ask := range map[string]func() (rest.Operation, error){
-		"savepoint": func() (rest.Operation, error) { return old.Savepoint(t.Context(), "x1", "") },
-		"stop":      func() (rest.Operation, error) { return old.Stop(t.Context(), "x2", "", false) },
-		"drain":     func() (rest.Operation, error) { return old.Stop(t.Context(), "x3", "", true) },
+		"savepoint": func() (rest.Operation, error) { return old.Savepoint("x1", "") },
+		"stop":      func() (rest.Operation, error) { return old.Stop("x2", "", false) },
+		"drain":     func() (rest.Operation, error) { return old.Stop("x3", "", true) },
 	} {
 		op := old.Final(ask())
 		if op.Status != rest.Undone || op.Error.Code != rest.Conflict || !strings.Contains(op.Error.Message, "attempt 2") {
@@ -100,7 +100,7 @@ func TestASavepointThatIsAskedForWhileANewRevisionRestoresFencesNothing(t *testi
 	old := w.Pod(t, place)
 	w.Activated(old, "a1", 0, 2)
 	old.Until("it had read", jobtest.Read(400))
-	if op := old.Final(old.Stop(t.Context(), "s1", "", false)); op.Status != rest.Done {
+	if op := old.Final(old.Stop("s1", "", false)); op.Status != rest.Done {
 		t.Fatalf("the stop became %+v, %v", op, op.Error)
 	}
 	old.Until("it was stopped", func(o rest.Job) bool { return o.State == rest.Stopped && o.Chain != nil })
@@ -114,11 +114,11 @@ func TestASavepointThatIsAskedForWhileANewRevisionRestoresFencesNothing(t *testi
 	heir.Until("it waited", jobtest.Waits)
 	q := w.Activation("a2", 1, 2)
 	q.Revision = "2"
-	if _, err := heir.Activate(t.Context(), q); err != nil {
+	if _, err := heir.Activate(q); err != nil {
 		t.Fatal(err)
 	}
 	<-restoring
-	op := old.Final(old.Savepoint(t.Context(), "x", ""))
+	op := old.Final(old.Savepoint("x", ""))
 	close(restored)
 	if op.Status != rest.Undone || op.Error.Code != rest.Conflict || !strings.Contains(op.Error.Message, "attempt 2") {
 		t.Errorf("the savepoint became %+v, %v", op, op.Error)
@@ -136,12 +136,12 @@ func TestACompletedJobThatIsRestoredUnderANewNonceBeginsAgainByItself(t *testing
 	p := w.Pod(t, place)
 	w.Activated(p, "a1", 0, 2)
 	p.Until("it had read", jobtest.Read(400))
-	savepoint := p.Final(p.Savepoint(t.Context(), "sp", ""))
+	savepoint := p.Final(p.Savepoint("sp", ""))
 	w.Input.Open(jobtest.All)
 	p.Until("it completed", func(o rest.Job) bool { return o.State == rest.Completed && o.Chain != nil })
 	q := w.Activation("a2", 1, 2)
 	q.Settings.Restore = rest.Restore{Path: savepoint.Path, Nonce: 5, AllowRepeatedOutput: true}
-	if op := p.Final(p.Activate(t.Context(), q)); op.Status != rest.Done {
+	if op := p.Final(p.Activate(q)); op.Status != rest.Done {
 		t.Fatalf("the restore became %+v, %v", op, op.Error)
 	}
 	o := p.Until("it completed again", func(o rest.Job) bool { return o.State == rest.Completed && o.Chain != nil && o.Chain.Attempt == 2 })
@@ -150,7 +150,7 @@ func TestACompletedJobThatIsRestoredUnderANewNonceBeginsAgainByItself(t *testing
 	}
 	q = w.Activation("a3", 2, 2)
 	q.Settings.Restore = rest.Restore{Path: o.Chain.Checkpoint.Path, Nonce: 6, AllowRepeatedOutput: true}
-	if op := p.Final(p.Activate(t.Context(), q)); op.Status != rest.Done {
+	if op := p.Final(p.Activate(q)); op.Status != rest.Done {
 		t.Fatalf("the restore of the last checkpoint became %+v, %v", op, op.Error)
 	}
 	if o := p.Until("it completed once more", jobtest.In(rest.Completed)); len(o.RestoreNonces) != 2 {
@@ -179,7 +179,7 @@ func TestARevisionThatDiedBeforeItBeganIsNotBroughtBackByItsPod(t *testing.T) {
 	heir.Until("it waited", jobtest.Waits)
 	q := w.Activation("a2", 1, 2)
 	q.Revision = "2"
-	if _, err := heir.Activate(t.Context(), q); err != nil {
+	if _, err := heir.Activate(q); err != nil {
 		t.Fatal(err)
 	}
 	<-heir.Done
@@ -191,7 +191,7 @@ func TestARevisionThatDiedBeforeItBeganIsNotBroughtBackByItsPod(t *testing.T) {
 	w.Input.Open(jobtest.All)
 	q = w.Activation("a3", 2, 2)
 	q.Revision = "2"
-	if op := again.Final(again.Activate(t.Context(), q)); op.Status != rest.Done {
+	if op := again.Final(again.Activate(q)); op.Status != rest.Done {
 		t.Fatalf("the activation became %+v, %v", op, op.Error)
 	}
 	again.Until("it completed", jobtest.In(rest.Completed))
@@ -201,14 +201,14 @@ func TestARevisionThatDiedBeforeItBeganIsNotBroughtBackByItsPod(t *testing.T) {
 func TestALateStopUnderTheIdOfASavepointThatExistsDoesNotStopTheNextAttempt(t *testing.T) {
 	w := jobtest.NewWorld(t)
 	_, heir, _ := resumed(t, w, "mem://resumed"+rand.Text())
-	op := heir.Final(heir.Stop(t.Context(), "s1", "", false))
+	op := heir.Final(heir.Stop("s1", "", false))
 	if op.Status != rest.Done || !strings.HasSuffix(op.Path, "savepoint-counts-s1") || op.SizeBytes == 0 || op.CheckpointID == 0 {
 		t.Errorf("the late stop became %+v, %v", op, op.Error)
 	}
 	if o := heir.Overview(); o.State != rest.Running || o.CompletedCheckpoints != 0 {
 		t.Errorf("after it the job is %+v", o)
 	}
-	if op := heir.Final(heir.Savepoint(t.Context(), "plain", "")); op.Status != rest.Done {
+	if op := heir.Final(heir.Savepoint("plain", "")); op.Status != rest.Done {
 		t.Fatalf("the savepoint became %+v, %v", op, op.Error)
 	}
 	heir.Killed()
@@ -225,7 +225,7 @@ func TestARequestBeyondTheBoundIsRefusedWhileAnAttemptRuns(t *testing.T) {
 	defer w.Output.FailCommits(nil)
 	var refused *rest.Error
 	for i := range 200 {
-		_, err := p.Savepoint(t.Context(), "s"+string(rune('a'+i/26))+string(rune('a'+i%26)), "")
+		_, err := p.Savepoint("s"+string(rune('a'+i/26))+string(rune('a'+i%26)), "")
 		if errors.As(err, &refused) {
 			break
 		}
@@ -236,7 +236,7 @@ func TestARequestBeyondTheBoundIsRefusedWhileAnAttemptRuns(t *testing.T) {
 	if refused == nil || refused.Code != rest.Unavailable {
 		t.Errorf("the last was answered with %v", refused)
 	}
-	if _, err := p.Stop(t.Context(), "stop", "", false); err != nil {
+	if _, err := p.Stop("stop", "", false); err != nil {
 		t.Errorf("beside them a stop: %v", err)
 	}
 }

@@ -119,8 +119,31 @@ func (w *World) Activation(id string, expected int64, parallelism int) rest.Acti
 // Activated waits for a pod that runs the attempt after expected.
 func (w *World) Activated(p *Pod, id string, expected int64, parallelism int) {
 	p.t.Helper()
-	op := p.Final(p.Activate(p.t.Context(), w.Activation(id, expected, parallelism)))
+	op := p.Final(p.Activate(w.Activation(id, expected, parallelism)))
 	if op.Status != rest.Done || op.Attempt != expected+1 {
 		p.t.Fatalf("the activation became %+v, %v", op, op.Error)
 	}
 }
+
+// Savepoint asks for a savepoint.
+func (p *Pod) Savepoint(id, target string) (rest.Operation, error) {
+	return p.Ask(rest.SavepointRequest{ID: id, Target: target}.Request())
+}
+
+// Stop asks for a stop.
+func (p *Pod) Stop(id, target string, drain bool) (rest.Operation, error) {
+	return p.Ask(rest.StopRequest{ID: id, Target: target, Drain: drain}.Request())
+}
+
+// Checkpoint asks for a checkpoint now.
+func (p *Pod) Checkpoint(id string) (rest.Operation, error) {
+	return p.Ask(rest.CheckpointRequest{ID: id}.Request())
+}
+
+// Cancel asks for the end of the attempt.
+func (p *Pod) Cancel(id string) (rest.Operation, error) {
+	return p.Ask(rest.CancelRequest{ID: id}.Request())
+}
+
+// Activate asks for an attempt.
+func (p *Pod) Activate(q rest.ActivateRequest) (rest.Operation, error) { return p.Ask(q.Request()) }

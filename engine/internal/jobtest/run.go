@@ -79,3 +79,23 @@ func Checkpoints(n int64) func(rest.Job) bool {
 func Read(n int64) func(rest.Job) bool {
 	return func(o rest.Job) bool { return o.RecordsIn >= n && o.State == rest.Running }
 }
+
+// Savepoint asks for a savepoint.
+func (r *Run) Savepoint(id, target string) (rest.Operation, error) {
+	return r.Job.Ask(rest.SavepointRequest{ID: id, Target: target}.Request())
+}
+
+// Stop asks for a stop.
+func (r *Run) Stop(id, target string, drain bool) (rest.Operation, error) {
+	return r.Job.Ask(rest.StopRequest{ID: id, Target: target, Drain: drain}.Request())
+}
+
+// Checkpoint asks for a checkpoint now.
+func (r *Run) Checkpoint(id string) (rest.Operation, error) {
+	return r.Job.Ask(rest.CheckpointRequest{ID: id}.Request())
+}
+
+// Cancel asks for the end of the job.
+func (r *Run) Cancel(id string) (rest.Operation, error) {
+	return r.Job.Ask(rest.CancelRequest{ID: id}.Request())
+}

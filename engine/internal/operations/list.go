@@ -65,18 +65,18 @@ const (
 
 // Repeated returns the operation of a request that was made before. A request that failed has left nothing behind, and is
 // made again. Another request under the same id is refused.
-func (o *List) Repeated(r Request) (op rest.Operation, ok bool, err error) {
+func (o *List) Repeated(r rest.Request) (op rest.Operation, ok bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.repeatedLocked(r)
 }
 
-func (o *List) repeatedLocked(r Request) (op rest.Operation, ok bool, err error) {
+func (o *List) repeatedLocked(r rest.Request) (op rest.Operation, ok bool, err error) {
 	old := o.mu.byID[r.ID]
 	switch {
 	case old == nil:
 		return rest.Operation{}, false, nil
-	case old.asked.String() != r.String():
+	case !old.asked.Equal(r):
 		return rest.Operation{}, false, &rest.Error{Code: rest.Conflict,
 			Message: fmt.Sprintf("id %s was used for another request: %s", r.ID, old.asked), Remedy: "choose another id"}
 	}
@@ -88,7 +88,7 @@ func (o *List) repeatedLocked(r Request) (op rest.Operation, ok bool, err error)
 func (o *List) Begin(r Request, by Holder) (op rest.Operation, isNew bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	op, known, err := o.repeatedLocked(r)
+	op, known, err := o.repeatedLocked(r.Request)
 	if known || err != nil {
 		return op, false, err
 	}
@@ -236,7 +236,7 @@ func (o *List) EndOf(id string, exit *coordinator.Exit) {
 }
 
 func (o *List) endLocked(op *operation, exit *coordinator.Exit) {
-	waits := o.handsOn && op.asked.outlives()
+	waits := o.handsOn && makesSavepoint(op.asked.Request)
 	if op.held == Stepped || op.held == Mailed && !waits {
 		o.finishLocked(op, atEnd(exit))
 	}

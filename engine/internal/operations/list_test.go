@@ -11,25 +11,29 @@ import (
 	"github.com/weirstream/weir/engine/rest"
 )
 
+func request(id string, kind rest.OperationKind) operations.Request {
+	return operations.Request{Request: rest.Request{ID: id, Kind: kind}}
+}
+
 // TestWhatAnAttemptHadWhenItEndedIsFinalOrHandedOn: of what lay in its mailbox a savepoint and a stop make sense to what
 // follows it, if anything does; what its coordinator knew of is final in any case.
 func TestWhatAnAttemptHadWhenItEndedIsFinalOrHandedOn(t *testing.T) {
 	for _, handsOn := range []bool{false, true} {
 		list := operations.New(handsOn)
 		asked := []operations.Request{
-			{ID: "savepoint", Kind: rest.SavepointOperation}, {ID: "stop", Kind: rest.StopOperation},
-			operations.Checkpoint("checkpoint"), operations.Cancel("cancel"),
+			request("savepoint", rest.SavepointOperation), request("stop", rest.StopOperation),
+			request("checkpoint", rest.CheckpointOperation), request("cancel", rest.CancelOperation),
 		}
 		for _, r := range asked {
 			if _, isNew, err := list.Begin(r, operations.Mailed); err != nil || !isNew {
 				t.Fatalf("%s: new %v, error %v", r.ID, isNew, err)
 			}
 		}
-		known := operations.Request{ID: "known", Kind: rest.SavepointOperation}
+		known := request("known", rest.SavepointOperation)
 		if _, _, err := list.Begin(known, operations.Stepped); err != nil {
 			t.Fatal(err)
 		}
-		waiting := operations.Request{ID: "waiting", Kind: rest.SavepointOperation}
+		waiting := request("waiting", rest.SavepointOperation)
 		if _, _, err := list.Begin(waiting, operations.Nobody); err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +54,7 @@ func TestWhatAnAttemptHadWhenItEndedIsFinalOrHandedOn(t *testing.T) {
 			t.Errorf("hands on %v: handed on are %q, want %q", handsOn, untaken, handedOn)
 		}
 		for _, r := range append(asked, known, waiting) {
-			if op, ok, err := list.Repeated(r); err != nil || op.Status != want[r.ID] || ok != (op.Status != rest.Undone) {
+			if op, ok, err := list.Repeated(r.Request); err != nil || op.Status != want[r.ID] || ok != (op.Status != rest.Undone) {
 				t.Errorf("hands on %v: %s is %+v, %v, %v; want status %s", handsOn, r.ID, op, ok, err, want[r.ID])
 			}
 		}

@@ -1,75 +1,49 @@
 package operations
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strings"
 
 	"github.com/weirstream/weir/engine/config"
-	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/internal/overlap"
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
-// Request is something that a job is asked for, under an id.
+// Request is a request as a list keeps it: as it was asked for, which tells it from another, and what that means to the job now.
 type Request struct {
-	ID   string
-	Kind rest.OperationKind
-	// details tell requests of one kind apart.
-	details string
-	// Event tells an attempt's coordinator of it; nil: it is not for attempts.
-	Event coordinator.Event
+	rest.Request
+	// Place is where its savepoint goes; empty: there is none.
+	Place string
 }
 
-// outlives tells that the request makes sense to a job whose attempt has ended: its last checkpoint, or the next attempt,
-// can serve it (P3).
-func (r Request) outlives() bool {
-	return r.Kind == rest.SavepointOperation || r.Kind == rest.StopOperation
-}
-
-func (r Request) String() string { return fmt.Sprintf("%s %s", r.Kind, r.details) }
-
-// Savepoint asks for a savepoint; an empty target is spec.savepoint.storage.
-func Savepoint(cfg config.Config, g *graph.Graph, id, target string) (Request, error) {
-	place, err := targetOf(cfg, g, id, target)
-	if err == nil && place == "" {
+// Resolve finds out what a request means to a job: whoever names no place for a savepoint means spec.savepoint.storage. A
+// savepoint must have one; a stop without it is one from its last checkpoint. The errors are what REST answers.
+func Resolve(cfg config.Config, g *graph.Graph, r rest.Request) (Request, error) {
+	if !makesSavepoint(r) {
+		return Request{Request: r}, nil
+	}
+	place, err := targetOf(cfg, g, r.ID, r.Target)
+	if err == nil && place == "" && r.Kind == rest.SavepointOperation {
 		err = &rest.Error{Code: rest.BadRequest, Message: "there is no place for the savepoint",
 			Remedy: "name a target, or set spec.savepoint.storage"}
 	}
-	return Request{ID: id, Kind: rest.SavepointOperation, details: target,
-		Event: coordinator.SavepointRequested{ID: id, Target: place}}, err
+	return Request{Request: r, Place: place}, err
 }
 
-// Stop asks for the end of the job. A stop without a savepoint is one from its last checkpoint.
-func Stop(cfg config.Config, g *graph.Graph, id, target string, drain bool) (Request, error) {
-	place, err := targetOf(cfg, g, id, target)
-	details := target
-	if drain {
-		details += " with drain"
-	}
-	return Request{ID: id, Kind: rest.StopOperation, details: details,
-		Event: coordinator.StopRequested{ID: id, Target: place, Drain: drain}}, err
+// Resolved is the request as an attempt's coordinator is told of it.
+func (r Request) Resolved() rest.Request {
+	q := r.Request
+	q.Target = r.Place
+	return q
 }
 
-// Checkpoint asks for a checkpoint now.
-func Checkpoint(id string) Request {
-	return Request{ID: id, Kind: rest.CheckpointOperation, Event: coordinator.CheckpointRequested{ID: id}}
-}
-
-// Cancel asks for the end of the attempt at once.
-func Cancel(id string) Request {
-	return Request{ID: id, Kind: rest.CancelOperation, Event: coordinator.CancelRequested{}}
-}
-
-// Activation asks for an attempt. All of it but the id tells it from another.
-func Activation(q rest.ActivateRequest) (Request, error) {
-	id := q.ID
-	q.ID = ""
-	details, err := json.Marshal(q)
-	return Request{ID: id, Kind: rest.ActivateOperation, details: string(details)}, err
+// makesSavepoint tells that a request may be for a savepoint. Such a one makes sense to a job whose attempt has ended, too: its
+// last checkpoint, or the next attempt, can serve it (P3).
+func makesSavepoint(r rest.Request) bool {
+	return r.Kind == rest.SavepointOperation || r.Kind == rest.StopOperation
 }
 
 // targetOf returns the place of a savepoint; empty: there is none.

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/weirstream/weir/engine/internal/jobtest"
-	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/rest"
 )
 
@@ -16,12 +15,12 @@ func TestATargetThatIsNoPlaceIsABadRequest(t *testing.T) {
 	w := jobtest.NewWorld(t)
 	r := w.Start(t, w.Config(1), w.Graph(t, "count"))
 	for _, target := range []string{"ftp://host/x", "savepoints", "./savepoints", "s3://", "s3://user:password@bucket", "mem://x"} {
-		for name, ask := range map[string]func(*job.Job) error{
-			"savepoint": func(j *job.Job) error { _, err := j.Savepoint(t.Context(), "1", target); return err },
-			"stop":      func(j *job.Job) error { _, err := j.Stop(t.Context(), "2", target, false); return err },
+		for name, ask := range map[string]func(*jobtest.Run) error{
+			"savepoint": func(r *jobtest.Run) error { _, err := r.Savepoint("1", target); return err },
+			"stop":      func(r *jobtest.Run) error { _, err := r.Stop("2", target, false); return err },
 		} {
 			var e *rest.Error
-			if err := ask(r.Job); !errors.As(err, &e) || e.Code != rest.BadRequest || e.Remedy == "" {
+			if err := ask(r); !errors.As(err, &e) || e.Code != rest.BadRequest || e.Remedy == "" {
 				t.Errorf("%s into %q: %v, want BadRequest with the remedy", name, target, err)
 			}
 		}
@@ -38,12 +37,12 @@ func TestATargetInTheWayIsABadRequestAndNothingIsWritten(t *testing.T) {
 		filepath.Join(top, "to-staging"), filepath.Join(w.Dir, "counts"), filepath.Join(w.Dir, "counts", "chk-1"),
 	} {
 		n++
-		for name, ask := range map[string]func(*job.Job) error{
-			"savepoint": func(j *job.Job) error { _, err := j.Savepoint(t.Context(), fmt.Sprint("a", n), target); return err },
-			"stop":      func(j *job.Job) error { _, err := j.Stop(t.Context(), fmt.Sprint("b", n), target, false); return err },
+		for name, ask := range map[string]func(*jobtest.Run) error{
+			"savepoint": func(r *jobtest.Run) error { _, err := r.Savepoint(fmt.Sprint("a", n), target); return err },
+			"stop":      func(r *jobtest.Run) error { _, err := r.Stop(fmt.Sprint("b", n), target, false); return err },
 		} {
 			var e *rest.Error
-			if err := ask(r.Job); !errors.As(err, &e) || e.Code != rest.BadRequest || e.Remedy == "" {
+			if err := ask(r); !errors.As(err, &e) || e.Code != rest.BadRequest || e.Remedy == "" {
 				t.Errorf("%s into %q: %v, want BadRequest with the remedy", name, target, err)
 			}
 		}
@@ -51,7 +50,7 @@ func TestATargetInTheWayIsABadRequestAndNothingIsWritten(t *testing.T) {
 	if entries, err := os.ReadDir(filepath.Join(top, "in")); err != nil || len(entries) != 1 {
 		t.Errorf("the input has %v (%v), want the one folder", entries, err)
 	}
-	if op, err := r.Job.Savepoint(t.Context(), "fine", filepath.Join(top, "elsewhere")); err != nil {
+	if op, err := r.Savepoint("fine", filepath.Join(top, "elsewhere")); err != nil {
 		t.Error(err)
 	} else if op, err = r.Job.Operation(t.Context(), op.ID); err != nil || op.Status != rest.Done {
 		t.Errorf("afterwards a savepoint is %+v (%v)", op, err)

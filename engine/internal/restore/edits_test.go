@@ -118,7 +118,7 @@ func (d *desk) run(t *testing.T, script string, rows int, allowNonRestored, drai
 		return r.Err
 	}
 	r.Until(t, "it had read", jobtest.Read(int64(rows)))
-	if _, err := r.Job.Stop(t.Context(), "stop", t.TempDir(), drain); err != nil {
+	if _, err := r.Stop("stop", t.TempDir(), drain); err != nil {
 		t.Fatal(err)
 	}
 	if op, err := r.Job.Operation(t.Context(), "stop"); err != nil || op.Status != rest.Done {

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
@@ -79,7 +78,5 @@ func (s *Server) activate() serve {
 				Remedy: "to run it again, start it again"}
 		}
 	}
-	return beginAs(decodeFromLater, func(ctx context.Context, q rest.ActivateRequest) (string, func() (rest.Operation, error)) {
-		return q.ID, func() (rest.Operation, error) { return s.controller.Activate(ctx, q) }
-	})
+	return begin[rest.ActivateRequest](s.controller, decodeFromLater)
 }

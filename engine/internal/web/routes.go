@@ -43,18 +43,10 @@ func (s *Server) routes() []route {
 		{method: "GET", path: "/v1/job/checkpoints", serve: func(http.ResponseWriter, *http.Request) (int, any, error) {
 			return http.StatusOK, rest.CheckpointList{Checkpoints: orEmpty(c.Checkpoints())}, nil
 		}},
-		{method: "POST", path: "/v1/job/checkpoints", serve: begin(func(ctx context.Context, q rest.CheckpointRequest) (string, func() (rest.Operation, error)) {
-			return q.ID, func() (rest.Operation, error) { return c.Checkpoint(ctx, q.ID) }
-		})},
-		{method: "POST", path: "/v1/job/savepoints", serve: begin(func(ctx context.Context, q rest.SavepointRequest) (string, func() (rest.Operation, error)) {
-			return q.ID, func() (rest.Operation, error) { return c.Savepoint(ctx, q.ID, q.Target) }
-		})},
-		{method: "POST", path: "/v1/job/stop", serve: begin(func(ctx context.Context, q rest.StopRequest) (string, func() (rest.Operation, error)) {
-			return q.ID, func() (rest.Operation, error) { return c.Stop(ctx, q.ID, q.Target, q.Drain) }
-		}), reserved: reservedStop},
-		{method: "POST", path: "/v1/job/cancel", serve: begin(func(ctx context.Context, q rest.CancelRequest) (string, func() (rest.Operation, error)) {
-			return q.ID, func() (rest.Operation, error) { return c.Cancel(ctx, q.ID) }
-		}), reserved: reservedCancel},
+		{method: "POST", path: "/v1/job/checkpoints", serve: begin[rest.CheckpointRequest](c, decode)},
+		{method: "POST", path: "/v1/job/savepoints", serve: begin[rest.SavepointRequest](c, decode)},
+		{method: "POST", path: "/v1/job/stop", serve: begin[rest.StopRequest](c, decode), reserved: reservedStop},
+		{method: "POST", path: "/v1/job/cancel", serve: begin[rest.CancelRequest](c, decode), reserved: reservedCancel},
 		{method: "POST", path: "/v1/job/activate", serve: s.activate(), reserved: reservedActivate},
 		{method: "GET", path: "/v1/job/savepoints/{id}", serve: s.savepoint},
 		{method: "GET", path: "/v1/job/operations/{id}", serve: func(_ http.ResponseWriter, r *http.Request) (int, any, error) {
@@ -111,27 +103,22 @@ func (s *Server) operation(r *http.Request) (rest.Operation, error) {
 	return s.controller.Operation(ctx, id)
 }
 
-// begin is the serve of a request that changes something. bind returns the request's id, and what it asks for.
-func begin[Q any](bind func(context.Context, Q) (string, func() (rest.Operation, error))) serve {
-	return beginAs(decode, bind)
-}
-
-// beginAs is begin with a way to read the body.
-func beginAs[Q any](decode func(*http.Request, any) error, bind func(context.Context, Q) (string, func() (rest.Operation, error))) serve {
+// begin is the serve of a request that changes something. decode reads its body.
+func begin[Q interface{ Request() rest.Request }](c Controller, decode func(*http.Request, any) error) serve {
 	return func(w http.ResponseWriter, r *http.Request) (int, any, error) {
 		var q Q
 		if err := decode(r, &q); err != nil {
 			return 0, nil, err
 		}
-		id, do := bind(r.Context(), q)
-		if err := rest.CheckID(id); err != nil {
+		asked := q.Request()
+		if err := rest.CheckID(asked.ID); err != nil {
 			return 0, nil, err
 		}
-		op, err := do()
+		op, err := c.Ask(asked)
 		if err != nil {
 			return 0, nil, err
 		}
-		w.Header().Set("Location", "/v1/job/operations/"+id)
+		w.Header().Set("Location", "/v1/job/operations/"+asked.ID)
 		return http.StatusAccepted, op, nil
 	}
 }

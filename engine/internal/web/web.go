@@ -37,15 +37,9 @@ type Controller interface {
 	Operators() []rest.Operator
 	Checkpoints() []rest.Checkpoint
 
-	// Savepoint, Stop, Checkpoint and Cancel begin something and return without waiting for its end. Called again with
-	// the same id and arguments they return the same operation; with other arguments, or of another kind: rest.Conflict.
-	Savepoint(ctx context.Context, id, target string) (rest.Operation, error)
-	Stop(ctx context.Context, id, target string, drain bool) (rest.Operation, error)
-	Checkpoint(ctx context.Context, id string) (rest.Operation, error)
-	Cancel(ctx context.Context, id string) (rest.Operation, error)
-
-	// Activate begins an attempt, and is like them. It is only called where Options name an operator.
-	Activate(ctx context.Context, r rest.ActivateRequest) (rest.Operation, error)
+	// Ask begins what is asked for and returns without waiting for its end. Called again with an equal request it returns the
+	// same operation; with another under the same id: rest.Conflict. An activation only comes where Options name an operator.
+	Ask(r rest.Request) (rest.Operation, error)
 
 	// Operation waits until the operation is finished or ctx is done, and then returns it as it is, without an error in
 	// either case. An id that nobody used is rest.NotFound.

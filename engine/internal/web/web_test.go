@@ -79,24 +79,17 @@ func (f *fakeJob) finish(id, path string) {
 	close(o.done)
 }
 
-func (f *fakeJob) Savepoint(_ context.Context, id, target string) (rest.Operation, error) {
-	return f.begin(id, rest.SavepointOperation, " to "+target)
-}
-
-func (f *fakeJob) Stop(_ context.Context, id, target string, drain bool) (rest.Operation, error) {
-	return f.begin(id, rest.StopOperation, fmt.Sprintf(" to %s drain %t", target, drain))
-}
-
-func (f *fakeJob) Checkpoint(_ context.Context, id string) (rest.Operation, error) {
-	return f.begin(id, rest.CheckpointOperation, "")
-}
-
-func (f *fakeJob) Cancel(_ context.Context, id string) (rest.Operation, error) {
-	return f.begin(id, rest.CancelOperation, "")
-}
-
-func (f *fakeJob) Activate(_ context.Context, r rest.ActivateRequest) (rest.Operation, error) {
-	return f.begin(r.ID, rest.ActivateOperation, fmt.Sprintf(" after %d of %s", r.ExpectedAttempt, r.Revision))
+func (f *fakeJob) Ask(r rest.Request) (rest.Operation, error) {
+	details := ""
+	switch r.Kind {
+	case rest.SavepointOperation:
+		details = " to " + r.Target
+	case rest.StopOperation:
+		details = fmt.Sprintf(" to %s drain %t", r.Target, r.Drain)
+	case rest.ActivateOperation:
+		details = fmt.Sprintf(" after %d of %s", r.Activate.ExpectedAttempt, r.Activate.Revision)
+	}
+	return f.begin(r.ID, r.Kind, details)
 }
 
 func (f *fakeJob) Operation(ctx context.Context, id string) (rest.Operation, error) {
