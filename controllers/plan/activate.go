@@ -38,7 +38,7 @@ func oldMayAnswer(v *view) (Decision, bool) {
 		return Decision{}, false
 	}
 	for _, r := range v.Revisions {
-		if r.Name != v.target.Name && r.Name == v.Memory.Revision && r.CoordinatorPod().Running && r.Coordinator == nil && r.CoordinatorPod().Trouble == nil && v.since(r.SilentSince) < silentAfter {
+		if r.Name != v.target.Name && r.Name == v.LastStatus.Revision && r.CoordinatorPod().Running && r.Coordinator == nil && r.CoordinatorPod().Trouble == nil && v.since(r.SilentSince) < silentAfter {
 			return v.step(v1alpha1.StepStopping, Wait{}, v1alpha1.ReasonUnreachable,
 				fmt.Sprintf("waiting for the coordinator in pod %s, which is to be stopped, to answer", r.CoordinatorPod().Name))
 		}
@@ -88,14 +88,14 @@ func (v *view) foreign() bool {
 
 // superseded: the chain was this owner's, and another took it while it ran.
 func (v *view) superseded() bool {
-	return v.foreign() && v.Memory.Attempt > 0 && !v.Memory.Outcome.EndsChain()
+	return v.foreign() && v.LastStatus.Attempt > 0 && !v.LastStatus.Outcome.EndsChain()
 }
 
 // takesBack: the user said so knowing of it, by a spec that is newer than the status that tells. Otherwise two owners whose
 // specs both say so would take the job from each other for ever.
 func (v *view) takesBack() bool {
-	told := v.Memory.Stalled != nil && v.Memory.Stalled.Reason == v1alpha1.ReasonFenced
-	return v.Target.TakeOver && v.Memory.Outcome == outcome.Fenced && !told
+	told := v.LastStatus.Stalled != nil && v.LastStatus.Stalled.Reason == v1alpha1.ReasonFenced
+	return v.Target.TakeOver && v.LastStatus.Outcome == outcome.Fenced && !told
 }
 
 // mayTakeOver: its owner stopped it, is a StreamJob of this cluster that is gone, or the user says so.
@@ -121,7 +121,7 @@ func stateMissing(v *view) (Decision, bool) {
 	if !v.mayActivate() || v.live != nil || v.Target.Volatile || v.restores() && v.Target.Settings.Restore.Path != "" {
 		return Decision{}, false
 	}
-	if v.chain.Attempt == 0 && v.Memory.RecoveryPoint || v.target.Coordinator.FailureKind == rest.FailedNoState {
+	if v.chain.Attempt == 0 && v.LastStatus.RecoveryPoint || v.target.Coordinator.FailureKind == rest.FailedNoState {
 		return v.noState()
 	}
 	return Decision{}, false
@@ -184,6 +184,6 @@ func (v *view) mayBeEmpty() bool {
 	if v.Target.Volatile {
 		return true
 	}
-	seen := v.Memory.RecoveryPoint || v.chain != nil && v.chain.Checkpoint != nil || v.live != nil && v.live.Coordinator.LastCheckpoint != nil
+	seen := v.LastStatus.RecoveryPoint || v.chain != nil && v.chain.Checkpoint != nil || v.live != nil && v.live.Coordinator.LastCheckpoint != nil
 	return !seen
 }

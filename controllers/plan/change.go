@@ -28,7 +28,7 @@ func records(v *view) (Decision, bool) {
 
 // unneeded: it was to become the target's successor once, and never ran.
 func (v *view) unneeded(r Revision) bool {
-	if r.Name == v.Target.Revision || r.Name == v.Memory.Revision || r.mayExecute() || r.hasAttempt() {
+	if r.Name == v.Target.Revision || r.Name == v.LastStatus.Revision || r.mayExecute() || r.hasAttempt() {
 		return false
 	}
 	return v.chain == nil || v.chain.Revision != r.Name
@@ -44,7 +44,7 @@ func restoreProblem(v *view) (Decision, bool) {
 
 // wentBack: trying again what could not be activated would stop the job again.
 func wentBack(v *view) (Decision, bool) {
-	m := v.Memory.Stalled
+	m := v.LastStatus.Stalled
 	if m == nil || m.Reason != v1alpha1.ReasonWentBack || v.live == nil || !v.live.executes() || !v.changes() {
 		return Decision{}, false
 	}
@@ -158,7 +158,7 @@ func (v *view) checks(a Action) (Decision, bool) {
 // stillStalled tries again what held this generation up for one of these reasons. Until that comes to something, the job
 // says what it said: whoever waits for it is not to see it hover.
 func (v *view) stillStalled(a Action, s v1alpha1.UpgradeStep, reasons ...string) (Decision, bool) {
-	m := v.Memory.Stalled
+	m := v.LastStatus.Stalled
 	if m == nil || !slices.Contains(reasons, m.Reason) {
 		return Decision{}, false
 	}
@@ -254,7 +254,7 @@ func (v *view) awaitPod(a Action, message string) (Decision, bool) {
 		return v.step(v1alpha1.StepStandby, a, v1alpha1.ReasonStandby, message+v.runsOn())
 	}
 	d, _ := v.progress(a, v1alpha1.ReasonPending, message)
-	if v.Memory.Attempt > 0 && v.Memory.Outcome != outcome.Stopped {
+	if v.LastStatus.Attempt > 0 && v.LastStatus.Outcome != outcome.Stopped {
 		d.Phase, d.Reason = v1alpha1.PhaseRecovering, v1alpha1.ReasonRecovering
 		d.Message += "; the job goes on from its newest checkpoint"
 	}

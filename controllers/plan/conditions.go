@@ -13,7 +13,7 @@ import (
 // Conditions are what a decision says, all about the same generation. Of Ready, Progressing and Stalled one is true (P12).
 // A condition that says the same as before keeps the time of its last transition.
 func Conditions(f Facts, d Decision, previous []metav1.Condition) []metav1.Condition {
-	v := look(f)
+	v := viewOf(f)
 	result := slices.Clone(previous)
 	for _, c := range []metav1.Condition{
 		truth(v1alpha1.ConditionReady, d.Verdict == Ready, d.Reason, d.Message),

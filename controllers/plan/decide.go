@@ -64,7 +64,7 @@ var rules = []rule{
 
 // Decide returns the next action and what to say meanwhile.
 func Decide(f Facts) Decision {
-	v := look(f)
+	v := viewOf(f)
 	for _, r := range rules {
 		if d, ok := r.decide(v); ok {
 			d.Rule = r.name
@@ -124,11 +124,11 @@ func (v *view) stall(reason, message string) (Decision, bool) {
 // phase is the word for a job that is on its way.
 func (v *view) phase() v1alpha1.Phase {
 	switch {
-	case v.Memory.Upgrade != nil && v.Memory.Upgrade.To == v.Target.Revision:
+	case v.LastStatus.Upgrade != nil && v.LastStatus.Upgrade.To == v.Target.Revision:
 		return v1alpha1.PhaseUpgrading
 	case v.live != nil && v.live.executes() && !v.live.in(rest.Starting):
 		return v1alpha1.PhaseRunning
-	case v.Memory.Attempt == 0 && v.live == nil && v.target == nil:
+	case v.LastStatus.Attempt == 0 && v.live == nil && v.target == nil:
 		return v1alpha1.PhasePending
 	default:
 		return v1alpha1.PhaseStarting
@@ -139,7 +139,7 @@ func (v *view) phase() v1alpha1.Phase {
 func (v *view) upgrade(s v1alpha1.UpgradeStep) *v1alpha1.UpgradeStatus {
 	u := &v1alpha1.UpgradeStatus{To: v.Target.Revision, Step: s}
 	u.StartedAt.Time = v.Now
-	if m := v.Memory.Upgrade; m != nil && m.To == u.To {
+	if m := v.LastStatus.Upgrade; m != nil && m.To == u.To {
 		u.StartedAt, u.Savepoint = m.StartedAt, m.Savepoint
 	}
 	if s == v1alpha1.StepStopping && v.live != nil {

@@ -19,7 +19,7 @@ func finalizerExpires(v *view) (Decision, bool) {
 	switch {
 	case v.Job.DeletedAt.IsZero():
 		return Decision{}, false
-	case v.Job.DeleteStorage && len(v.Revisions) == 0 && (v.Memory.Attempt > 0 || v.Memory.RecoveryPoint) && !v.Target.Volatile:
+	case v.Job.DeleteStorage && len(v.Revisions) == 0 && (v.LastStatus.Attempt > 0 || v.LastStatus.RecoveryPoint) && !v.Target.Volatile:
 		// A deletion in the foreground takes the ConfigMaps first, by which a discard would know the folder.
 		return v.deleting(RemoveFinalizer{Left: v.Target.Folder},
 			fmt.Sprintf("the job's revisions are gone, and nothing is left that could clear its storage; remove %s yourself", v.Target.Folder))
@@ -85,7 +85,7 @@ func finalizerFollows(v *view) (Decision, bool) {
 // manifestRevision is a revision whose manifest says where the folder is: all do, the last that ran is surely there.
 func (v *view) manifestRevision() string {
 	for _, r := range v.Revisions {
-		if r.Name == v.Memory.Revision {
+		if r.Name == v.LastStatus.Revision {
 			return r.Name
 		}
 	}

@@ -16,9 +16,9 @@ type Facts struct {
 	Now time.Time
 	Job Job
 	// Owner is the owner of this StreamJob's attempts: "<cluster id>/<uid>".
-	Owner  string
-	Target Target
-	Memory Memory
+	Owner      string
+	Target     Target
+	LastStatus LastStatus
 	// Revisions are those of which there is a StatefulSet or a ConfigMap, in any order.
 	Revisions []Revision
 	// Preflight is the check of the target, under its restore nonce.
@@ -85,8 +85,8 @@ type Target struct {
 	Folder string
 }
 
-// Memory is what the status said before, of which no more is used than what cannot be observed again.
-type Memory struct {
+// LastStatus is what the status said before, of which no more is used than what cannot be observed again.
+type LastStatus struct {
 	// Revision is the one that runs or ran last; empty: none did.
 	Revision string
 	// Attempt is the newest attempt of this StreamJob; 0: there was none.

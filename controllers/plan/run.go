@@ -35,15 +35,15 @@ func cleansUp(v *view) (Decision, bool) {
 // missesAnAnswer: a coordinator that is slow once, or a packet that is lost, is nothing that anybody should hear of.
 func missesAnAnswer(v *view) (Decision, bool) {
 	t := v.target
-	if v.Memory.Running == "" || !v.missed(t) || v.since(t.AnsweredAt) >= missedFor {
+	if v.LastStatus.Running == "" || !v.missed(t) || v.since(t.AnsweredAt) >= missedFor {
 		return Decision{}, false
 	}
-	return Decision{Action: Wait{}, Phase: v1alpha1.PhaseRunning, Verdict: Ready, Reason: v1alpha1.ReasonRunning, Message: v.Memory.Running, Requeue: Hurry}, true
+	return Decision{Action: Wait{}, Phase: v1alpha1.PhaseRunning, Verdict: Ready, Reason: v1alpha1.ReasonRunning, Message: v.LastStatus.Running, Requeue: Hurry}, true
 }
 
 // missed: the pod that the status speaks of runs, answered before, and does not now.
 func (v *view) missed(t *Revision) bool {
-	return v.live == nil && t != nil && t.Name == v.Memory.Revision && t.Coordinator == nil && t.CoordinatorPod().Running && t.CoordinatorPod().GoneBy.IsZero() && !t.Untrusted && !t.AnsweredAt.IsZero()
+	return v.live == nil && t != nil && t.Name == v.LastStatus.Revision && t.Coordinator == nil && t.CoordinatorPod().Running && t.CoordinatorPod().GoneBy.IsZero() && !t.Untrusted && !t.AnsweredAt.IsZero()
 }
 
 // watches says how the live attempt is doing. It decides whatever the other rules left.
@@ -70,7 +70,7 @@ func watches(v *view) (Decision, bool) {
 			message = fmt.Sprintf("attempt %d starts%s", c.Attempt, from(c.RestoredFrom))
 		}
 		d, _ := v.wait(v1alpha1.ReasonStarting, message)
-		if m := v.Memory.Upgrade; m != nil && m.To == v.Target.Revision {
+		if m := v.LastStatus.Upgrade; m != nil && m.To == v.Target.Revision {
 			d.Upgrade = v.upgrade(v1alpha1.StepActivating)
 		} else {
 			d.Phase = v1alpha1.PhaseStarting
@@ -124,7 +124,7 @@ func (v *view) stale(age time.Duration) string {
 
 // checkpointAge is that of the newest complete checkpoint.
 func (v *view) checkpointAge() (time.Duration, bool) {
-	at := v.Memory.LastCheckpoint
+	at := v.LastStatus.LastCheckpoint
 	if v.live != nil {
 		if c := v.live.Coordinator.LastCheckpoint; c != nil {
 			at = CompletedAt(*c)

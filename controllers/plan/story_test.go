@@ -162,8 +162,8 @@ func (s *story) spec(o options) error {
 		switch k {
 		case "generation":
 			f.Job.Generation = o.number(k)
-			f.Target.Recorded, f.Memory.Stalled, f.Memory.Paused, f.Memory.Running = false, nil, false, ""
-			f.Memory.StalledSince = time.Time{}
+			f.Target.Recorded, f.LastStatus.Stalled, f.LastStatus.Paused, f.LastStatus.Running = false, nil, false, ""
+			f.LastStatus.StalledSince = time.Time{}
 			f.Target.Problem = ""
 		case "revision":
 			if f.Target.Revision != v {
@@ -326,7 +326,7 @@ func (s *story) savepoint(name string, o options) {
 }
 
 func (s *story) memory(o options) {
-	m := &s.facts.Memory
+	m := &s.facts.LastStatus
 	for k, v := range o {
 		switch k {
 		case "revision":
@@ -370,29 +370,29 @@ func (s *story) decide() string {
 		}
 	}
 	s.conditions = conditions
-	f.Memory.Upgrade, f.Memory.Stalled = d.Upgrade, nil
-	if d.Reason == v1alpha1.ReasonFenced && f.Memory.Outcome == outcome.None {
-		f.Memory.Outcome = outcome.Fenced
+	f.LastStatus.Upgrade, f.LastStatus.Stalled = d.Upgrade, nil
+	if d.Reason == v1alpha1.ReasonFenced && f.LastStatus.Outcome == outcome.None {
+		f.LastStatus.Outcome = outcome.Fenced
 	}
 	if d.Verdict != plan.Stalled {
-		f.Memory.StalledSince = time.Time{}
-	} else if f.Memory.StalledSince.IsZero() {
-		f.Memory.StalledSince = f.Now
+		f.LastStatus.StalledSince = time.Time{}
+	} else if f.LastStatus.StalledSince.IsZero() {
+		f.LastStatus.StalledSince = f.Now
 	}
 	if d.Verdict == plan.Stalled {
-		f.Memory.Stalled = &plan.Trouble{Reason: d.Reason, Message: d.Message}
+		f.LastStatus.Stalled = &plan.Trouble{Reason: d.Reason, Message: d.Message}
 	}
-	f.Memory.Running = ""
+	f.LastStatus.Running = ""
 	if d.Verdict == plan.Ready && d.Reason == v1alpha1.ReasonRunning {
-		f.Memory.Running = d.Message
+		f.LastStatus.Running = d.Message
 	}
-	f.Memory.Paused = d.Verdict == plan.Ready && d.Reason == v1alpha1.ReasonSuspended && f.Job.Desired == v1alpha1.Running
+	f.LastStatus.Paused = d.Verdict == plan.Ready && d.Reason == v1alpha1.ReasonSuspended && f.Job.Desired == v1alpha1.Running
 	return b.String()
 }
 
 // remember takes from the coordinators what a status keeps.
 func (s *story) remember() {
-	m := &s.facts.Memory
+	m := &s.facts.LastStatus
 	all := s.facts.Revisions
 	if s.facts.Target.Volatile {
 		all = nil

@@ -24,8 +24,8 @@ type view struct {
 	newest int64
 }
 
-// look derives a view. Of two answers of different age, that with the higher attempt holds.
-func look(f Facts) *view {
+// viewOf derives a view. Of two answers of different age, that with the higher attempt holds.
+func viewOf(f Facts) *view {
 	v := &view{Facts: f}
 	v.Revisions = slices.Clone(f.Revisions)
 	slices.SortFunc(v.Revisions, func(a, b Revision) int { return strings.Compare(a.Name, b.Name) })
@@ -82,7 +82,7 @@ func (v *view) lookInMemory() {
 }
 
 // Live is the revision whose coordinator runs or ran the newest attempt; nil: none answers so.
-func Live(f Facts) *Revision { return look(f).live }
+func Live(f Facts) *Revision { return viewOf(f).live }
 
 // hasAttempt: it runs or ran an attempt, and was not superseded.
 func (r *Revision) hasAttempt() bool {
@@ -124,7 +124,7 @@ func (v *view) since(at time.Time) time.Duration {
 // repeatDue tells that what ended at a time is to be repeated: after half of the time for which the job had been held up then.
 func (v *view) repeatDue(ended time.Time) bool {
 	held := time.Duration(0)
-	if since := v.Memory.StalledSince; !since.IsZero() {
+	if since := v.LastStatus.StalledSince; !since.IsZero() {
 		held = ended.Sub(since)
 	}
 	return !v.Now.Before(ended.Add(min(max(held/2, repeatAfter), repeatMost)))
@@ -157,7 +157,7 @@ func (v *view) changesRevision() bool {
 	if v.live != nil {
 		return v.live.Name != v.Target.Revision
 	}
-	return v.Memory.Revision != "" && v.Memory.Revision != v.Target.Revision
+	return v.LastStatus.Revision != "" && v.LastStatus.Revision != v.Target.Revision
 }
 
 // changesSettings: the live attempt was activated with others. What it was to restore does not matter any more.
@@ -181,12 +181,12 @@ func (v *view) restores() bool {
 	case v.live != nil && slices.Contains(v.live.Coordinator.RestoreNonces, nonce), v.chain != nil && slices.Contains(v.chain.RestoreNonces, nonce):
 		return false
 	default:
-		return v.live != nil || v.chain != nil || v.Memory.Attempt == 0
+		return v.live != nil || v.chain != nil || v.LastStatus.Attempt == 0
 	}
 }
 
 // begins: nothing of this StreamJob ran yet, as far as is known.
-func (v *view) begins() bool { return v.live == nil && v.Memory.Attempt == 0 }
+func (v *view) begins() bool { return v.live == nil && v.LastStatus.Attempt == 0 }
 
 // purpose of a stop now.
 func (v *view) purpose() string {
@@ -243,7 +243,7 @@ func (v *view) head() int64 {
 	case v.live != nil && v.live.Coordinator.LastCheckpoint != nil:
 		return v.live.Coordinator.LastCheckpoint.ID
 	default:
-		return v.Memory.Checkpoint
+		return v.LastStatus.Checkpoint
 	}
 }
 

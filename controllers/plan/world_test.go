@@ -25,7 +25,7 @@ type world struct {
 	desired     v1alpha1.DesiredState
 	stopFirst   bool
 	recorded    int64
-	memory      plan.Memory
+	lastStatus  plan.LastStatus
 	// the cluster
 	pods       map[string]*pod // by revision: its StatefulSet has a replica
 	preflight  plan.Preflight
@@ -60,9 +60,9 @@ func (w *world) settings() rest.Settings { return rest.Settings{Parallelism: w.p
 // observe is what a reconciler would see.
 func (w *world) observe() plan.Facts {
 	f := plan.Facts{Now: w.now, Owner: owner,
-		Job:    plan.Job{Name: "job", Generation: w.generation, Desired: w.desired},
-		Target: plan.Target{Revision: w.revision, Settings: w.settings(), Recorded: w.recorded == w.generation, StopFirst: w.stopFirst, Fresh: time.Hour, Folder: "mem"},
-		Memory: w.memory}
+		Job:        plan.Job{Name: "job", Generation: w.generation, Desired: w.desired},
+		Target:     plan.Target{Revision: w.revision, Settings: w.settings(), Recorded: w.recorded == w.generation, StopFirst: w.stopFirst, Fresh: time.Hour, Folder: "mem"},
+		LastStatus: w.lastStatus}
 	if w.preflight.Name != "" && w.checks == w.revision {
 		f.Preflight = w.preflight
 	} else if w.preflight.Name != "" {
@@ -184,16 +184,16 @@ func (w *world) check(t *testing.T, f plan.Facts, d plan.Decision) {
 func makesRoom(f plan.Facts, s rest.State) bool { return f.Target.StopFirst && s == rest.Recovering }
 
 func (w *world) remember(f plan.Facts, d plan.Decision) {
-	w.memory.Upgrade, w.memory.Stalled = d.Upgrade, nil
+	w.lastStatus.Upgrade, w.lastStatus.Stalled = d.Upgrade, nil
 	for _, r := range f.Revisions {
-		if c := r.Coordinator; c != nil && c.State != rest.Standby && c.Attempt >= w.memory.Attempt {
-			w.memory.Attempt, w.memory.Revision, w.memory.Outcome = c.Attempt, r.Name, outcome.None
+		if c := r.Coordinator; c != nil && c.State != rest.Standby && c.Attempt >= w.lastStatus.Attempt {
+			w.lastStatus.Attempt, w.lastStatus.Revision, w.lastStatus.Outcome = c.Attempt, r.Name, outcome.None
 			if c.Chain != nil {
-				w.memory.Outcome = c.Chain.Outcome
+				w.lastStatus.Outcome = c.Chain.Outcome
 			}
-			w.memory.RecoveryPoint = w.memory.RecoveryPoint || c.LastCheckpoint != nil
+			w.lastStatus.RecoveryPoint = w.lastStatus.RecoveryPoint || c.LastCheckpoint != nil
 			if c.LastCheckpoint != nil {
-				w.memory.Checkpoint = c.LastCheckpoint.ID
+				w.lastStatus.Checkpoint = c.LastCheckpoint.ID
 			}
 		}
 	}
@@ -252,7 +252,7 @@ func (w *world) activate(t *testing.T, a plan.Activate) {
 			w.fail(t, "%s although %s executes attempt %d and was not stopped", a, name, w.attempt)
 		}
 	}
-	if w.checkpoints > 0 && w.memory.RecoveryPoint && a.AllowEmpty {
+	if w.checkpoints > 0 && w.lastStatus.RecoveryPoint && a.AllowEmpty {
 		w.fail(t, "%s although there are checkpoints", a)
 	}
 	for _, s := range w.savepoints {
@@ -354,7 +354,7 @@ func (w *world) mayAsk() bool {
 			return false
 		}
 	}
-	return w.outcome == outcome.Stopped && w.memory.Upgrade == nil
+	return w.outcome == outcome.Stopped && w.lastStatus.Upgrade == nil
 }
 
 func (w *world) movePod(name string, p *pod) {

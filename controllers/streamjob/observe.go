@@ -74,7 +74,7 @@ func (r *Reconciler) observe(ctx context.Context, from source, name types.Namesp
 	if at := s.job.DeletionTimestamp; at != nil {
 		s.facts.Job.DeletedAt = at.Time
 	}
-	s.facts.Memory = s.remembered(s.facts.Job.Desired)
+	s.facts.LastStatus = s.lastStatus(s.facts.Job.Desired)
 	s.facts.Revisions = s.revisions(func(pod *corev1.Pod) (*rest.Job, bool) { return r.ask(ctx, s, pod) })
 	s.facts.Preflight, s.facts.OldPreflights = s.preflights()
 	s.facts.Discard = s.discard()
@@ -203,10 +203,10 @@ func nameOf(o client.Object) string {
 	return kind + " " + o.GetName()
 }
 
-// remembered is what the status says that cannot be observed again.
-func (s *scope) remembered(desired v1alpha1.DesiredState) plan.Memory {
+// lastStatus is what the status says that cannot be observed again.
+func (s *scope) lastStatus(desired v1alpha1.DesiredState) plan.LastStatus {
 	job, status := s.job, &s.job.Status
-	m := plan.Memory{Revision: status.Revision, Attempt: status.Attempt, RecoveryPoint: status.RecoveryPoint != nil, Upgrade: status.Upgrade.DeepCopy()}
+	m := plan.LastStatus{Revision: status.Revision, Attempt: status.Attempt, RecoveryPoint: status.RecoveryPoint != nil, Upgrade: status.Upgrade.DeepCopy()}
 	if c := status.LastCheckpoint; c != nil {
 		m.LastCheckpoint, m.Checkpoint = c.Time.Time, c.ID
 	}

@@ -37,7 +37,7 @@ func (v *view) unresolved(reason, problem string) (Decision, bool) {
 func finished(v *view) (Decision, bool) {
 	end := v.outcome()
 	if end == outcome.None {
-		end = v.Memory.Outcome
+		end = v.LastStatus.Outcome
 	}
 	if !end.Final() || v.live != nil && v.live.executes() {
 		return Decision{}, false
@@ -45,11 +45,11 @@ func finished(v *view) (Decision, bool) {
 	if d, ok := v.takePods(v1alpha1.ReasonFinishing, "the job is over: its pods end"); ok {
 		return d, true
 	}
-	if v.Memory.Revision != "" && v.Target.Revision != v.Memory.Revision {
+	if v.LastStatus.Revision != "" && v.Target.Revision != v.LastStatus.Revision {
 		return v.stall(v1alpha1.ReasonTerminated, fmt.Sprintf("the job is over (%s) and never runs again, so that its new spec has no effect: "+
 			"create a StreamJob with another spec.jobID, from one of its savepoints if it is to go on", end))
 	}
-	if nonce := v.Target.Settings.Restore.Nonce; nonce != 0 && nonce != v.Memory.Nonce {
+	if nonce := v.Target.Settings.Restore.Nonce; nonce != 0 && nonce != v.LastStatus.Nonce {
 		return v.stall(v1alpha1.ReasonTerminated, fmt.Sprintf("the job is over (%s) and never runs again, so that spec.restore has no effect: "+
 			"create a StreamJob with another spec.jobID that restores the savepoint, or set spec.restore.nonce back", end))
 	}
@@ -93,7 +93,7 @@ func stopUnderWay(v *view) (Decision, bool) {
 // the stop is final. A pod serves the stop of a job that has ended from its last checkpoint, or goes on and stops again.
 func (v *view) scaledAway() *Revision {
 	for i := range v.Revisions {
-		if r := &v.Revisions[i]; r.Name == v.Memory.Revision && r.Replicas == 0 && !r.CoordinatorPod().Exists {
+		if r := &v.Revisions[i]; r.Name == v.LastStatus.Revision && r.Replicas == 0 && !r.CoordinatorPod().Exists {
 			return r
 		}
 	}
@@ -110,7 +110,7 @@ func stoppedByUser(v *view) (Decision, bool) {
 	switch s := v.userStop(); {
 	case s != nil && s.JobGeneration == v.Job.Generation:
 		by = " by Savepoint " + s.Name
-	case !v.Memory.Paused:
+	case !v.LastStatus.Paused:
 		return Decision{}, false
 	}
 	return v.rests(fmt.Sprintf("stopped%s; it runs again when its spec changes: set spec.desiredState to Suspended, and back to Running", by))
@@ -124,7 +124,7 @@ func suspends(v *view) (Decision, bool) {
 	if v.live != nil && v.live.executes() {
 		return v.stopLive(v1alpha1.ReasonSuspending)
 	}
-	if v.live == nil && v.Memory.Attempt > 0 {
+	if v.live == nil && v.LastStatus.Attempt > 0 {
 		for _, r := range v.Revisions {
 			if r.Replicas > 0 && r.mayExecute() {
 				return v.unanswered(r, v1alpha1.ReasonSuspending)
@@ -216,7 +216,7 @@ func (v *view) runsOn() string {
 	case v.live.executes():
 		return "; revision " + v.live.Name + " runs on"
 	case v.Target.StopFirst && v.changesRevision():
-		return "; revision " + v.Memory.Revision + " was stopped for it, and goes on when the spec is set back"
+		return "; revision " + v.LastStatus.Revision + " was stopped for it, and goes on when the spec is set back"
 	default:
 		return ""
 	}
