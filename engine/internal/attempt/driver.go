@@ -142,11 +142,11 @@ func (d *driver) perform(e coordinator.Effect) {
 	case coordinator.CancelTasks:
 		d.cancelTasks(e)
 	case coordinator.SendCommand:
-		d.command(e)
+		d.executor.Command(e.Order)
 	case coordinator.AbortCheckpoint:
-		d.executor.Abort(d.named(e.Restart), e.Checkpoint)
+		d.executor.Abort(e.Execution, e.Checkpoint)
 	case coordinator.NotifyComplete:
-		d.executor.Complete(d.named(e.Restart), e.Checkpoint)
+		d.executor.Complete(e.Execution, e.Checkpoint)
 	case coordinator.Discover:
 		d.discover(e)
 	case coordinator.Publish:

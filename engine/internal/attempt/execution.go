@@ -22,24 +22,20 @@ func (d *driver) executorHere() (executor.Executor, error) {
 	})
 }
 
-// named is the name of an execution of this attempt.
-func (d *driver) named(restart int64) message.Execution {
-	return message.Execution{Attempt: d.began.attempt.N, Restart: restart}
-}
-
 // deploy begins an execution; what goes wrong is reported like the failure of a subtask.
 func (d *driver) deploy(e coordinator.Deploy) {
-	d.executor.Deploy(executor.Deployment{Execution: d.named(e.Restart), From: e.From})
+	d.executor.Deploy(executor.Deployment{Execution: e.Execution, From: e.From})
 	d.opt.AtStep(StepDeployed)
 }
 
 // heard tells the coordinator what comes from an execution. Many goroutines call it.
 func (d *driver) heard(e message.Event) {
 	if _, stopped := e.Report.(message.Stopped); stopped {
-		d.post(coordinator.TasksStopped{Restart: e.Execution.Restart})
+		d.post(coordinator.TasksStopped{Execution: e.Execution})
 		return
 	}
-	d.post(coordinator.Reported{Restart: e.Execution.Restart, Report: classifiedReport(e.Report)})
+	e.Report = classifiedReport(e.Report)
+	d.post(coordinator.Reported{Event: e})
 }
 
 // classifiedReport gives the storage errors in a report their class: a subtask does not know which ones will not pass.
@@ -67,11 +63,5 @@ func (d *driver) snapshotOf(m *snapshot.Metadata) *snapshot.Snapshot {
 // cancelTasks ends the execution. Its counters are kept first: once it is cancelled nobody finds them.
 func (d *driver) cancelTasks(e coordinator.CancelTasks) {
 	d.keepTotals()
-	d.executor.Cancel(d.named(e.Restart))
-}
-
-func (d *driver) command(e coordinator.SendCommand) {
-	d.executor.Command(message.Order{
-		Execution: d.named(e.Restart), To: message.Subtask{Task: e.Source, Index: e.Subtask}, Command: e.Command,
-	})
+	d.executor.Cancel(e.Execution)
 }

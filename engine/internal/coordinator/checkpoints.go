@@ -56,11 +56,11 @@ const (
 
 // checkpoint is the one checkpoint that is under way.
 type checkpoint struct {
-	id      int64
-	restart int64
-	mode    message.Mode
-	outcome outcome.Outcome
-	last    bool // taken because of an interrupt
+	id        int64
+	execution message.Execution
+	mode      message.Mode
+	outcome   outcome.Outcome
+	last      bool // taken because of an interrupt
 
 	stage       stage
 	started     time.Duration
@@ -106,7 +106,7 @@ func (c *Coordinator) checkpointWanted() bool {
 func (c *Coordinator) trigger() {
 	ck := &checkpoint{
 		id:          c.chain.nextID,
-		restart:     c.execution.restart,
+		execution:   c.execution.name,
 		last:        c.interrupt.requested,
 		started:     c.now,
 		enumerators: map[string][]byte{},
@@ -239,7 +239,7 @@ func (c *Coordinator) published(e Published) {
 	c.interrupt.taken = c.interrupt.taken || ck.last
 	c.noteComplete(ck)
 	if c.execution.phase == running { // which is the execution that has taken it: the next is not deployed while this is in doubt
-		c.emit(NotifyComplete{Restart: ck.restart, Checkpoint: ck.id})
+		c.emit(NotifyComplete{Execution: ck.execution, Checkpoint: ck.id})
 	}
 	if ck.outcome != outcome.None {
 		c.chain.ending = ck.outcome
@@ -269,7 +269,7 @@ func (c *Coordinator) abort(reason error) {
 	c.chain.current = nil
 	c.chain.earliest = c.now + min(c.cfg.Interval, failurePause)
 	c.chain.next = max(ck.started+c.cfg.Interval, c.now+c.cfg.MinPause)
-	c.emit(AbortCheckpoint{Restart: ck.restart, Checkpoint: ck.id})
+	c.emit(AbortCheckpoint{Execution: ck.execution, Checkpoint: ck.id})
 	c.logf(slog.LevelWarn, "checkpoint %d failed: %v", ck.id, reason)
 	c.noteAborted(ck, reason)
 	c.unbindRequests(ck, reason)
@@ -278,7 +278,7 @@ func (c *Coordinator) abort(reason error) {
 // afterAbort lets the sources go on after an aborted checkpoint. A drain has already said that event time has ended,
 // which cannot be taken back: the execution starts again from the last complete checkpoint.
 func (c *Coordinator) afterAbort(ck *checkpoint) {
-	if c.execution.phase != running || c.execution.restart != ck.restart {
+	if c.execution.phase != running || c.execution.name != ck.execution {
 		return
 	}
 	switch ck.mode {
@@ -296,7 +296,7 @@ func (c *Coordinator) checkpointFailed(reason error) {
 	ck := c.chain.current
 	c.abort(reason)
 	c.chain.failures++
-	if c.chain.failures > c.cfg.TolerableFailures && c.execution.phase == running && c.execution.restart == ck.restart {
+	if c.chain.failures > c.cfg.TolerableFailures && c.execution.phase == running && c.execution.name == ck.execution {
 		err := fmt.Errorf("%d checkpoints in a row have failed; the last, %d: %w", c.chain.failures, ck.id, reason)
 		c.chain.failures = 0
 		c.taskFailed(err)

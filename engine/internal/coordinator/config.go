@@ -15,6 +15,7 @@ import (
 // Config is what the coordinator knows of the job. The coordinator keeps it and changes nothing in it.
 type Config struct {
 	Job      string
+	Attempt  int64 // whose executions are this coordinator's
 	Revision string
 	Engine   string // version, for snapshots
 
@@ -107,6 +108,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("%d retained checkpoints are not enough: at least the newest stays", c.Retained)
 	case c.Restart.InitialDelay <= 0 || c.Restart.MaxDelay < c.Restart.InitialDelay:
 		return fmt.Errorf("restart delay %v must be positive and not above its maximum %v", c.Restart.InitialDelay, c.Restart.MaxDelay)
+	case c.Attempt < 1:
+		return fmt.Errorf("attempt %d is not positive", c.Attempt)
 	case c.FirstCheckpoint < 1:
 		return fmt.Errorf("first checkpoint id %d is not positive", c.FirstCheckpoint)
 	case c.Random == nil:

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
@@ -42,6 +43,7 @@ func New(cfg Config) (*Coordinator, error) {
 		return nil, fmt.Errorf("coordinator: %w", err)
 	}
 	c := &Coordinator{cfg: cfg}
+	c.execution.name = message.Execution{Attempt: cfg.Attempt}
 	c.chain.nextID = cfg.FirstCheckpoint
 	c.chain.head = cfg.Restored
 	if m := cfg.Restored; m != nil && !cfg.Foreign {

@@ -169,7 +169,7 @@ func TestMessagesThatNoSubtaskCouldSendFailTheExecution(t *testing.T) {
 		}
 		s := newScript(t, cfg, c)
 		s.step(0, []string{"started", "running", "checkpoint c"})
-		effects := fmt.Sprint(c.Step(0, Reported{Report: r}))
+		effects := fmt.Sprint(c.Step(0, Reported{message.Event{Execution: c.execution.name, Report: r}}))
 		if c.execution.phase != cancelling {
 			t.Errorf("%s: the execution goes on: %s", name, effects)
 		}

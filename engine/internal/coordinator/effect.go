@@ -15,30 +15,25 @@ import (
 type Effect interface{ effect() }
 
 type (
-	// Deploy starts the execution of a restart from a snapshot; nil: empty. The queues for commands to its source subtasks
+	// Deploy starts an execution from a snapshot; nil: empty. The queues for commands to its source subtasks
 	// exist when it has been carried out, even if the subtasks do not run yet.
 	Deploy struct {
-		Restart int64
-		From    *snapshot.Metadata
+		Execution message.Execution
+		From      *snapshot.Metadata
 	}
 	// CancelTasks stops an execution; answered by TasksStopped.
-	CancelTasks struct{ Restart int64 }
+	CancelTasks struct{ Execution message.Execution }
 	// SendCommand puts a command into the queue of a source subtask.
-	SendCommand struct {
-		Restart int64
-		Source  string // uid
-		Subtask int
-		Command message.Command
-	}
+	SendCommand struct{ message.Order }
 	// AbortCheckpoint tells every subtask that a checkpoint will not become complete, before any later Trigger is sent.
 	AbortCheckpoint struct {
-		Restart    int64
+		Execution  message.Execution
 		Checkpoint int64
 	}
 
 	// NotifyComplete tells every subtask that a checkpoint is complete, before any later Trigger is sent.
 	NotifyComplete struct {
-		Restart    int64
+		Execution  message.Execution
 		Checkpoint int64
 	}
 

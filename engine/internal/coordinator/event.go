@@ -31,13 +31,10 @@ type (
 		Err    error
 	}
 
-	// Reported is what a subtask of a restart says. An execution that could not be started is a message.Failed of no subtask.
-	Reported struct {
-		Restart int64
-		Report  message.Report
-	}
+	// Reported is what a subtask of an execution says. One that could not be started is a message.Failed of no subtask.
+	Reported struct{ message.Event }
 	// TasksStopped answers CancelTasks: nothing of that execution is left, and no message of it follows.
-	TasksStopped struct{ Restart int64 }
+	TasksStopped struct{ Execution message.Execution }
 
 	// Published answers Publish; of PublishFailed, Err is what snapshot.Chain.Publish returned.
 	Published struct{ Checkpoint int64 }

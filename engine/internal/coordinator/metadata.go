@@ -13,7 +13,7 @@ func (c *Coordinator) metadata(ck *checkpoint) *snapshot.Metadata {
 		Job:            c.cfg.Job,
 		ID:             ck.id,
 		Parent:         c.chain.parent,
-		Restart:        ck.restart,
+		Restart:        ck.execution.Restart,
 		Outcome:        ck.outcome,
 		Retained:       c.retain(ck.id),
 		Confirmed:      c.chain.confirmed,

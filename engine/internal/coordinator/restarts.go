@@ -29,9 +29,9 @@ const (
 
 // execution is the current run of the tasks. Under one coordinator it is numbered by restart (P1 "Names").
 type execution struct {
-	restart int64
-	phase   phase
-	up      map[message.Subtask]bool // those that run
+	name  message.Execution
+	phase phase
+	up    map[message.Subtask]bool // those that run
 	// ran: all subtasks have run once, so that what the attempt began from was read to its end, and is whole.
 	ran bool
 
@@ -53,7 +53,7 @@ type execution struct {
 func (c *Coordinator) deploy() {
 	x := &c.execution
 	if x.phase != idle {
-		x.restart++
+		x.name.Restart++
 		if err := c.restoreSources(); err != nil {
 			c.exit(outcome.Failed, err)
 			return
@@ -61,18 +61,19 @@ func (c *Coordinator) deploy() {
 	}
 	x.phase = deploying
 	x.up = map[message.Subtask]bool{}
-	c.emit(Deploy{Restart: x.restart, From: c.chain.head})
+	c.emit(Deploy{Execution: x.name, From: c.chain.head})
 	for _, s := range c.sources {
 		c.settle(s)
 	}
 }
 
-// reported takes a message of a subtask. Messages of other restarts are refused (P1).
+// reported takes a message of a subtask. This is where messages of other executions are refused (P1), be they of another
+// restart or of another attempt: what carries them need not know which is the newest.
 func (c *Coordinator) reported(e Reported) {
 	x := &c.execution
 	failed, isFailure := e.Report.(message.Failed)
 	alive := x.phase == deploying || x.phase == running
-	if e.Restart != x.restart || !alive && !(isFailure && x.phase == cancelling) {
+	if e.Execution != x.name || !alive && !(isFailure && x.phase == cancelling) {
 		c.status.dropped++
 		return
 	}
@@ -199,12 +200,12 @@ func (c *Coordinator) cancelTasks() {
 	}
 	x.phase = cancelling
 	x.cancelBy = c.now + c.cfg.CancelDeadline
-	c.emit(CancelTasks{Restart: x.restart})
+	c.emit(CancelTasks{Execution: x.name})
 }
 
 func (c *Coordinator) tasksStopped(e TasksStopped) {
 	x := &c.execution
-	if x.phase != cancelling || e.Restart != x.restart {
+	if x.phase != cancelling || e.Execution != x.name {
 		return
 	}
 	x.phase = waiting

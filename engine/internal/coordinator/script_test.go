@@ -29,6 +29,8 @@ import (
 //	         wants to be called again
 //	crash    a new process on what is complete; settings as in job
 //
+// A report ends with restart=<n> or attempt=<n> if it is of another execution than the coordinator's newest.
+//
 // The subtasks' side is played by "acks <id>": every subtask acknowledges, sources with the splits that they had at the
 // trigger, sinks with one committable named <sink>.<id>.<subtask>.
 func TestScripts(t *testing.T) {
@@ -63,6 +65,7 @@ type script struct {
 	c        *Coordinator
 	complete *snapshot.Metadata
 	highest  int64 // checkpoint id ever triggered
+	attempt  int64 // each process is one
 
 	publishing *snapshot.Metadata
 	exporting  int64                                               // the checkpoint of the last Export
@@ -82,6 +85,8 @@ func (s *script) start(input string, first int64) string {
 	if input != "" || s.complete == nil {
 		s.cfg = newScriptJob(s.t, input)
 	}
+	s.attempt++
+	s.cfg.Attempt = s.attempt
 	s.cfg.FirstCheckpoint = first
 	s.cfg.Restored = s.complete
 	c, err := New(s.cfg)
@@ -105,7 +110,7 @@ func (s *script) start(input string, first int64) string {
 //	finish-only, foreign
 func newScriptJob(t *testing.T, input string) Config {
 	cfg := Config{
-		Job: "j", Engine: "test", MaxParallelism: 8, Random: func() float64 { return 0.5 },
+		Job: "j", Attempt: 1, Engine: "test", MaxParallelism: 8, Random: func() float64 { return 0.5 },
 		Settings: config.Settings{
 			Parallelism:       1,
 			Interval:          10 * time.Second,
@@ -200,7 +205,7 @@ func (s *script) note(e Effect) {
 	case Export:
 		s.exporting = e.Metadata.ID
 	case SendCommand:
-		task := message.Subtask{Task: e.Source, Index: e.Subtask}
+		task := e.To
 		switch m := e.Command.(type) {
 		case message.Assign:
 			s.readers[task] = append(s.readers[task], snapshot.SplitState{
@@ -300,13 +305,16 @@ func (s *script) ack(task message.Subtask, id int64) message.Ack {
 // events translates a line.
 func (s *script) events(w []string) []Event {
 	if reports := s.reports(w); reports != nil {
-		restart := s.c.execution.restart
+		of := s.c.execution.name
 		if last, ok := strings.CutPrefix(w[len(w)-1], "restart="); ok {
-			restart = s.number(last)
+			of.Restart = s.number(last)
+		}
+		if last, ok := strings.CutPrefix(w[len(w)-1], "attempt="); ok {
+			of.Attempt = s.number(last)
 		}
 		events := make([]Event, len(reports))
 		for i, r := range reports {
-			events[i] = Reported{Restart: restart, Report: r}
+			events[i] = Reported{message.Event{Execution: of, Report: r}}
 		}
 		return events
 	}
@@ -370,7 +378,7 @@ func (s *script) event(w []string) Event {
 	case "discover-failed":
 		return DiscoverFailed{Source: w[1], Err: s.failure(w[2:])}
 	case "stopped":
-		return TasksStopped{Restart: s.number(w[1])}
+		return TasksStopped{s.stopped(w[1:])}
 	case "published":
 		s.complete = s.publishing
 		return Published{Checkpoint: s.number(w[1])}
@@ -400,6 +408,15 @@ func (s *script) event(w []string) Event {
 		return TargetProbeFailed{ID: w[1], Err: s.failure(w[2:])}
 	}
 	return s.request(w)
+}
+
+// stopped reads "<restart> [attempt=<n>]".
+func (s *script) stopped(w []string) message.Execution {
+	of := message.Execution{Attempt: s.attempt, Restart: s.number(w[0])}
+	if len(w) > 1 {
+		of.Attempt = s.number(strings.TrimPrefix(w[1], "attempt="))
+	}
+	return of
 }
 
 // discovery reads "discovered <source> [<split>[:<chain>] ...] [seen=x] [done] [more] [next=5s]".
@@ -457,13 +474,13 @@ func show(e Effect) string {
 	switch e := e.(type) {
 	case Deploy:
 		if e.From == nil {
-			return fmt.Sprintf("Deploy restart %d from nothing", e.Restart)
+			return fmt.Sprintf("Deploy restart %d from nothing", e.Execution.Restart)
 		}
-		return fmt.Sprintf("Deploy restart %d from chk-%d", e.Restart, e.From.ID)
+		return fmt.Sprintf("Deploy restart %d from chk-%d", e.Execution.Restart, e.From.ID)
 	case CancelTasks:
-		return fmt.Sprintf("CancelTasks restart %d", e.Restart)
+		return fmt.Sprintf("CancelTasks restart %d", e.Execution.Restart)
 	case SendCommand:
-		return fmt.Sprintf("%s/%d <- %s", e.Source, e.Subtask, showCommand(e.Command))
+		return fmt.Sprintf("%s/%d <- %s", e.To.Task, e.To.Index, showCommand(e.Command))
 	case AbortCheckpoint:
 		return fmt.Sprintf("AbortCheckpoint %d", e.Checkpoint)
 	case NotifyComplete:

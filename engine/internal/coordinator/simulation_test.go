@@ -272,7 +272,7 @@ func (w *world) start() {
 	w.asked = map[string]bool{}
 	w.open, w.execution, w.waiting = 0, nil, nil
 	cfg := Config{
-		Job: "j", MaxParallelism: 8, FirstCheckpoint: w.highest + 1, Random: w.random.Float64,
+		Job: "j", Attempt: int64(w.process) + 1, MaxParallelism: 8, FirstCheckpoint: w.highest + 1, Random: w.random.Float64,
 		Sources: w.input.sources, Tasks: []string{"work"}, Operators: []Operator{{UID: "work"}, {UID: "sink", Sink: true}},
 		Settings: config.Settings{
 			Parallelism:       w.parallelism,
@@ -446,7 +446,7 @@ func (w *world) carryOut(effect Effect) {
 		if w.open == e.Checkpoint {
 			w.open = 0
 		}
-		if w.execution != nil && w.execution.restart == e.Restart {
+		if w.execution != nil && w.execution.name == e.Execution {
 			w.execution.abort(e.Checkpoint)
 		}
 	case Discover:
@@ -516,21 +516,21 @@ func (w *world) exited(e Exit) {
 
 func (w *world) deploy(e Deploy) {
 	if w.execution != nil {
-		w.failf("restart %d is deployed beside %d", e.Restart, w.execution.restart)
+		w.failf("%s is deployed beside %s", e.Execution, w.execution.name)
 	}
-	if e.Restart > 0 {
+	if e.Execution.Restart > 0 {
 		w.tally.restarts++
 	}
-	process := w.process
 	last := map[message.Subtask]time.Duration{}
-	x := newExecution(w, e.Restart, e.From, func(r message.Report) { w.report(process, e.Restart, last, r) })
+	x := newExecution(w, e.Execution, e.From, func(r message.Report) { w.report(e.Execution, last, r) })
 	w.execution = x
 	w.started = w.startedIn(e.From)
 	w.pump(x)
 }
 
-// report delivers what a subtask says: in order, except for acknowledgements, which come from the background.
-func (w *world) report(process int, restart int64, last map[message.Subtask]time.Duration, r message.Report) {
+// report delivers what a subtask says: in order, except for acknowledgements, which come from the background. What comes too
+// late, from an execution that is gone with its process or without, comes all the same.
+func (w *world) report(of message.Execution, last map[message.Subtask]time.Duration, r message.Report) {
 	at := w.now + w.within(50*time.Millisecond)
 	if _, background := r.(message.Ack); background {
 		at += w.within(300 * time.Millisecond)
@@ -545,11 +545,7 @@ func (w *world) report(process int, restart int64, last map[message.Subtask]time
 		at = max(at, last[task])
 		last[task] = at
 	}
-	w.after(at-w.now, func() {
-		if w.process == process { // also what comes too late, from an execution that is gone
-			w.step(Reported{Restart: restart, Report: r})
-		}
-	})
+	w.after(at-w.now, func() { w.step(Reported{message.Event{Execution: of, Report: r}}) })
 }
 
 func subtaskOf(r message.Report) message.Subtask {
@@ -590,19 +586,19 @@ func (w *world) command(e SendCommand) {
 		w.execution.triggered = t.ID
 	}
 	if h, ok := e.Command.(message.Hold); ok {
-		w.checkHold(e.Source, h.MaxTime)
+		w.checkHold(e.To.Task, h.MaxTime)
 	}
 	if a, ok := e.Command.(message.Assign); ok {
-		if w.retired[e.Source+"/"+a.Split.ID] {
-			w.failf("%s/%s is read, and was removed before", e.Source, a.Split.ID)
+		if w.retired[e.To.Task+"/"+a.Split.ID] {
+			w.failf("%s/%s is read, and was removed before", e.To.Task, a.Split.ID)
 		}
-		w.started[e.Source][a.Split.ID] = true
+		w.started[e.To.Task][a.Split.ID] = true
 	}
-	if w.execution == nil || w.execution.restart != e.Restart {
-		w.failf("a command goes to restart %d, which does not run", e.Restart)
+	if w.execution == nil || w.execution.name != e.Execution {
+		w.failf("a command goes to %s, which does not run", e.Execution)
 	}
 	for _, r := range w.execution.readers {
-		if r.task == (message.Subtask{Task: e.Source, Index: e.Subtask}) {
+		if r.task == e.To {
 			r.commands = append(r.commands, e.Command)
 		}
 	}

@@ -516,7 +516,8 @@ func (c *Coordinator) inputEnded() bool {
 }
 
 func (c *Coordinator) send(s *source, subtask int, m message.Command) {
-	c.emit(SendCommand{Restart: c.execution.restart, Source: s.cfg.UID, Subtask: subtask, Command: m})
+	to := message.Subtask{Task: s.cfg.UID, Index: subtask}
+	c.emit(SendCommand{message.Order{Execution: c.execution.name, To: to, Command: m}})
 }
 
 func (c *Coordinator) sendAll(s *source, m message.Command) {

@@ -34,7 +34,7 @@ type Status struct {
 
 	Completed, Aborted int // checkpoints of this run
 	AbortedInARow      int // since the newest complete one, or since the run began
-	// Dropped counts messages of other restarts and of checkpoints that were aborted.
+	// Dropped counts messages of other executions and of checkpoints that were aborted.
 	Dropped int
 	// Held is why a checkpoint that is due is not started; nil: none is held.
 	Held error
@@ -81,7 +81,7 @@ func (c *Coordinator) Ending() outcome.Outcome { return c.chain.ending }
 func (c *Coordinator) Status() Status {
 	s := Status{
 		State:       c.state(),
-		Restart:     c.execution.restart,
+		Restart:     c.execution.name.Restart,
 		Restarts:    c.status.restarts,
 		Failure:     c.execution.last,
 		Newest:      c.chain.head,
@@ -133,7 +133,7 @@ func (c *Coordinator) state() rest.State {
 func (c *Coordinator) describe(ck *checkpoint) CheckpointStatus {
 	return CheckpointStatus{
 		ID:       ck.id,
-		Restart:  ck.restart,
+		Restart:  ck.execution.Restart,
 		Outcome:  ck.outcome,
 		Acked:    len(ck.acked),
 		Subtasks: len(c.cfg.Tasks) * c.cfg.Parallelism,

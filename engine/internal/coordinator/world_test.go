@@ -58,7 +58,7 @@ type modelWorker struct {
 // processed twice in one history of the state.
 type modelExecution struct {
 	world   *world
-	restart int64
+	name    message.Execution
 	random  *rand.Rand
 	report  func(message.Report)
 	readers []*modelReader
@@ -74,8 +74,8 @@ type stored struct {
 	committables map[string][]record
 }
 
-func newExecution(w *world, restart int64, from *snapshot.Metadata, report func(message.Report)) *modelExecution {
-	x := &modelExecution{world: w, restart: restart, random: w.random, report: report, aborted: map[int64]bool{}}
+func newExecution(w *world, name message.Execution, from *snapshot.Metadata, report func(message.Report)) *modelExecution {
+	x := &modelExecution{world: w, name: name, random: w.random, report: report, aborted: map[int64]bool{}}
 	for _, s := range w.input.sources {
 		for i := range w.parallelism {
 			x.readers = append(x.readers, &modelReader{task: message.Subtask{Task: s.UID, Index: i}})
@@ -205,7 +205,7 @@ func (x *modelExecution) pumpWorker(k *modelWorker) {
 		return
 	}
 	if k.seen[e.record] {
-		x.world.failf("record %v was processed twice in restart %d", e.record, x.restart)
+		x.world.failf("record %v was processed twice in execution %s", e.record, x.name)
 	}
 	k.seen[e.record] = true
 	k.written = append(k.written, e.record)
@@ -273,7 +273,7 @@ func (w *world) told(e NotifyComplete) {
 	switch {
 	case w.complete[e.Checkpoint] == nil:
 		w.failf("checkpoint %d is told to be complete, and is not", e.Checkpoint)
-	case x == nil || x.restart != e.Restart || x.triggered != e.Checkpoint:
+	case x == nil || x.name != e.Execution || x.triggered != e.Checkpoint:
 		w.failf("checkpoint %d is told to an execution that has not taken it, or has taken another since", e.Checkpoint)
 	case x.told >= e.Checkpoint:
 		w.failf("checkpoint %d is told after %d", e.Checkpoint, x.told)
