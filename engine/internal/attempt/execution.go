@@ -18,7 +18,7 @@ func (d *driver) executorHere() (executor.Executor, error) {
 			return d.folder.Chain.Files(d.began.attempt, e.Restart, checkpoint)
 		},
 		Blocks: func(m *snapshot.Metadata) (backend.Blocks, error) { return d.snapshotOf(m), nil },
-		Events: d.heard, Logger: d.log,
+		Events: d.heard, Classify: jobfolder.Classify, Logger: d.log,
 	})
 }
 
@@ -34,21 +34,7 @@ func (d *driver) heard(e message.Event) {
 		d.post(coordinator.TasksStopped{Execution: e.Execution})
 		return
 	}
-	e.Report = classifiedReport(e.Report)
 	d.post(coordinator.Reported{Event: e})
-}
-
-// classifiedReport gives the storage errors in a report their class: a subtask does not know which ones will not pass.
-func classifiedReport(r message.Report) message.Report {
-	switch r := r.(type) {
-	case message.Decline:
-		r.Err = jobfolder.Classify(r.Err)
-		return r
-	case message.Failed:
-		r.Err = jobfolder.Classify(r.Err)
-		return r
-	}
-	return r
 }
 
 // snapshotOf returns where the data files of a snapshot are: of what the attempt began with, or of one of its own

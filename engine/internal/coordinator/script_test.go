@@ -357,9 +357,9 @@ func (s *script) reports(w []string) []message.Report {
 			all = append(all, s.ack(task, s.number(w[1])))
 		}
 	case "decline":
-		all = append(all, message.Decline{Subtask: s.subtask(w[1]), Checkpoint: s.number(w[2]), Err: s.failure(w[3:])})
+		all = append(all, message.Decline{Subtask: s.subtask(w[1]), Checkpoint: s.number(w[2]), Err: message.FailureOf(s.failure(w[3:]))})
 	case "failed":
-		all = append(all, message.Failed{Subtask: s.subtask(w[1]), Err: s.failure(w[2:])})
+		all = append(all, message.Failed{Subtask: s.subtask(w[1]), Err: message.FailureOf(s.failure(w[2:]))})
 	}
 	return all
 }

@@ -332,7 +332,7 @@ func (w *world) disturb() {
 		w.kill()
 	case 1, 2:
 		if x := w.execution; x != nil {
-			x.report(message.Failed{Subtask: x.workers[0].task, Err: w.transient("lost")})
+			x.report(message.Failed{Subtask: x.workers[0].task, Err: message.FailureOf(w.transient("lost"))})
 		}
 	case 3, 4:
 		w.ask("savepoint"+id, Requested{Request: rest.Request{ID: id, Kind: rest.SavepointOperation, Target: "t"}, Deadline: time.Second + w.within(20*time.Second)})

@@ -245,7 +245,7 @@ func (x *modelExecution) checkpoint(k *modelWorker, id int64) {
 		output.Committables = append(output.Committables, []byte(c))
 	}
 	if x.world.faulty(40) {
-		x.report(message.Decline{Subtask: k.task, Checkpoint: id, Err: x.world.transient("cannot write state")})
+		x.report(message.Decline{Subtask: k.task, Checkpoint: id, Err: message.FailureOf(x.world.transient("cannot write state"))})
 		return
 	}
 	x.report(message.Ack{Subtask: k.task, Checkpoint: id, States: []message.OperatorState{

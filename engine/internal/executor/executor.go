@@ -29,7 +29,8 @@
 //   - All other reports come in the order in which things happened, and so do those to one command after those to the
 //     command before.
 //
-// There is no order between subtasks. What a subtask sends to another, and so a barrier, is not ordered with its events.
+// An error is told as a message.Failure, which has its class, its place and its text; nobody on the other side can look for
+// the error itself. There is no order between subtasks. What a subtask sends to another, and so a barrier, is not ordered with its events.
 //
 // # The end
 //

@@ -129,13 +129,13 @@ type (
 	Decline struct {
 		Subtask
 		Checkpoint int64
-		Err        error
+		Err        Failure
 	}
 	// Failed says that the subtask has stopped with an error; the whole execution has to be restarted. Of no subtask, it says
 	// that the execution could not be started, or told something.
 	Failed struct {
 		Subtask
-		Err error
+		Err Failure
 	}
 )
 

@@ -36,12 +36,18 @@ func TestAPartThatCannotBeWrittenIsDeclinedAndTheJobGoesOn(t *testing.T) {
 	})
 	src, sink := &numbers{splits: 4, rows: 5000, keys: 100}, newCollected()
 	d := newDriver(t, store, countGraph(src, sink), src.names())
+	d.cfg.Classify = func(err error) error {
+		if errors.Is(err, storage.ErrPermission) {
+			return &fault.Error{Class: fault.Permanent, Err: err}
+		}
+		return err
+	}
 	d.start(2)
 	d.await(sink, 20000)
 	id := d.trigger(message.Continue)
-	d.until(func() bool { return d.declined[id].Err != nil })
-	if err := d.declined[id].Err; !errors.Is(err, storage.ErrPermission) {
-		t.Errorf("declined with %v, want the store's error", err)
+	d.until(func() bool { return d.declined[id].Checkpoint == id })
+	if err := d.declined[id].Err; err.Class != fault.Permanent || !strings.Contains(err.Text, "write") {
+		t.Errorf("declined with %v, class %v; want the store's error as it was classified", err, err.Class)
 	}
 	d.abort(id)
 	d.checkpoint(message.Continue)

@@ -29,7 +29,10 @@ type Config struct {
 	Blocks func(*snapshot.Metadata) (backend.Blocks, error)
 	// Events takes what happens. It is called by many goroutines; it must not block, and not call the executor.
 	Events func(message.Event)
-	Logger *slog.Logger
+	// Classify gives an error the class that a job should act by, before it is told: where state and output are written there are
+	// errors of storage, of which a subtask does not know which ones will not pass. Nil: they are told as they are.
+	Classify func(error) error
+	Logger   *slog.Logger
 	// Clock is SystemClock if it is nil, Backend heap.New.
 	Clock   Clock
 	Backend backend.Factory
@@ -94,7 +97,7 @@ func (x *Executor) Deploy(d executor.Deployment) {
 	runs, err := x.startLocked(d)
 	x.mu.executions[d.Execution] = &deployed{runs: runs}
 	if err != nil {
-		x.tell(d.Execution, message.Failed{Err: err})
+		x.tell(d.Execution, message.Failed{Err: x.cfg.failure(err)})
 	}
 }
 
@@ -127,7 +130,7 @@ func (x *Executor) Command(o message.Order) {
 		return
 	}
 	if err := runs.command(o.To, o.Command); err != nil {
-		x.tell(o.Execution, message.Failed{Err: err})
+		x.tell(o.Execution, message.Failed{Err: x.cfg.failure(err)})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/message"
 )
 
 // operatorError says in which operator an error came up. It keeps the error's class (package fault).
@@ -17,6 +18,9 @@ type operatorError struct {
 func (e *operatorError) Error() string { return fmt.Sprintf("operator %s: %v", e.uid, e.err) }
 func (e *operatorError) Unwrap() error { return e.err }
 
+// Operator is the uid.
+func (e *operatorError) Operator() string { return e.uid }
+
 // inOperator names the operator, unless one further down the chain is named already.
 func inOperator(uid string, err error) error {
 	var named *operatorError
@@ -24,6 +28,14 @@ func inOperator(uid string, err error) error {
 		return err
 	}
 	return &operatorError{uid: uid, err: err}
+}
+
+// failure is what is told of an error.
+func (c *Config) failure(err error) message.Failure {
+	if c.Classify != nil {
+		err = c.Classify(err)
+	}
+	return message.FailureOf(err)
 }
 
 // guard runs f. A panic, of a user's function or of ours, will come again with the same rows: it is a permanent error.

@@ -190,7 +190,7 @@ func (t *subtask) write(ctx context.Context, p *part) {
 	switch {
 	case !counts || t.ctx.Err() != nil: // nobody asks for it any more
 	case err != nil:
-		t.report(message.Decline{Subtask: t.id, Checkpoint: p.id, Err: err})
+		t.report(message.Decline{Subtask: t.id, Checkpoint: p.id, Err: t.exec.cfg.failure(err)})
 	default:
 		t.report(message.Ack{Subtask: t.id, Checkpoint: p.id, States: p.states, Stats: p.stats})
 	}
@@ -226,7 +226,7 @@ func stateBytes(s snapshot.SubtaskState) int64 {
 
 // superseded declines a checkpoint whose alignment was given up for a newer one.
 func (t *subtask) superseded(id int64) {
-	t.report(message.Decline{Subtask: t.id, Checkpoint: id, Err: errSuperseded})
+	t.report(message.Decline{Subtask: t.id, Checkpoint: id, Err: t.exec.cfg.failure(errSuperseded)})
 }
 
 var errSuperseded = errors.New("a newer checkpoint began before all barriers of this one had come")

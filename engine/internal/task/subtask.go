@@ -70,7 +70,7 @@ func (t *subtask) run() {
 	}
 	t.warn("closing a subtask failed", t.guard(t.close))
 	if !cancelled {
-		t.report(message.Failed{Subtask: t.id, Err: err})
+		t.report(message.Failed{Subtask: t.id, Err: t.exec.cfg.failure(err)})
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/backend"
@@ -476,8 +478,12 @@ func testFailure(t *testing.T, open Open) {
 	o.deploy(first, nil)
 	o.assign(first, 1, "split", bad)
 	f := untilReport[message.Failed](o)
-	if f.Task != countUID || fault.ClassOf(f.Err) != fault.Permanent || f.Err.Error() != "operator count: row 0: it is bad; mend it" {
-		t.Errorf("%v failed with %v, class %v", f.Subtask, f.Err, fault.ClassOf(f.Err))
+	want := message.Failure{
+		Class: fault.Permanent, Operator: countUID, Places: []string{"row 0"}, Remedy: "mend it",
+		Text: "operator count: row 0: it is bad; mend it",
+	}
+	if diff := cmp.Diff(want, f.Err); f.Task != countUID || diff != "" {
+		t.Errorf("%v failed (-want +got):\n%s", f.Subtask, diff)
 	}
 	o.cancel(first)
 	untilReport[message.Stopped](o)
