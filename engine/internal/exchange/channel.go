@@ -41,8 +41,8 @@ func (r *ring) last() *Element {
 	return &r.slots[(r.head+r.n-1)&(len(r.slots)-1)]
 }
 
-// send puts an element at the end of the queue; it waits for room.
-func (c *channel) send(e Element) error {
+// Send puts an element at the end of the queue; it waits for room.
+func (c *channel) Send(e Element) error {
 	if e.Kind == Batch {
 		e.size = e.Batch.SizeBytes()
 	}
@@ -95,8 +95,11 @@ func (c *channel) popLocked() Element {
 	return e
 }
 
-// borrow returns an empty batch for rows like those of a batch.
-func (c *channel) borrow(like *batch.Batch) *batch.Batch {
+// Cancel cancels the gate: without one of its producers its consumer has no input that it could go on with.
+func (c *channel) Cancel() { c.gate.Cancel() }
+
+// Borrow returns an empty batch for rows like those of a batch.
+func (c *channel) Borrow(like *batch.Batch) *batch.Batch {
 	c.gate.mu.Lock()
 	defer c.gate.mu.Unlock()
 	n := len(c.free)

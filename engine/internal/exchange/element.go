@@ -3,8 +3,10 @@
 //
 // It promises that the elements of one channel arrive in order; that no row behind a barrier is handed out before the
 // checkpoint is aligned, while a channel that waits for that blocks no other; that queues are bounded in batches and
-// bytes; and that a cancelled gate wakes everyone who waits at it. Batches are copied into ones that the channel owns
+// bytes; and that a cancelled gate wakes everyone who waits at it, on both sides, whichever side has cancelled it. Batches are copied into ones that the channel owns
 // and recycles, so that in the steady state nothing is allocated.
+//
+// An output knows its channels as [Sender], which another transport can implement.
 //
 // It refuses to know what rows, operators and state are. Locks are taken for each batch, never for each record.
 package exchange
@@ -13,6 +15,7 @@ import (
 	"errors"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/fault"
 )
 
 // Kind is what an element is.
@@ -44,8 +47,8 @@ type Element struct {
 	size    int // bytes of the batch
 }
 
-// ErrCancelled is returned to everyone who uses a gate that was cancelled.
-var ErrCancelled = errors.New("the exchange was cancelled")
+// ErrCancelled is returned to everyone who uses a gate that was cancelled. It is transient: the cause is on the other side.
+var ErrCancelled = fault.AsTransient(errors.New("the exchange was cancelled: a subtask on its other side has ended"))
 
 // Bounds of a channel. Control elements have room of their own, so that a barrier is not held up by the bounds on rows
 // more than by the rows before it.

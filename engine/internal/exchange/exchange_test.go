@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/state"
 )
 
@@ -267,6 +269,156 @@ func TestCancelWakesEveryone(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestTheLossOfAProducerWakesTheConsumerAndTheOtherProducers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		waiting, full := newGate(2), newGate(2)
+		lost := NewOutput([]Sender{waiting.Sender(0), full.Sender(0)}, Owners{0, 1})
+		results := make(chan error, 2)
+		go func() {
+			_, err := next(waiting)
+			results <- err
+		}()
+		go func() {
+			out := NewForward(full, 1)
+			for {
+				if err := out.Emit(items(make([]item, batch.TargetRows)...)); err != nil {
+					results <- err
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		lost.Cancel()
+		lost.Cancel()
+		for range 2 {
+			if err := <-results; !errors.Is(err, ErrCancelled) || fault.ClassOf(err) != fault.Transient {
+				t.Errorf("got %v, class %v, want ErrCancelled, which is transient", err, fault.ClassOf(err))
+			}
+		}
+		if err := lost.Watermark(1); !errors.Is(err, ErrCancelled) {
+			t.Errorf("the producer that is lost goes on with %v, want ErrCancelled", err)
+		}
+	})
+}
+
+// relay is a channel whose gate is reached by another goroutine, as one in another process would be.
+type relay struct {
+	to       Sender
+	elements chan Element
+	lost     chan struct{}
+	once     sync.Once
+}
+
+func newRelay(to Sender) *relay {
+	return &relay{to: to, elements: make(chan Element, 2), lost: make(chan struct{})}
+}
+
+// carry copies what is sent, until either side has cancelled.
+func (r *relay) carry() {
+	for {
+		select {
+		case e := <-r.elements:
+			if e.Kind == Batch {
+				sent := e.Batch
+				e.Batch = r.to.Borrow(sent)
+				all := make([]int32, sent.Len())
+				for i := range all {
+					all[i] = int32(i)
+				}
+				e.Batch.AppendSelected(sent, all)
+			}
+			if r.to.Send(e) != nil {
+				r.Cancel()
+				return
+			}
+		case <-r.lost:
+			r.to.Cancel()
+			return
+		}
+	}
+}
+
+func (r *relay) Borrow(like *batch.Batch) *batch.Batch { return like.New() }
+
+func (r *relay) Send(e Element) error {
+	select {
+	case r.elements <- e:
+		return nil
+	case <-r.lost:
+		return ErrCancelled
+	}
+}
+
+func (r *relay) Cancel() { r.once.Do(func() { close(r.lost) }) }
+
+func TestAnOutputCarriesOverAnyTransport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1)
+		r := newRelay(g.Sender(0))
+		go r.carry()
+		out := NewOutput([]Sender{r}, nil)
+		const batches = 50
+		go func() {
+			for n := range batches {
+				if err := errors.Join(out.Emit(items(item{0, n})), out.Barrier(int64(n+1))); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+		for n := range batches {
+			e, err := next(g)
+			if err != nil || e.Kind != Batch || !slices.Equal(rowsOf(e), []item{{0, n}}) {
+				t.Fatalf("got %v, %v, want row %d", e, err, n)
+			}
+			g.Recycle(e)
+			if e, err = next(g); err != nil || e.Kind != Barrier || e.Value != int64(n+1) {
+				t.Fatalf("got %v, %v, want barrier %d", e, err, n+1)
+			}
+		}
+		g.Cancel() // and the producer hears of it
+		for out.Watermark(1) == nil {
+			synctest.Wait()
+		}
+	})
+}
+
+// BenchmarkAKeyedEdge is what a row costs from a producer to the consumer that owns it, in batches of which each consumer gets a
+// few rows or many.
+func BenchmarkAKeyedEdge(b *testing.B) {
+	for _, consumers := range []int{2, 32} {
+		b.Run(strconv.Itoa(consumers), func(b *testing.B) {
+			gates := make([]*Gate, consumers)
+			for i := range gates {
+				gates[i] = newGate(1)
+			}
+			out := NewKeyed(gates, 0, OwnersOf(consumers, 128))
+			r := rand.New(rand.NewPCG(1, 2))
+			rows := items(make([]item, batch.TargetRows)...)
+			for range batch.TargetRows {
+				rows.Hash = append(rows.Hash, r.Uint64())
+			}
+			for b.Loop() {
+				if err := errors.Join(out.Emit(rows), out.Flush()); err != nil {
+					b.Fatal(err)
+				}
+				for _, g := range gates {
+					for {
+						e, ok, err := g.Poll()
+						if err != nil {
+							b.Fatal(err)
+						}
+						if !ok {
+							break
+						}
+						g.Recycle(e)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch.TargetRows), "ns/row")
+		})
+	}
 }
 
 // TestEventTimeIsMergedOverTheChannels plays scripts on a gate with two channels, a and b: what they send, and what

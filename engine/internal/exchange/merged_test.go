@@ -99,7 +99,7 @@ func BenchmarkManyChannels(b *testing.B) {
 			for b.Loop() {
 				ms++
 				for i := range n {
-					if err := g.channels[i].send(Element{Kind: Watermark, Value: ms}); err != nil {
+					if err := g.channels[i].Send(Element{Kind: Watermark, Value: ms}); err != nil {
 						b.Fatal(err)
 					}
 				}

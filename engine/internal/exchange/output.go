@@ -10,7 +10,7 @@ import (
 // Output sends what one producer subtask emits to the channels of the consumers' gates. One goroutine uses it. Rows wait
 // in partial batches until these are full; every control element, and Flush, sends them first.
 type Output struct {
-	channels []*channel
+	channels []Sender
 	open     []*batch.Batch // by channel; nil: none
 	// owner is the channel of each key group; nil: all rows go to the one channel.
 	owner Owners
@@ -18,19 +18,26 @@ type Output struct {
 	all   []int32   // 0, 1, 2, ...
 }
 
-// NewForward makes the output of a forward edge: to channel at of one gate.
-func NewForward(to *Gate, at int) *Output {
-	return &Output{channels: []*channel{&to.channels[at]}, open: make([]*batch.Batch, 1)}
-}
-
-// NewKeyed makes the output of a keyed edge: to channel at of the gate of each consumer subtask. A row goes to the
-// subtask that owns the key group of its hash.
-func NewKeyed(to []*Gate, at int, owners Owners) *Output {
-	o := &Output{open: make([]*batch.Batch, len(to)), sel: make([][]int32, len(to)), owner: owners}
-	for _, g := range to {
-		o.channels = append(o.channels, &g.channels[at])
+// NewOutput makes an output to channels, wherever their gates are. A row goes to the channel of the subtask that owns the key
+// group of its hash; owners nil: all go to the one channel.
+func NewOutput(channels []Sender, owners Owners) *Output {
+	o := &Output{channels: channels, open: make([]*batch.Batch, len(channels)), owner: owners}
+	if owners != nil {
+		o.sel = make([][]int32, len(channels))
 	}
 	return o
+}
+
+// NewForward makes the output of a forward edge: to channel at of one gate.
+func NewForward(to *Gate, at int) *Output { return NewOutput([]Sender{to.Sender(at)}, nil) }
+
+// NewKeyed makes the output of a keyed edge: to channel at of the gate of each consumer subtask.
+func NewKeyed(to []*Gate, at int, owners Owners) *Output {
+	channels := make([]Sender, len(to))
+	for i, g := range to {
+		channels[i] = g.Sender(at)
+	}
+	return NewOutput(channels, owners)
 }
 
 // Owners is the consumer subtask of each key group. Nobody changes it, so that all producers of an edge share one.
@@ -90,7 +97,7 @@ func (o *Output) add(to int, b *batch.Batch, sel []int32) error {
 		open = nil
 	}
 	if open == nil {
-		open = o.channels[to].borrow(b)
+		open = o.channels[to].Borrow(b)
 		o.open[to] = open
 	}
 	open.AppendSelected(b, sel)
@@ -113,7 +120,7 @@ func (o *Output) flush(to int) error {
 		return nil
 	}
 	o.open[to] = nil
-	return o.channels[to].send(Element{Kind: Batch, Batch: b})
+	return o.channels[to].Send(Element{Kind: Batch, Batch: b})
 }
 
 // Flush sends all partial batches.
@@ -145,12 +152,19 @@ func (o *Output) Barrier(checkpoint int64) error {
 // End tells all consumers that no rows will follow. Barriers still do.
 func (o *Output) End() error { return o.broadcast(Element{Kind: EndOfInput}) }
 
+// Cancel says that the producer is lost, so that no consumer waits for it. Any goroutine may call it.
+func (o *Output) Cancel() {
+	for _, c := range o.channels {
+		c.Cancel()
+	}
+}
+
 func (o *Output) broadcast(e Element) error {
 	if err := o.Flush(); err != nil {
 		return err
 	}
 	for _, c := range o.channels {
-		if err := c.send(e); err != nil {
+		if err := c.Send(e); err != nil {
 			return err
 		}
 	}

@@ -23,14 +23,15 @@
 //
 //   - Running comes first, at most once, when its state is restored.
 //   - Failed comes at most once, with or without Running before it. The subtask does nothing more, and what it has not
-//     acknowledged it will not, but for what is being acknowledged just then.
+//     acknowledged it will not, but for what is being acknowledged just then. Those that exchange rows with it fail, too, but
+//     after it and with a transient error, so that the cause is told first.
 //   - Ack and Decline come from what is written in the background: in any order among themselves and to the others, but
 //     never both, nor one twice, of one checkpoint. None follows an Abort of the checkpoint, unless it is on its way.
 //   - All other reports come in the order in which things happened, and so do those to one command after those to the
 //     command before.
 //
 // An error is told as a message.Failure, which has its class, its place and its text; nobody on the other side can look for
-// the error itself. There is no order between subtasks. What a subtask sends to another, and so a barrier, is not ordered with its events.
+// the error itself. There is no other order between subtasks. What a subtask sends to another, and so a barrier, is not ordered with its events.
 //
 // # The end
 //

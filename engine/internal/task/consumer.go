@@ -27,6 +27,8 @@ func (c *consumer) completed(int64) error { return nil }
 
 func (c *consumer) abort(checkpoint int64) { c.gate.Abort(checkpoint) }
 
+func (c *consumer) cancel() { c.gate.Cancel() }
+
 func (c *consumer) splitStates() []snapshot.SplitState { return nil }
 
 func (c *consumer) obey(command message.Command) error {

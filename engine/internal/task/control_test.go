@@ -188,6 +188,58 @@ func TestAFailureNamesTheOperatorAndKeepsItsClass(t *testing.T) {
 	}
 }
 
+// brokenSource is numbers whose readers fail.
+type brokenSource struct{ numbers }
+
+func (s *brokenSource) Reader(ctx context.Context, c connector.ReaderContext) (connector.Reader, error) {
+	r, err := s.numbers.Reader(ctx, c)
+	return &brokenReader{r}, err
+}
+
+type brokenReader struct{ connector.Reader }
+
+func (*brokenReader) Next(context.Context, *batch.Batch) (connector.Progress, error) {
+	return connector.Progress{}, errors.New("odd")
+}
+
+func TestThoseWhoExchangeRowsWithASubtaskThatFailsFailAfterIt(t *testing.T) {
+	rows := numbers{splits: 2, rows: 1 << 20, keys: 100}
+	odd := func() (operator.Operator, error) {
+		return &broken{fail: func() error { return errors.New("odd") }}, nil
+	}
+	counts := func() (operator.Operator, error) { return &count{}, nil }
+	for _, c := range []struct {
+		name   string
+		source connector.Source
+		keyed  func() (operator.Operator, error)
+		fails  string // the task that fails first
+		after  string // the one that fails after it
+	}{
+		{"its producers, which wait for room", &rows, odd, "count", "numbers"},
+		{"its consumers, which wait for rows", &brokenSource{rows}, counts, "numbers", "count"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := countGraph(c.source, newCollected())
+			g.Nodes[2].Operator = c.keyed
+			d := newDriver(t, backendtest.NewStore(t, nil), g, rows.names())
+			d.start(2)
+			for failed := map[string]int{}; failed[c.after] < 2; {
+				f, ok := d.next().(message.Failed)
+				if !ok {
+					continue
+				}
+				failed[f.Task]++
+				if failed[c.fails] == 0 {
+					t.Errorf("%v fails first, with %v", f.Subtask, f.Err)
+				}
+				if f.Task == c.after && f.Err.Class != fault.Transient {
+					t.Errorf("%v fails with %v, class %v", f.Subtask, f.Err, f.Err.Class)
+				}
+			}
+		})
+	}
+}
+
 func TestASinkThatCannotPrepareFailsTheSubtask(t *testing.T) {
 	src, sink := &numbers{splits: 1, rows: 10, keys: 1}, newCollected()
 	sink.fail = func(int64) error { return fault.AsTransient(errors.New("the store is down")) }

@@ -345,4 +345,7 @@ func (s *source) completed(checkpoint int64) error {
 // abort has nothing to do: a source aligns nothing.
 func (s *source) abort(int64) {}
 
+// cancel has nothing to do: nobody sends to a source.
+func (s *source) cancel() {}
+
 func (s *source) splitStates() []snapshot.SplitState { return s.splits.snapshot() }

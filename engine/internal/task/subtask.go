@@ -42,6 +42,8 @@ type input interface {
 	abort(checkpoint int64)
 	// splitStates are the splits that a checkpoint finds half read, with their positions.
 	splitStates() []snapshot.SplitState
+	// cancel wakes those who wait for the subtask to take something from them.
+	cancel()
 	close() error
 }
 
@@ -71,6 +73,15 @@ func (t *subtask) run() {
 	t.warn("closing a subtask failed", t.guard(t.close))
 	if !cancelled {
 		t.report(message.Failed{Subtask: t.id, Err: t.exec.cfg.failure(err)})
+		t.cancelExchanges()
+	}
+}
+
+// cancelExchanges lets those fail who wait for the subtask, now that its own error is told: theirs would hide it.
+func (t *subtask) cancelExchanges() {
+	t.input.cancel()
+	for _, o := range t.outputs {
+		o.Cancel()
 	}
 }
 
