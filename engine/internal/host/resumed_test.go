@@ -15,7 +15,7 @@ import (
 )
 
 // resumed is a job that was stopped by one revision and runs again as another, whose attempt 2 has taken no checkpoint yet:
-// the newest checkpoint is still that of the stop. old is the coordinator that was stopped.
+// the newest checkpoint is still that of the stop. old is the host that was stopped.
 func resumed(t *testing.T, w *jobtest.World, storage string) (old, heir *jobtest.Pod, next func(*job.Config)) {
 	t.Helper()
 	place := func(c *job.Config) { c.Storage, c.Interval = storage, time.Hour }
