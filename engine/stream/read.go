@@ -154,11 +154,16 @@ func appendText(dst, b []byte) []byte {
 	if !utf8.Valid(b) {
 		return appendHex(dst, b)
 	}
+	return appendString(dst, string(b))
+}
+
+// appendString writes U+FFFD for what is no UTF-8.
+func appendString(dst []byte, s string) []byte {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(string(b)); err != nil {
-		return appendHex(dst, b)
+	if err := e.Encode(s); err != nil {
+		panic(err) // a text has no value that JSON lacks
 	}
 	return append(dst, bytes.TrimSuffix(text.Bytes(), []byte{'\n'})...)
 }
@@ -171,7 +176,7 @@ func appendLabel(dst []byte, i int, label string) []byte {
 	if i > 0 {
 		dst = append(dst, ',')
 	}
-	return append(appendText(dst, []byte(label)), ':')
+	return append(appendString(dst, label), ':')
 }
 
 func appendRest(dst []byte, i int, rest []byte) []byte {

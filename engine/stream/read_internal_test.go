@@ -57,6 +57,7 @@ func FuzzStateReader(f *testing.F) {
 	f.Add("waiting-rows", "next uint32", "row {A bool}", "key bool", []byte{1}, []byte{}, []byte{1, 0, 0, 0, 0, 0, 0, 0, 1})
 	f.Add("list", "place uint64", "value text", "", []byte{0xff}, []byte{0, 0, 0, 0, 0, 0, 0, 9}, []byte("a\x00<"))
 	f.Add("map", "key integer", "value json", "key uint8", []byte{}, []byte{128, 0, 0, 0, 0, 0, 0, 9}, []byte(`{"a":1}`))
+	f.Add("0", " uint", "row {\xbc bool}", "key bool", []byte{1}, []byte{}, []byte("0123456789abcdef"))
 	f.Fuzz(func(t *testing.T, name, first, second, fingerprint string, key, entry, value []byte) {
 		fields := []string{first}
 		if second != "" {
