@@ -54,6 +54,8 @@ type intervalJoin[A, B, O any] struct {
 	out O
 }
 
+// firstRow keeps a row for partners to come, and joins it with those that are there. secondRow is the same the other way round;
+// a function that both share would be given a closure, an allocation for each row.
 func (j *intervalJoin[A, B, O]) firstRow(c *Context[O], a *A) error {
 	at := c.op.time
 	if c.op.dropIfLate() {
