@@ -2,7 +2,10 @@ package manifest
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Place is where something is written. The zero Place is nowhere: a default.
@@ -33,7 +36,8 @@ type Error struct {
 	Remedy string
 }
 
-// Error reads "file:line:column: field: message; remedy", in one line.
+// Error reads "file:line:column: field: message; remedy", in one line: names of files, fields and settings are the user's
+// own, and one with a line break or bytes that are no text must not break the line or the terminal it is shown in.
 func (e *Error) Error() string {
 	var parts []string
 	for _, s := range []string{e.Place.String(), e.Field, e.Msg} {
@@ -45,5 +49,23 @@ func (e *Error) Error() string {
 	if e.Remedy != "" {
 		s += "; " + e.Remedy
 	}
-	return s
+	return printable(s)
+}
+
+// printable writes control characters and bytes that are not UTF-8 as Go's escapes; all else stays as it is.
+func printable(s string) string {
+	if utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		_, size := utf8.DecodeRuneInString(s[i:])
+		if unicode.IsControl(r) || r == utf8.RuneError && size == 1 {
+			quoted := strconv.Quote(s[i : i+size])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
