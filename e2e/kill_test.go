@@ -55,12 +55,16 @@ func TestAKillAtAnyInstantIsHarmless(t *testing.T) {
 	files := input(t, flights.Options{Records: 9000, Files: 18})
 	want := expect(t, oracle.Query{Delay: 28 * time.Hour}, files)
 	steps := []engine.Step{engine.StepRestoring, engine.StepDeployed, engine.StepPublished, engine.StepCommit, engine.StepUnrecorded, engine.StepCommitted}
-	for stream, order := range []string{"none", "path"} {
-		t.Run("split-order "+order, func(t *testing.T) {
+	for stream, c := range []struct {
+		order string
+		whole bool
+	}{{"none", false}, {"path", false}, {"none", true}, {"path", true}} {
+		t.Run(fmt.Sprintf("split-order %s, incremental %v", c.order, !c.whole), func(t *testing.T) {
 			t.Parallel()
 			random := rand.New(rand.NewPCG(n, uint64(stream)))
 			job := harness.NewJob(t, weir)
-			job.SplitOrder, job.RowsPerSecond, job.Interval = order, 1500, 100*time.Millisecond
+			job.Whole = c.whole
+			job.SplitOrder, job.RowsPerSecond, job.Interval = c.order, 1500, 100*time.Millisecond
 			job.Feed(files)
 			output := harness.Open(t, job.Output)
 			audit := output.Audit()

@@ -54,6 +54,7 @@ func TestEveryFlippedByteAndEveryCutIsFound(t *testing.T) {
 func smallCheckpoint(t *testing.T) string {
 	t.Helper()
 	job := harness.NewJob(t, weir)
+	job.Whole = true // so that all of it is in its folder
 	job.MaxParallelism, job.RowsPerSecond, job.Interval = 4, 200, 300*time.Millisecond
 	job.Where = "origin IN ('ATL', 'SLC', 'GSO') AND delay > 0"
 	job.Feed(input(t, flights.Options{Records: 2000, Files: 1}))
@@ -196,7 +197,7 @@ func TestADamagedHeadIsNotPassedOverInSilence(t *testing.T) {
 	visible := output.VisibleListing()
 
 	complaint := job.Start().Fail(patience)
-	for _, word := range []string{filepath.Base(object), fmt.Sprintf("chk-%d", head.ID), "again", "allow-repeated-output"} {
+	for _, word := range []string{filepath.Base(object), fmt.Sprintf("checkpoint %d", head.ID), "again", "allow-repeated-output"} {
 		requireSays(t, complaint, word)
 	}
 	requireUntouched(t, visible, output.VisibleListing())
@@ -230,13 +231,19 @@ func TestADamagedHeadWithoutOutputIsPassedOver(t *testing.T) {
 	requireExact(t, want.Rows, harness.Open(t, job.Output))
 }
 
-// damage flips a byte of a checkpoint's first data file and returns its path.
+// damage flips a byte of the data file that was written last for a checkpoint, which those before do not share, and returns its path.
 func damage(t *testing.T, job *harness.Job, m *snapshot.Metadata) string {
 	t.Helper()
 	if len(m.Files()) == 0 {
 		t.Fatal("the newest checkpoint has no data file to damage")
 	}
-	path := filepath.Join(job.Folder(), fmt.Sprintf("chk-%d", m.ID), m.Files()[0].Path)
+	file := m.Files()[0]
+	for _, f := range m.Files() {
+		if f.Checkpoint == m.ID {
+			file = f
+		}
+	}
+	path := filepath.Join(job.Folder(), fmt.Sprintf("chk-%d", m.ID), file.Path)
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -56,10 +56,12 @@ func TestAZombieChangesNothing(t *testing.T) {
 	t.Parallel()
 	files := input(t, flights.Options{Records: 8000, Files: 20})
 	want := expect(t, oracle.Query{Delay: 28 * time.Hour}, files)
-	for _, store := range stores {
-		t.Run(store.name, func(t *testing.T) {
+	for i := range 2 * len(stores) {
+		store, whole := stores[i/2], i%2 == 1
+		t.Run(fmt.Sprintf("%s, incremental %v", store.name, !whole), func(t *testing.T) {
 			t.Parallel()
 			job := store.job(t)
+			job.Whole = whole
 			job.SplitOrder, job.RowsPerSecond, job.Interval, job.Retained = "path", 500, 500*time.Millisecond, 2
 			job.Feed(files)
 			chain, output := job.Chain(), harness.Open(t, job.Output)
@@ -97,8 +99,8 @@ func TestAZombieChangesNothing(t *testing.T) {
 	}
 }
 
-// dataFile is the name of a data file: what a fenced attempt may leave, because nothing names it (P1).
-var dataFile = regexp.MustCompile(`^chk-\d+/(\d+)\.\d+-`)
+// dataFile is the name of a data file, or run: what a fenced attempt may leave, because nothing names it (P1).
+var dataFile = regexp.MustCompile(`^(?:chk-\d+|shared)/(\d+)\.\d+-`)
 
 // requireNothingButData fails the test if a folder has lost an object, or gained one that is no data file of the attempt.
 func requireNothingButData(t *testing.T, before, after []string, attempt int64) {

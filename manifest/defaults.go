@@ -23,6 +23,7 @@ func complete(spec *v1alpha1.StreamJobSpec, name string, local bool) {
 		or(&spec.Savepoint.Storage, LocalSavepoints)
 	}
 	or(&c.Mode, v1alpha1.ExactlyOnce)
+	or(&c.Incremental, true)
 	or(&c.OnDelete, v1alpha1.Retain)
 
 	or(&spec.State.Backend, v1alpha1.Heap)

@@ -54,6 +54,7 @@ func (r *rules) settings(spec *v1alpha1.StreamJobSpec) {
 // spec.restore names a Savepoint, the caller puts its path into Restore.Path.
 func Settings(spec *v1alpha1.StreamJobSpec) config.Settings {
 	s := config.Settings{
+		WholeCheckpoints: spec.Checkpoint.Incremental != nil && !*spec.Checkpoint.Incremental,
 		SavepointStorage: orZero(spec.Savepoint.Storage),
 		Restore: config.Restore{
 			Path:                  orZero(spec.Restore.Path),

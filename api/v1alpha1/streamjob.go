@@ -338,6 +338,12 @@ type CheckpointSpec struct {
 	// +optional
 	Mode *CheckpointMode `json:"mode,omitempty"`
 
+	// incremental has a checkpoint write what has changed since the newest complete one, and share the rest with it. false: each is
+	// written whole. Savepoints are whole in any case. Default: true.
+	//
+	// +optional
+	Incremental *bool `json:"incremental,omitempty"`
+
 	// tolerableFailures is how many checkpoints in a row may fail before the job is restarted, from 0. Default: 3.
 	//
 	// +optional

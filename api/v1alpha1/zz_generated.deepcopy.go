@@ -55,6 +55,11 @@ func (in *CheckpointSpec) DeepCopyInto(out *CheckpointSpec) {
 		*out = new(CheckpointMode)
 		**out = **in
 	}
+	if in.Incremental != nil {
+		in, out := &in.Incremental, &out.Incremental
+		*out = new(bool)
+		**out = **in
+	}
 	if in.TolerableFailures != nil {
 		in, out := &in.TolerableFailures, &out.TolerableFailures
 		*out = new(int32)

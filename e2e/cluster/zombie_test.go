@@ -68,7 +68,7 @@ func TestAZombiePodChangesNothing(t *testing.T) {
 }
 
 // dataFile is the name of a data file of attempt 1: what a fenced attempt may leave, because nothing names it (P1).
-var dataFile = regexp.MustCompile(`^chk-\d+/1\.\d+-`)
+var dataFile = regexp.MustCompile(`^(?:chk-\d+|shared)/1\.\d+-`)
 
 // requireNothingButData fails the test if a folder has lost an object, or gained one that is no data file of attempt 1.
 func requireNothingButData(t *testing.T, before, after []string) {

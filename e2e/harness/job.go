@@ -22,6 +22,8 @@ type Job struct {
 	MaxParallelism int
 	Interval       time.Duration // of checkpoints
 	Retained       int
+	// Whole: each checkpoint is written whole, and not what has changed since the one before.
+	Whole bool
 
 	// Input, Output, Checkpoints and Savepoints are paths or URLs.
 	Input, Output, Checkpoints, Savepoints string
@@ -123,6 +125,7 @@ spec:
     storage: {{printf "%q" .Checkpoints}}
     interval: {{.Interval}}
     retained: {{.Retained}}
+    incremental: {{not .Whole}}
   savepoint:
     storage: {{printf "%q" .Savepoints}}
   restart:

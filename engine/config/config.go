@@ -36,6 +36,8 @@ type Settings struct {
 	Interval, Timeout time.Duration
 	// MinPause is the least time from the end of a checkpoint to the next trigger by Interval.
 	MinPause time.Duration
+	// WholeCheckpoints: every checkpoint is written whole. Otherwise one that follows another is what has changed since.
+	WholeCheckpoints bool
 	// Retained is how many complete checkpoints stay.
 	Retained int
 	// TolerableFailures is how many checkpoints in a row may fail before the job is restarted.

@@ -21,12 +21,12 @@ func usual() Settings {
 
 func TestTheJSONOfSettingsIsWhatOperatorsSend(t *testing.T) {
 	s := Settings{
-		Parallelism: 3, Interval: 5 * time.Second, Timeout: 10 * time.Minute, MinPause: time.Second, Retained: 7,
+		Parallelism: 3, Interval: 5 * time.Second, Timeout: 10 * time.Minute, MinPause: time.Second, Retained: 7, WholeCheckpoints: true,
 		Restart:          Restart{time.Second, time.Minute, time.Hour},
 		SavepointStorage: "s3://b/savepoints", Restore: Restore{Path: "s3://b/x", Nonce: 4, AllowRepeatedOutput: true},
 	}
 	const want = `{"parallelism":3,"intervalMs":5000,"timeoutMs":600000,"minPauseMs":1000,"retained":7,"tolerableFailures":0,` +
-		`"restartInitialDelayMs":1000,"restartMaxDelayMs":60000,"restartResetAfterMs":3600000,"savepointStorage":"s3://b/savepoints",` +
+		`"restartInitialDelayMs":1000,"restartMaxDelayMs":60000,"restartResetAfterMs":3600000,"wholeCheckpoints":true,"savepointStorage":"s3://b/savepoints",` +
 		`"restore":{"path":"s3://b/x","nonce":4,"allowRepeatedOutput":true}}`
 	for said, text := range map[*Settings]string{
 		&s: want,

@@ -10,6 +10,7 @@ import (
 
 // wire is the JSON of Settings but for what is declared: that stands before it, in the order of declared.
 type wire struct {
+	WholeCheckpoints bool    `json:"wholeCheckpoints,omitempty"`
 	SavepointStorage string  `json:"savepointStorage,omitempty"`
 	Restore          Restore `json:"restore,omitzero"`
 }
@@ -40,7 +41,7 @@ func (t Time) set(s *Settings, ms int64) {
 
 // MarshalJSON writes the settings as REST has them: every number, and times in milliseconds.
 func (s Settings) MarshalJSON() ([]byte, error) {
-	rest, err := json.Marshal(wire{s.SavepointStorage, s.Restore})
+	rest, err := json.Marshal(wire{s.WholeCheckpoints, s.SavepointStorage, s.Restore})
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func (s *Settings) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &w); err != nil {
 		return err
 	}
-	*s = Settings{SavepointStorage: w.SavepointStorage, Restore: w.Restore}
+	*s = Settings{WholeCheckpoints: w.WholeCheckpoints, SavepointStorage: w.SavepointStorage, Restore: w.Restore}
 	for _, d := range declared {
 		number, said := numbers[d.wire()]
 		if !said {

@@ -2,6 +2,7 @@ package job_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +18,13 @@ import (
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/engine/snapshot"
 )
+
+// wholeWorld is a world in which damage of a checkpoint leaves those before it intact.
+func wholeWorld(t *testing.T) *jobtest.World {
+	w := jobtest.NewWorld(t)
+	w.Whole = true
+	return w
+}
 
 // withoutOutput is a job that has ended after its attempt 1 with a checkpoint before which nothing was written since the one
 // before it: going back repeats nothing. It returns the paths of both.
@@ -104,7 +112,7 @@ func TestDamageThatIsMetWhileItIsReadSendsTheJobBackByItself(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := jobtest.NewWorld(t)
+			w := wholeWorld(t)
 			newest, older := withoutOutput(t, w)
 			file := dataFile(t, newest)
 			harm(t, file)
@@ -129,7 +137,7 @@ func TestDamageThatIsMetWhileItIsReadSendsTheJobBackByItself(t *testing.T) {
 
 // TestAnIntactCheckpointIsRestoredByOneAttempt, which verifies it while it reads.
 func TestAnIntactCheckpointIsRestoredByOneAttempt(t *testing.T) {
-	w := jobtest.NewWorld(t)
+	w := wholeWorld(t)
 	newest, _ := withoutOutput(t, w)
 	w.Input.Open(jobtest.All)
 	r := w.Start(t, w.Config(3), w.Graph(t, "count"))
@@ -164,7 +172,7 @@ func (m *mending) Write(p []byte) (int, error) {
 // TestWhatLooksDamagedOnceIsReadAgain: an answer of a bucket that was cut short looks like a file that was. It costs a restart,
 // and no checkpoint.
 func TestWhatLooksDamagedOnceIsReadAgain(t *testing.T) {
-	w := jobtest.NewWorld(t)
+	w := wholeWorld(t)
 	newest, _ := withoutOutput(t, w)
 	file := dataFile(t, newest)
 	whole, err := os.ReadFile(file)
@@ -192,7 +200,7 @@ func TestWhatLooksDamagedOnceIsReadAgain(t *testing.T) {
 func TestAPodThatIsKilledWhileItGoesBackLosesNothing(t *testing.T) {
 	for nth := 1; nth <= 6; nth++ {
 		t.Run(fmt.Sprintf("step %d", nth), func(t *testing.T) {
-			w := jobtest.NewWorld(t)
+			w := wholeWorld(t)
 			newest, _ := withoutOutput(t, w)
 			flip(t, dataFile(t, newest))
 			w.Input.Open(jobtest.All)
@@ -222,8 +230,27 @@ func TestAPodThatIsKilledWhileItGoesBackLosesNothing(t *testing.T) {
 }
 
 // TestAPodDoesNotGoBackBehindOutputByItself: the attempt after the one that met the damage says why it may not, before it begins.
-func TestAPodDoesNotGoBackBehindOutputByItself(t *testing.T) {
+// TestADamagedRunHarmsAllCheckpointsThatNameIt: none of them is restored, and what is damaged is named.
+func TestADamagedRunHarmsAllCheckpointsThatNameIt(t *testing.T) {
 	w := jobtest.NewWorld(t)
+	newest, older := withoutOutput(t, w)
+	file := dataFile(t, newest)
+	if file != dataFile(t, older) {
+		t.Fatal("nothing was changed between the checkpoints, and they share no run")
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	w.Input.Open(jobtest.All)
+	_, err := jobtest.Start(t, w.Config(2), w.Graph(t, "count"), &lockedBuffer{}).Wait(t)
+	var damaged *snapshot.DamagedError
+	if !errors.As(err, &damaged) || !strings.Contains(err.Error(), filepath.Base(file)) {
+		t.Errorf("the job ended with %v", err)
+	}
+}
+
+func TestAPodDoesNotGoBackBehindOutputByItself(t *testing.T) {
+	w := wholeWorld(t)
 	first := w.Pod(t, func(c *job.Config) { c.Interval = time.Hour })
 	q := w.Activation("a1", 0, 2)
 	q.Settings.Interval = time.Hour

@@ -112,11 +112,11 @@ func TestTheJSONOfTheTypesIsWhatOthersRelyOn(t *testing.T) {
 		want  string
 	}{
 		{Job{ID: "a", State: Running, Revision: "r", Engine: "e", Attempt: 1, Restarts: 2, Parallelism: 3, MaxParallelism: 4, StartTime: at, RestoredFrom: "p",
-			LastCheckpoint: &Checkpoint{ID: 5, Type: Periodic, Status: Done, Path: "q", TriggerTime: at, SizeBytes: 6, DurationMs: 7}, CompletedCheckpoints: 8,
+			LastCheckpoint: &Checkpoint{ID: 5, Type: Periodic, Status: Done, Path: "q", TriggerTime: at, SizeBytes: 6, FullSizeBytes: 60, DurationMs: 7}, CompletedCheckpoints: 8,
 			FailedCheckpoints: 9, FailedCheckpointsInARow: 1, CheckpointFailure: "c", RecordsIn: 10, RecordsOut: 11, RecordsLate: 12, WatermarkMs: &watermark, Failure: "f"},
 			`{"id":"a","state":"Running","revision":"r","engine":"e","attempt":1,"restarts":2,"parallelism":3,"maxParallelism":4,` +
 				`"startTime":"2026-01-02T03:04:05Z","restoredFrom":"p","lastCheckpoint":{"id":5,"type":"Periodic","status":"Completed","path":"q",` +
-				`"triggerTime":"2026-01-02T03:04:05Z","sizeBytes":6,"durationMs":7},"completedCheckpoints":8,"failedCheckpoints":9,"failedCheckpointsInARow":1,"checkpointFailure":"c",` +
+				`"triggerTime":"2026-01-02T03:04:05Z","sizeBytes":6,"fullSizeBytes":60,"durationMs":7},"completedCheckpoints":8,"failedCheckpoints":9,"failedCheckpointsInARow":1,"checkpointFailure":"c",` +
 				`"recordsIn":10,"recordsOut":11,"recordsLate":12,"watermarkMs":1000,"failure":"f"}`},
 		{Operation{ID: "a", Kind: StopOperation, Status: Undone, Error: &Error{Code: Conflict, Message: "m", Remedy: "r"}},
 			`{"id":"a","kind":"Stop","status":"Failed","error":{"code":"Conflict","message":"m","remedy":"r"}}`},

@@ -220,9 +220,11 @@ type Checkpoint struct {
 	// Path is empty until it is complete.
 	Path        string    `json:"path,omitempty"`
 	TriggerTime time.Time `json:"triggerTime"`
-	// SizeBytes is what was written for it; DurationMs is from the trigger to completion, or until now.
-	SizeBytes  int64 `json:"sizeBytes"`
-	DurationMs int64 `json:"durationMs"`
+	// SizeBytes is what was written for it, FullSizeBytes the size of all data files that it names: those that it shares with
+	// checkpoints before it, too. DurationMs is from the trigger to completion, or until now.
+	SizeBytes     int64 `json:"sizeBytes"`
+	FullSizeBytes int64 `json:"fullSizeBytes"`
+	DurationMs    int64 `json:"durationMs"`
 	// Failure says why it failed.
 	Failure string `json:"failure,omitempty"`
 }

@@ -39,10 +39,13 @@ type Chosen struct {
 	// Unverified: the data files are verified when they are read. If they are damaged then, and the attempt comes to no
 	// checkpoint, the next one verifies before it chooses.
 	Unverified bool
-	Void       []int64 // checkpoints that are no part of the job's history
-	NextID     int64   // of the first checkpoint to take
-	Parent     int64   // Metadata.Parent of that checkpoint: the snapshot's id if it is of this chain, else 0
-	Retained   []int64 // what stays of this chain so far: with Retain it gives Metadata.Retained
+	// Newest: no checkpoint is above Snapshot, which is one of this folder, so that no earlier attempt can delete a run that it names:
+	// the next checkpoint may name them, too.
+	Newest   bool
+	Void     []int64 // checkpoints that are no part of the job's history
+	NextID   int64   // of the first checkpoint to take
+	Parent   int64   // Metadata.Parent of that checkpoint: the snapshot's id if it is of this chain, else 0
+	Retained []int64 // what stays of this chain so far: with Retain it gives Metadata.Retained
 	// Outcome is how the job ended with the snapshot, as Head has it; None: it goes on from there, or begins anew.
 	Outcome outcome.Outcome
 	// Parallelism is that of the attempt before, 0 if there was none: a coordinator that restarts by itself keeps it.
@@ -86,6 +89,7 @@ func (ch chooser) chosen(ctx context.Context) (Chosen, error) {
 	if err != nil {
 		return Chosen{}, fmt.Errorf("choose what to restore: %w", err)
 	}
+	chosen.Newest = s.newest(chosen.base.Checkpoint)
 	chosen.Void = ch.void()
 	chosen.NextID = s.highest + 1
 	if chosen.Snapshot != nil {

@@ -151,6 +151,7 @@ func encodeFile(f GroupFile) []byte {
 	w.text(1, f.Path)
 	w.int(2, f.Size)
 	w.int(3, int64(f.CRC32C))
+	w.int(5, f.Checkpoint)
 	for _, b := range f.Blocks {
 		var block message
 		block.int(1, int64(b.Group))
@@ -159,6 +160,7 @@ func encodeFile(f GroupFile) []byte {
 		block.int(4, b.Size)
 		block.int(5, int64(b.CRC32C))
 		block.int(6, b.Watermark)
+		block.int(7, int64(b.End))
 		w.bytesAlways(4, block)
 	}
 	return w
@@ -370,6 +372,8 @@ func decodeFile(f *GroupFile, n protowire.Number, v value) error {
 		return v.toUint32(&f.CRC32C)
 	case 4:
 		return appendMessage(v, &f.Blocks, decodeBlock)
+	case 5:
+		return v.toInt64(&f.Checkpoint)
 	}
 	return unknownField("File", n, v)
 }
@@ -388,6 +392,8 @@ func decodeBlock(b *Block, n protowire.Number, v value) error {
 		return v.toUint32(&b.CRC32C)
 	case 6:
 		return v.toInt64(&b.Watermark)
+	case 7:
+		return v.toCount(&b.End)
 	}
 	return unknownField("Block", n, v)
 }
@@ -405,11 +411,19 @@ func (m *Metadata) check() error {
 		if !relativePath(f.Path) {
 			return &CorruptError{Offset: metadataHeader, Reason: fmt.Sprintf("data file %q is not beside its snapshot", f.Path)}
 		}
+		if run := f.RunKey() != ""; run != (f.Checkpoint != 0) || run && (f.Checkpoint < 0 || f.Checkpoint > m.ID) {
+			return &CorruptError{Offset: metadataHeader, Reason: fmt.Sprintf(
+				"data file %s cannot be a run of checkpoint %d in checkpoint %d", f.Path, f.Checkpoint, m.ID)}
+		}
 		end := f.Size - dataFooter
 		for _, b := range f.Blocks {
 			if b.Offset < dataHeader || b.Size < 0 || b.Offset > end || b.Size > end-b.Offset {
 				return &CorruptError{Offset: metadataHeader,
 					Reason: fmt.Sprintf("block of key group %d is not within data file %s", b.Group, f.Path)}
+			}
+			if b.End != 0 && b.End <= b.Group {
+				return &CorruptError{Offset: metadataHeader,
+					Reason: fmt.Sprintf("a block of data file %s is of the key groups from %d to before %d", f.Path, b.Group, b.End)}
 			}
 		}
 	}
@@ -421,7 +435,7 @@ func relativePath(p string) bool {
 	if p == "" || path.IsAbs(p) || path.Clean(p) != p || strings.ContainsRune(p, '\\') {
 		return false
 	}
-	rest, shared := strings.CutPrefix(p, "../"+sharedFolder+"/")
+	rest, shared := strings.CutPrefix(p, sharedPath)
 	if !shared {
 		rest = p
 	}

@@ -25,7 +25,7 @@ const (
 // FileWriter makes the data files of one checkpoint. It is safe for concurrent use.
 type FileWriter struct {
 	bucket           storage.Bucket
-	folder           string
+	checkpoint       int64
 	attempt, restart int64
 	random           io.Reader
 }
@@ -33,21 +33,45 @@ type FileWriter struct {
 // Files returns the writer for the data files of a checkpoint that attempt a is taking. Their names are unique: what a
 // restart or another attempt writes for the same checkpoint does not meet them.
 func (c *Chain) Files(a Attempt, restart, checkpoint int64) *FileWriter {
-	return &FileWriter{bucket: c.bucket, folder: checkpointFolder(checkpoint), attempt: a.N, restart: restart, random: c.random}
+	return &FileWriter{bucket: c.bucket, checkpoint: checkpoint, attempt: a.N, restart: restart, random: c.random}
 }
 
-// Create starts a data file of a subtask. The caller ends it with Finish or Abort; ctx covers the writing until then.
+// Create starts a data file of a subtask that is the checkpoint's alone. The caller ends it with Finish or Abort; ctx covers the
+// writing until then.
 func (w *FileWriter) Create(ctx context.Context, operatorUID string, subtask int) (*GroupFileWriter, error) {
-	var random [8]byte
-	if _, err := io.ReadFull(w.random, random[:]); err != nil {
+	random, err := w.draw()
+	if err != nil {
+		return nil, err
+	}
+	name := dataName(w.attempt, w.restart, operatorUID, subtask, random)
+	return createData(ctx, w.bucket, path.Join(checkpointFolder(w.checkpoint), name), GroupFile{Path: name})
+}
+
+// CreateRun starts a data file of a subtask that later checkpoints may name again. Otherwise it is as Create.
+func (w *FileWriter) CreateRun(ctx context.Context, operatorUID string, subtask int) (*GroupFileWriter, error) {
+	random, err := w.draw()
+	if err != nil {
+		return nil, err
+	}
+	name := runName(w.attempt, w.restart, w.checkpoint, operatorUID, subtask, random)
+	return createData(ctx, w.bucket, path.Join(sharedFolder, name), GroupFile{Path: sharedPath + name, Checkpoint: w.checkpoint})
+}
+
+// draw returns the part of a name that keeps it apart from all others.
+func (w *FileWriter) draw() ([]byte, error) {
+	random := make([]byte, 8)
+	if _, err := io.ReadFull(w.random, random); err != nil {
 		return nil, fmt.Errorf("create data file: draw a name: %w", err)
 	}
-	name := dataName(w.attempt, w.restart, operatorUID, subtask, random[:])
-	out, err := w.bucket.Writer(ctx, path.Join(w.folder, name))
+	return random, nil
+}
+
+func createData(ctx context.Context, b storage.Bucket, key string, file GroupFile) (*GroupFileWriter, error) {
+	out, err := b.Writer(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("create data file: %w", err)
 	}
-	g := &GroupFileWriter{out: out, file: GroupFile{Path: name}}
+	g := &GroupFileWriter{out: out, file: file}
 	g.buffer = bufio.NewWriterSize(out, writeBuffer)
 	g.put(append([]byte(dataMagic), byte(dataFormat), 0, 0, 0))
 	return g, nil
@@ -75,7 +99,18 @@ func (g *GroupFileWriter) put(p []byte) {
 // BeginBlock ends the block before and starts the one of a state of a key group. watermark is the highest that the group
 // acted on, or NoTime.
 func (g *GroupFileWriter) BeginBlock(group int, state string, watermark int64) error {
-	g.file.Blocks = append(g.file.Blocks, Block{Group: group, State: state, Offset: g.file.Size, Watermark: watermark})
+	return g.begin(Block{Group: group, State: state, Watermark: watermark})
+}
+
+// BeginChanges ends the block before and starts one of what has changed in a state, in the key groups from first to before
+// end, all of which have acted on watermark.
+func (g *GroupFileWriter) BeginChanges(first, end int, state string, watermark int64) error {
+	return g.begin(Block{Group: first, End: end, State: state, Watermark: watermark})
+}
+
+func (g *GroupFileWriter) begin(b Block) error {
+	b.Offset = g.file.Size
+	g.file.Blocks = append(g.file.Blocks, b)
 	g.open = true
 	return g.err
 }

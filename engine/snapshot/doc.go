@@ -6,6 +6,7 @@
 //	<checkpoint.storage>/<job id>/chk-<id>/_metadata  the checkpoint exists when this does
 //	<checkpoint.storage>/<job id>/chk-<id>/_confirmed of a checkpoint that ended the job: its output is visible. JSON and its checksum
 //	<checkpoint.storage>/<job id>/chk-<id>/<attempt>.<restart>-<uid8>-<subtask>-<random>
+//	<checkpoint.storage>/<job id>/shared/<attempt>.<restart>-<id>-<uid8>-<subtask>-<random>  a run: written for checkpoint id
 //	<savepoint.storage>/savepoint-<job id>-<id>/_metadata, and its files beside it
 //
 // # What it promises
@@ -100,8 +101,9 @@
 //	  string path = 1;             // relative to the snapshot's folder
 //	  sint64 size = 2;
 //	  sint64 crc32c = 3;           // of all bytes of the file
-//	  repeated Block blocks = 4;
-//	  reserved 5, 6;               // P17: first and last epoch of a run in shared/
+//	  repeated Block blocks = 4;   // those that are part of the snapshot
+//	  sint64 checkpoint = 5;       // of a run: the one that wrote it; since format 2
+//	  reserved 6;
 //	}
 //	message Block {
 //	  sint64 group = 1;            // key group
@@ -110,15 +112,20 @@
 //	  sint64 size = 4;
 //	  sint64 crc32c = 5;
 //	  sint64 watermark = 6;        // highest watermark acted on (P4), ms; the smallest sint64: none
+//	  sint64 end = 7;              // of changes: the key group after the last that they are of; since format 2
 //	}
+//
+// The files of a subtask are in the order in which they were written. A block with an end holds what was changed in the groups
+// from group to before end since the files before. One without holds the whole of its group, and takes the place of all that files
+// before hold of that group, of whatever state (Layers).
 //
 // A reader refuses fields that it does not know, the reserved ones too: an engine must not lose state silently by not
 // understanding it. Whoever adds a field raises the version, once a release has written it: so a file of a newer engine is
 // refused as one, and only a file that no engine has written as damaged. Format 2 added Operator.advisory,
-// Operator.connector and Metadata.uncommitted, and writes Subtask.finished no more.
+// Operator.connector, Metadata.uncommitted, File.checkpoint and Block.end, and writes Subtask.finished no more.
 //
 // Reserved numbers keep the place of what is planned. What else is planned needs no field: parallelism is recorded for each
-// operator, the path of a file may lead to ../shared/, pins are objects of their own (P6), and that the end of a job is
+// operator, pins are objects of their own (P6), and that the end of a job is
 // committed is recorded beside its last checkpoint, in _confirmed, because no later checkpoint will.
 //
 // # Data files, format 1
@@ -126,7 +133,7 @@
 //	offset  size  content
 //	0       8     magic "WEIRDATA"
 //	8       4     format version: 1
-//	12      ...   blocks, one after the other, without gaps
+//	12      ...   blocks, one after the other, without gaps; of a run, only some may still be part of a snapshot
 //	n       8     n: length of what is before
 //	n+8     4     CRC-32C of the first n+8 bytes
 //	n+12    8     magic "WEIREND."

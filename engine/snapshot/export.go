@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"path"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -18,17 +19,17 @@ import (
 
 // Export makes a savepoint of a checkpoint in target, a bucket opened at <savepoint.storage>, and returns it. The
 // savepoint is complete, names only files beside it, and has no committables: the caller exports a checkpoint whose
-// commits are confirmed (P3).
+// commits are confirmed (P3). What a subtask has in runs is written whole by write, which knows what is in them.
 //
 // id is chosen by whoever asked for the savepoint. Any process may repeat or share the work under the same id: the first
 // to finish makes the savepoint, the others return it, whatever checkpoint it was made of, and remove what they copied. A
 // failed export leaves copies, which a repetition removes. Damage of the checkpoint is a *CorruptError, and no savepoint
 // is made. A savepoint of another job in its place is an *OthersSavepointError.
 //
-// progress, unless nil, is called with the bytes that have been copied so far, of the checkpoint's StateSize; by several
+// progress, unless nil, is called with the bytes that have been dealt with so far, of the checkpoint's StateSize; by several
 // goroutines, so that one call may overtake another.
-func Export(ctx context.Context, from *Snapshot, target storage.Bucket, id string, progress func(copied int64)) (*Snapshot, error) {
-	e := exporter{from: from, target: target, folder: savepointFolder(from.Metadata.Job, id), progress: progress}
+func Export(ctx context.Context, from *Snapshot, target storage.Bucket, id string, write WriteWhole, progress func(copied int64)) (*Snapshot, error) {
+	e := exporter{from: from, target: target, write: write, folder: savepointFolder(from.Metadata.Job, id), progress: progress}
 	existing, err := FindSavepoint(ctx, target, from.Metadata.Job, id)
 	if existing == nil && err == nil {
 		existing, err = e.run(ctx)
@@ -61,18 +62,34 @@ type exporter struct {
 	from   *Snapshot
 	target storage.Bucket
 	folder string
+	write  WriteWhole
 
 	progress func(copied int64) // nil: nobody wants to know
 	copied   atomic.Int64       // bytes
 }
 
+// WriteWhole writes the state of a subtask, which a snapshot has in runs, whole. Damage is a *CorruptError.
+type WriteWhole func(ctx context.Context, from *Snapshot, subtask SubtaskState, to WholeWriter) error
+
+// WholeWriter takes the state of a subtask.
+type WholeWriter interface {
+	// Block writes the whole of a state in a key group, as [GroupFileWriter.BeginBlock] has it.
+	Block(ctx context.Context, group int, state string, watermark int64, content []byte) error
+	// Progress says how many of the parts of the work are done.
+	Progress(done, of int)
+}
+
 // Write counts bytes that are copied.
 func (e *exporter) Write(p []byte) (int, error) {
-	copied := e.copied.Add(int64(len(p)))
+	e.count(int64(len(p)))
+	return len(p), nil
+}
+
+func (e *exporter) count(n int64) {
+	copied := e.copied.Add(n)
 	if e.progress != nil {
 		e.progress(copied)
 	}
-	return len(p), nil
 }
 
 // run copies the files and publishes the savepoint, whoever's it then is.
@@ -105,6 +122,10 @@ func (e *exporter) copyFiles(ctx context.Context) (*Metadata, error) {
 		for s := range op.Subtasks {
 			subtask := &op.Subtasks[s]
 			subtask.Committables = nil
+			if slices.ContainsFunc(subtask.Files, func(f GroupFile) bool { return f.Checkpoint != 0 }) {
+				group.Go(func() error { return e.writeWhole(groupCtx, op.UID, subtask) })
+				continue
+			}
 			subtask.Files = append([]GroupFile(nil), subtask.Files...)
 			for f := range subtask.Files {
 				group.Go(func() error { return e.copyFile(groupCtx, &subtask.Files[f]) })
@@ -112,6 +133,63 @@ func (e *exporter) copyFiles(ctx context.Context) (*Metadata, error) {
 		}
 	}
 	return &m, group.Wait()
+}
+
+// writeWhole writes one file of what a subtask has in runs.
+func (e *exporter) writeWhole(ctx context.Context, uid string, subtask *SubtaskState) error {
+	w := wholeFile{exporter: e, uid: uid, index: subtask.Index, size: subtask.size()}
+	if err := e.write(ctx, e.from, *subtask, &w); err != nil {
+		if w.out != nil {
+			err = errors.Join(err, w.out.Abort())
+		}
+		return err
+	}
+	subtask.Files = nil
+	if w.out == nil {
+		return nil
+	}
+	file, err := w.out.Finish()
+	subtask.Files = []GroupFile{file}
+	return err
+}
+
+// wholeFile is the data file of a savepoint that a subtask's runs become; it is created with its first block.
+type wholeFile struct {
+	*exporter
+	uid     string
+	index   int
+	size    int64 // of the runs
+	counted int64 // of size
+	out     *GroupFileWriter
+}
+
+// Block writes a block.
+func (w *wholeFile) Block(ctx context.Context, group int, state string, watermark int64, content []byte) error {
+	if w.out == nil {
+		var random [8]byte
+		rand.Read(random[:])
+		name := dataName(w.from.Metadata.Attempt, w.from.Metadata.Restart, w.uid, w.index, random[:])
+		out, err := createData(ctx, w.target, path.Join(w.folder, name), GroupFile{Path: name})
+		if err != nil {
+			return err
+		}
+		w.out = out
+	}
+	if err := w.out.BeginBlock(group, state, watermark); err != nil {
+		return err
+	}
+	_, err := w.out.Write(content)
+	return err
+}
+
+// Progress counts a part of the runs as dealt with.
+func (w *wholeFile) Progress(done, of int) {
+	until := w.size / int64(of) * int64(done)
+	if done == of {
+		until = w.size
+	}
+	w.count(until - w.counted)
+	w.counted = until
 }
 
 // copyFile copies one data file, checks what it copies, and gives file the new path.

@@ -169,11 +169,17 @@ func randomMetadata(r *rand.Rand) *snapshot.Metadata {
 				})
 				s.Committables = append(s.Committables, some())
 				f := snapshot.GroupFile{Path: "f" + text(), Size: 1000, CRC32C: r.Uint32()}
+				if m.ID > 0 && r.IntN(2) == 0 {
+					f.Path, f.Checkpoint = "../shared/"+f.Path, 1+r.Int64N(m.ID)
+				}
 				for range r.IntN(3) {
 					f.Blocks = append(f.Blocks, snapshot.Block{
 						Group: r.IntN(1024), State: text(), Offset: 12 + r.Int64N(100), Size: r.Int64N(100),
 						CRC32C: r.Uint32(), Watermark: number(),
 					})
+					if b := &f.Blocks[len(f.Blocks)-1]; r.IntN(2) == 0 {
+						b.End = b.Group + 1 + r.IntN(100)
+					}
 				}
 				s.Files = append(s.Files, f)
 			}
@@ -248,14 +254,14 @@ func testGolden(t *testing.T, g golden) {
 	}
 	o := s.Metadata.Operator("delays/group.1")
 	for group := range 6 {
-		for _, ref := range o.GroupBlocks(group, group) {
-			got, err := s.ReadBlock(t.Context(), ref.File, ref.Block)
-			if want := fmt.Sprintf("%s of key group %d", ref.Block.State, group); err != nil || string(got) != want {
+		for _, l := range snapshot.Layers(o.Subtasks, group, group+1) {
+			got, err := s.ReadBlock(t.Context(), l.File, l.Block)
+			if want := fmt.Sprintf("%s of key group %d", l.Block.State, group); err != nil || string(got) != want {
 				t.Errorf("block is %q, %v, want %q", got, err, want)
 			}
 		}
 	}
-	if n := len(o.GroupBlocks(1, 4)); n != 6 {
+	if n := len(snapshot.Layers(o.Subtasks, 1, 5)); n != 6 {
 		t.Errorf("key groups 1 to 4 have %d blocks, want 6", n)
 	}
 	if g.folder != currentGolden {
@@ -433,14 +439,18 @@ func TestMetadataThatLeadsOutOfItsSnapshotIsRefused(t *testing.T) {
 		"a block into the footer":    {Path: "x", Size: 100, Blocks: []snapshot.Block{{Offset: 12, Size: 69}}},
 		"a block that overflows":     {Path: "x", Size: 100, Blocks: []snapshot.Block{{Offset: 20, Size: math.MaxInt64}}},
 		"a block of negative size":   {Path: "x", Size: 100, Blocks: []snapshot.Block{{Offset: 20, Size: -1}}},
+		"changes in no key group":    {Path: "x", Size: 100, Blocks: []snapshot.Block{{Group: 4, End: 4, Offset: 20, Size: 1}}},
+		"a run of no checkpoint":     {Path: "../shared/x", Size: 100},
+		"a run of a later one":       {Path: "../shared/x", Size: 100, Checkpoint: 43},
+		"a run beside its metadata":  {Path: "x", Size: 100, Checkpoint: 42},
 	} {
 		if _, err := snapshot.Decode(snapshot.Encode(example(file))); !is[*snapshot.CorruptError](err) {
 			t.Errorf("%s: %v, want a CorruptError", name, err)
 		}
 	}
-	for _, path := range []string{"1.0-abc-0-def", "../shared/1.0-abc"} {
-		if _, err := snapshot.Decode(snapshot.Encode(example(snapshot.GroupFile{Path: path, Size: 100}))); err != nil {
-			t.Errorf("%s: %v", path, err)
+	for _, file := range []snapshot.GroupFile{{Path: "1.0-abc-0-def", Size: 100}, {Path: "../shared/1.0-abc", Size: 100, Checkpoint: 42}} {
+		if _, err := snapshot.Decode(snapshot.Encode(example(file))); err != nil {
+			t.Errorf("%s: %v", file.Path, err)
 		}
 	}
 }
@@ -544,7 +554,7 @@ func TestASavepointHasNothingToCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer from.Close()
-	savepoint, err := snapshot.Export(t.Context(), from, openBucket(t, t.TempDir()), "s", nil)
+	savepoint, err := snapshot.Export(t.Context(), from, openBucket(t, t.TempDir()), "s", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -572,7 +582,8 @@ func TestFieldsThatThisEngineDoesNotKnowAreRefused(t *testing.T) {
 		"Metadata has a field 18":   field(18),
 		"Operator has a field 11":   within(16, field(11)),
 		"Subtask has a field 7":     within(16, within(8, field(7))),
-		"File has a field 5":        within(16, within(8, within(4, field(5)))),
+		"File has a field 6":        within(16, within(8, within(4, field(6)))),
+		"Block has a field 8":       within(16, within(8, within(4, within(4, field(8))))),
 		"Uncommitted has a field 3": within(17, field(3)),
 		"Sink has a field 3":        within(17, within(2, field(3))),
 	} {

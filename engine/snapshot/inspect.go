@@ -32,7 +32,9 @@ type Summary struct {
 	Uncommitted []UncommittedSummary `json:"uncommitted,omitempty"`
 	Files       int                  `json:"files"`
 	StateBytes  int64                `json:"stateBytes"`
-	Operators   []OperatorSummary    `json:"operators"`
+	// WrittenBytes are those of the files that were written for it: all, unless it shares runs with checkpoints before it.
+	WrittenBytes int64             `json:"writtenBytes"`
+	Operators    []OperatorSummary `json:"operators"`
 }
 
 // UncommittedSummary is the output of an earlier checkpoint that may not be visible.
@@ -88,7 +90,7 @@ func (s *Snapshot) Inspect() Summary {
 		Path: s.Path(), Kind: "checkpoint", Format: m.Format, Job: m.Job, ID: m.ID, Parent: m.Parent,
 		Attempt: m.Attempt, Restart: m.Restart, Outcome: m.Outcome.Word(), Engine: m.Engine, Revision: m.Revision,
 		Parallelism: m.Parallelism, MaxParallelism: m.MaxParallelism, Retained: m.Retained, Confirmed: m.Confirmed,
-		Files: len(m.Files()), StateBytes: m.StateSize(),
+		Files: len(m.Files()), StateBytes: m.StateSize(), WrittenBytes: m.WrittenSize(),
 	}
 	if m.Savepoint {
 		sum.Kind = "savepoint"
@@ -167,7 +169,7 @@ func (s Summary) WriteText(w io.Writer) error {
 	line("outcome", "%s", s.Outcome)
 	line("format", "%d%s", s.Format, optional(", engine ", s.Engine))
 	line("parallelism", "%d of at most %d", s.Parallelism, s.MaxParallelism)
-	line("state", "%d bytes in %d files", s.StateBytes, s.Files)
+	line("state", "%d bytes in %d files%s", s.StateBytes, s.Files, s.written())
 	for _, u := range s.Uncommitted {
 		line("to commit", "%d of checkpoint %d before it", u.Committables, u.Checkpoint)
 	}
@@ -206,6 +208,14 @@ func (s Summary) WriteText(w io.Writer) error {
 		return err
 	}
 	return t.Flush()
+}
+
+// written says how much of the state was written for the snapshot, if that is not all.
+func (s *Summary) written() string {
+	if s.WrittenBytes == s.StateBytes {
+		return ""
+	}
+	return fmt.Sprintf(", %d of them written for it", s.WrittenBytes)
 }
 
 func optional(before, text string) string {

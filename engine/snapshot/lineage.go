@@ -253,3 +253,19 @@ func (s *survey) beyond(older int64, line []candidate) string {
 	}
 	return ""
 }
+
+// newest tells whether a checkpoint is there, and none above it: not one that is void either, whose attempt may have thought it
+// complete, and not one that cannot be read.
+func (s *survey) newest(id int64) bool {
+	for other := range s.complete {
+		if other > id {
+			return false
+		}
+	}
+	for other := range s.damaged {
+		if other > id {
+			return false
+		}
+	}
+	return s.complete[id] != nil
+}

@@ -3,6 +3,8 @@ package snapshot
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/weirstream/weir/engine/outcome"
@@ -96,26 +98,27 @@ type SplitState struct {
 }
 
 // GroupFile is one data file: blocks of keyed state. It is never written twice.
+//
+// The files of a subtask are in the order in which they were written, and so is what they hold of a key group: blocks of changes
+// are applied to what the files before hold, and a whole block takes the place of all that they hold of its group, of whatever state.
 type GroupFile struct {
 	Path   string // relative to the snapshot's folder
 	Size   int64
 	CRC32C uint32 // of all its bytes
-	Blocks []Block
+	// Checkpoint is the one that wrote a run: a file in the job's folder of shared ones. 0: the file is the snapshot's alone.
+	Checkpoint int64
+	Blocks     []Block // those of them that are part of the snapshot
 }
 
-// Block is the part of a data file that holds one state of one key group.
+// Block is the part of a data file that holds one state of one key group, or what has changed in several.
 type Block struct {
-	Group        int
+	Group int
+	// End is the key group after the last of which the block holds changes, from Group on; 0: it is the whole state of Group.
+	End          int
 	State        string
 	Offset, Size int64
 	CRC32C       uint32
 	Watermark    int64 // highest watermark acted on, ms (P4); NoTime: none
-}
-
-// BlockRef is a block and the file it is in.
-type BlockRef struct {
-	File  GroupFile
-	Block Block
 }
 
 // Operator returns the state of the operator with this uid, or nil.
@@ -142,10 +145,53 @@ func (m *Metadata) Files() []GroupFile {
 // StateSize returns the size of all data files in bytes.
 func (m *Metadata) StateSize() int64 {
 	var n int64
-	for _, f := range m.Files() {
+	for _, o := range m.Operators {
+		for i := range o.Subtasks {
+			n += o.Subtasks[i].size()
+		}
+	}
+	return n
+}
+
+func (s *SubtaskState) size() int64 {
+	var n int64
+	for _, f := range s.Files {
 		n += f.Size
 	}
 	return n
+}
+
+// WrittenSize returns the size in bytes of the data files that were written for this snapshot: not of the runs of earlier
+// checkpoints that it shares.
+func (m *Metadata) WrittenSize() int64 {
+	var n int64
+	for _, f := range m.Files() {
+		if f.Checkpoint == 0 || f.Checkpoint == m.ID {
+			n += f.Size
+		}
+	}
+	return n
+}
+
+// RunKeys returns the keys, in the job's folder, of the runs that the snapshot names, each once, in order.
+func (m *Metadata) RunKeys() []string {
+	var keys []string
+	for _, f := range m.Files() {
+		if key := f.RunKey(); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// RunKey returns the key of a run in the job's folder; empty: the file is none.
+func (f GroupFile) RunKey() string {
+	name, shared := strings.CutPrefix(f.Path, sharedPath)
+	if !shared {
+		return ""
+	}
+	return sharedFolder + "/" + name
 }
 
 // Output returns the committables of this checkpoint itself, by operator, of those that have any.
@@ -182,20 +228,4 @@ func (m *Metadata) ToCommit(uid string) [][]byte {
 	}
 	add(m.Output())
 	return list
-}
-
-// GroupBlocks returns the blocks of the key groups first to last, both included: what one subtask restores, whatever the
-// parallelism that wrote them.
-func (o *OperatorState) GroupBlocks(first, last int) []BlockRef {
-	var refs []BlockRef
-	for _, s := range o.Subtasks {
-		for _, f := range s.Files {
-			for _, b := range f.Blocks {
-				if b.Group >= first && b.Group <= last {
-					refs = append(refs, BlockRef{File: f, Block: b})
-				}
-			}
-		}
-	}
-	return refs
 }

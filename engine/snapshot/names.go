@@ -17,6 +17,9 @@ const (
 	baseSuffix      = ".base"
 	checkpointStart = "chk-"
 	savepointStart  = "savepoint-"
+
+	// sharedPath leads from the folder of a checkpoint to the runs of its job.
+	sharedPath = "../" + sharedFolder + "/"
 )
 
 // ShortUID returns the eight hex digits that stand for an operator's uid in the names of files.
@@ -32,6 +35,25 @@ func savepointFolder(job, id string) string { return savepointStart + job + "-" 
 // dataName is the name of a data file. The random part keeps it apart from what another try of the same subtask wrote.
 func dataName(attempt, restart int64, uid string, subtask int, random []byte) string {
 	return fmt.Sprintf("%d.%d-%s-%d-%s", attempt, restart, ShortUID(uid), subtask, hex.EncodeToString(random))
+}
+
+// runName is the name of a run, in the folder of shared files.
+func runName(attempt, restart, checkpoint int64, uid string, subtask int, random []byte) string {
+	return fmt.Sprintf("%d.%d-%d-%s-%d-%s", attempt, restart, checkpoint, ShortUID(uid), subtask, hex.EncodeToString(random))
+}
+
+// writerOfRun returns which attempt has written a run, and for which checkpoint.
+func writerOfRun(name string) (attempt, checkpoint int64, ok bool) {
+	parts := strings.Split(name, "-")
+	if len(parts) != 5 {
+		return 0, 0, false
+	}
+	attempt, ok = attemptOfData(name)
+	if !ok {
+		return 0, 0, false
+	}
+	checkpoint, ok = parseNumber(parts[1])
+	return attempt, checkpoint, ok
 }
 
 // attemptOfData returns the attempt that wrote a data file.

@@ -477,7 +477,7 @@ func (s *script) export(t *testing.T, d *datadriven.TestData, _ *actor) (string,
 		return s.fault(op)
 	})
 	copied := int64(0)
-	savepoint, err := snapshot.Export(t.Context(), from, target, arg(d, "id", ""), func(n int64) { copied = max(copied, n) })
+	savepoint, err := snapshot.Export(t.Context(), from, target, arg(d, "id", ""), nil, func(n int64) { copied = max(copied, n) })
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
@@ -101,11 +102,17 @@ func notASnapshot(ctx context.Context, b storage.Bucket, folder string, cause er
 // Path returns the URL of the snapshot's folder, without credentials.
 func (s *Snapshot) Path() string { return s.bucket.Sub(s.folder).String() }
 
-// Holds tells whether an object, by its URL as a CorruptError names it, is in the snapshot's folder.
+// Holds tells whether an object, by its URL as a CorruptError names it, is in the snapshot's folder, or a run that it names.
 func (s *Snapshot) Holds(object string) bool {
 	folder, _, _ := strings.Cut(s.Path(), "?")
 	at, _, _ := strings.Cut(object, "?")
-	return strings.HasPrefix(at, folder+"/")
+	if strings.HasPrefix(at, folder+"/") {
+		return true
+	}
+	return slices.ContainsFunc(s.Metadata.Files(), func(f GroupFile) bool {
+		run, _, _ := strings.Cut(s.bucket.Sub(path.Join(s.folder, f.Path)).String(), "?")
+		return run == at
+	})
 }
 
 // Close releases what OpenSnapshot acquired; for the snapshots of a chain it does nothing.

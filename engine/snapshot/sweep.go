@@ -21,8 +21,9 @@ func Retain(before []int64, id int64, keep int) []int64 {
 
 // Sweep deletes what newest no longer retains: newest is the newest checkpoint of attempt a that Publish has called
 // complete. Older checkpoints that are not in Retained go, and what lower attempts left in folders above (a checkpoint
-// of theirs that has metadata goes when a complete one of a's has passed its id), and the records of attempts below the
-// oldest retained checkpoint's. Nothing of a later attempt is touched, also if a has been superseded since (P1).
+// of theirs that has metadata goes when a complete one of a's has passed its id), the runs that no retained checkpoint names, and
+// the records of attempts below the oldest retained checkpoint's. Nothing of a later attempt is touched, also if a has been
+// superseded since (P1).
 //
 // A checkpoint's metadata goes before its data: a sweep that is interrupted leaves data without metadata, which is no
 // checkpoint and is swept by the next, and never a checkpoint that looks whole and is not (P2).
@@ -45,7 +46,65 @@ func (c *Chain) Sweep(ctx context.Context, a Attempt, newest *Metadata) error {
 			return fmt.Errorf("sweep checkpoint %d: %w", id, err)
 		}
 	}
-	return c.sweepAttempts(ctx, a, newest, listed.attempts)
+	retained, known, err := c.retained(ctx, newest)
+	if err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	if !known {
+		return nil
+	}
+	if err := c.sweepRuns(ctx, a, newest, retained); err != nil {
+		return fmt.Errorf("sweep runs: %w", err)
+	}
+	return c.sweepAttempts(ctx, a, retained, listed.attempts)
+}
+
+// retained returns the checkpoints that stay, newest itself included. One that cannot be read may name any run, and be of any
+// attempt: then they are not known.
+func (c *Chain) retained(ctx context.Context, newest *Metadata) (all []*Metadata, known bool, err error) {
+	all = []*Metadata{newest}
+	for _, id := range newest.Retained {
+		if id == newest.ID {
+			continue
+		}
+		s, err := Load(ctx, c.bucket, checkpointFolder(id))
+		var corrupt *CorruptError
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+			continue
+		case errors.As(err, &corrupt):
+			return nil, false, nil
+		case err != nil:
+			return nil, false, err
+		}
+		all = append(all, s.Metadata)
+	}
+	return all, true, nil
+}
+
+// sweepRuns deletes the runs that no retained checkpoint names. Those of a's own that are of a checkpoint above newest are spared:
+// it may be under way. What a later attempt names is spared, too: it began from newest, names no other runs of attempts before
+// its own than newest does (Chosen.Newest), and its own are of a higher number.
+func (c *Chain) sweepRuns(ctx context.Context, a Attempt, newest *Metadata, retained []*Metadata) error {
+	objects, err := c.bucket.List(ctx, sharedFolder+"/")
+	if err != nil || len(objects) == 0 {
+		return err
+	}
+	named := map[string]bool{}
+	for _, m := range retained {
+		for _, key := range m.RunKeys() {
+			named[key] = true
+		}
+	}
+	var gone []storage.Object
+	for _, o := range objects {
+		attempt, checkpoint, ok := writerOfRun(path.Base(o.Key))
+		over := attempt < a.N || attempt == a.N && checkpoint <= newest.ID
+		if ok && over && !named[o.Key] {
+			gone = append(gone, o)
+		}
+	}
+	return deleteAll(ctx, c.bucket, gone)
 }
 
 // deleteCheckpoint deletes the folder of a checkpoint, metadata first.
@@ -78,25 +137,11 @@ func (c *Chain) sweepAbove(ctx context.Context, a Attempt, id int64) error {
 	return deleteAll(ctx, c.bucket, lower)
 }
 
-// sweepAttempts deletes the records of attempts that no retained checkpoint can lead to. One that cannot be read may be
-// of any attempt: then none go.
-func (c *Chain) sweepAttempts(ctx context.Context, a Attempt, newest *Metadata, attempts []int64) error {
+// sweepAttempts deletes the records of attempts that no retained checkpoint can lead to.
+func (c *Chain) sweepAttempts(ctx context.Context, a Attempt, retained []*Metadata, attempts []int64) error {
 	oldest := a.N
-	for _, id := range newest.Retained {
-		if id == newest.ID {
-			continue
-		}
-		s, err := Load(ctx, c.bucket, checkpointFolder(id))
-		var corrupt *CorruptError
-		switch {
-		case errors.Is(err, storage.ErrNotFound):
-			continue
-		case errors.As(err, &corrupt):
-			return nil
-		case err != nil:
-			return fmt.Errorf("sweep attempts: %w", err)
-		}
-		oldest = min(oldest, s.Metadata.Attempt)
+	for _, m := range retained {
+		oldest = min(oldest, m.Attempt)
 	}
 	for _, n := range attempts {
 		if n >= oldest {

@@ -195,6 +195,11 @@ func (c *fileCheck) run() error {
 		return int(min(max(a.Size-b.Size, -1), 1)) // an empty block may share its offset with the next
 	})
 	for _, b := range blocks {
+		if b.Offset > c.at && c.file.Checkpoint != 0 { // between them is what later runs have taken the place of
+			if _, whole, err := c.section(b.Offset - c.at); !whole || err != nil {
+				return err
+			}
+		}
 		if b.Offset != c.at {
 			c.wrong(b.Offset, "the block of key group %d does not follow the one before it, which ends at %d", b.Group, c.at)
 			return c.rest()
@@ -206,6 +211,11 @@ func (c *fileCheck) run() error {
 		if sum != b.CRC32C {
 			corrupt := blockError("", b, sum)
 			c.wrong(corrupt.Offset, "%s", corrupt.Reason)
+		}
+	}
+	if left := c.file.Size - dataFooter - c.at; left > 0 && c.file.Checkpoint != 0 {
+		if _, whole, err := c.section(left); !whole || err != nil {
+			return err
 		}
 	}
 	return c.rest()

@@ -111,17 +111,7 @@ func entriesOf(ctx context.Context, s *snapshot.Snapshot, p *part, group int) ([
 	if p == nil {
 		return nil, nil
 	}
-	var all []located
-	for _, ref := range p.blocks {
-		if ref.Block.Group == group {
-			entries, err := p.read(ctx, s, ref)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, entries...)
-		}
-	}
-	return all, nil
+	return p.read(ctx, s, group)
 }
 
 // merge compares the entries of a key group, which are in order.

@@ -49,8 +49,8 @@ func Each(ctx context.Context, s *snapshot.Snapshot, want Filter, f func(Entry) 
 	}
 	keys := newMatcher(want.Key)
 	for _, p := range parts {
-		for _, block := range p.blocks {
-			entries, err := p.read(ctx, s, block)
+		for _, group := range p.groups {
+			entries, err := p.read(ctx, s, group)
 			if err != nil {
 				return err
 			}
@@ -72,7 +72,8 @@ type part struct {
 	uid        string
 	descriptor state.Descriptor
 	words      words
-	blocks     []snapshot.BlockRef // by key group
+	groups     []int // those of which anything was written, in order
+	reader     *backend.Reader
 }
 
 // partsOf returns the states of a snapshot that a filter wants.
@@ -81,12 +82,13 @@ func partsOf(s *snapshot.Snapshot, want Filter) ([]part, error) {
 	var found []string
 	for i := range s.Metadata.Operators {
 		o := &s.Metadata.Operators[i]
+		layers := snapshot.Layers(o.Subtasks, 0, snapshot.MaxGroups)
 		for _, schema := range o.Schemas {
 			found = append(found, fmt.Sprintf("%s of %s", schema.Name, o.UID))
 			if want.UID != "" && want.UID != o.UID || want.State != "" && want.State != schema.Name {
 				continue
 			}
-			parts = append(parts, newPart(o, schema))
+			parts = append(parts, newPart(s, o, schema, layers))
 		}
 	}
 	if len(parts) > 0 || want.UID == "" && want.State == "" {
@@ -106,20 +108,24 @@ func partsOf(s *snapshot.Snapshot, want Filter) ([]part, error) {
 	return nil, fault.Permanentf(s.Path(), remedy, "the snapshot has %s", what)
 }
 
-func newPart(o *snapshot.OperatorState, schema snapshot.StateSchema) part {
+func newPart(s *snapshot.Snapshot, o *snapshot.OperatorState, schema snapshot.StateSchema, layers []snapshot.Layer) part {
 	d := state.Descriptor{Name: schema.Name, Key: schema.KeyFields, Value: schema.ValueFields}
 	for _, k := range []state.Kind{state.Value, state.WindowValue, state.SortedMap} {
 		if k.String() == schema.Kind {
 			d.Kind = k
 		}
 	}
-	p := part{uid: o.UID, descriptor: d, words: wordsFor(d, o.Fingerprint)}
-	for _, ref := range o.GroupBlocks(0, o.MaxParallelism) {
-		if ref.Block.State == schema.Name {
-			p.blocks = append(p.blocks, ref)
+	p := part{uid: o.UID, descriptor: d, words: wordsFor(d, o.Fingerprint), reader: backend.NewReader(s, layers)}
+	for _, l := range layers {
+		if l.Block.State != schema.Name {
+			continue
+		}
+		for g := l.Block.Group; g < l.Block.Through(); g++ {
+			p.groups = append(p.groups, g)
 		}
 	}
-	slices.SortStableFunc(p.blocks, func(a, b snapshot.BlockRef) int { return cmp.Compare(a.Block.Group, b.Block.Group) })
+	slices.Sort(p.groups)
+	p.groups = slices.Compact(p.groups)
 	return p
 }
 
@@ -131,16 +137,16 @@ type located struct {
 	raw       string // the value as it is in the block
 }
 
-// read returns the entries of a block in order.
-func (p *part) read(ctx context.Context, s *snapshot.Snapshot, ref snapshot.BlockRef) ([]located, error) {
-	content, err := s.ReadBlock(ctx, ref.File, ref.Block)
-	if err != nil {
+// read returns the entries of a key group in order.
+func (p *part) read(ctx context.Context, s *snapshot.Snapshot, group int) ([]located, error) {
+	whole, err := p.reader.Read(ctx, group, p.descriptor.Name)
+	if err != nil || whole.Content == nil {
 		return nil, err
 	}
-	file := s.Path() + "/" + ref.File.Path
+	file := s.Path() + "/" + whole.File
 	var entries []located
 	add := func(window int64, key, name, value []byte) error {
-		e := located{Entry: Entry{UID: p.uid, State: p.descriptor.Name, Group: ref.Block.Group}, window: window,
+		e := located{Entry: Entry{UID: p.uid, State: p.descriptor.Name, Group: group}, window: window,
 			key: string(key), name: string(name), raw: string(value)}
 		if err := p.words.say(&e.Entry, window, key, name, value); err != nil {
 			return backend.Refusal(err.Error())
@@ -149,9 +155,9 @@ func (p *part) read(ctx context.Context, s *snapshot.Snapshot, ref snapshot.Bloc
 		return nil
 	}
 	if p.descriptor.Kind == state.SortedMap {
-		err = backend.DecodeSortedBlock(file, ref.Block, content, func(key, name, value []byte) error { return add(0, key, name, value) })
+		err = backend.DecodeSortedBlock(file, whole.Block, whole.Content, func(key, name, value []byte) error { return add(0, key, name, value) })
 	} else {
-		err = p.readCells(file, ref.Block, content, add)
+		err = p.readCells(file, whole.Block, whole.Content, add)
 	}
 	slices.SortFunc(entries, compare)
 	return entries, err

@@ -249,6 +249,7 @@ func TestAnIntervalJoinIsANestedLoopOverWhatComesInTime(t *testing.T) {
 				g, sink := joined(t, bidTap, saleTap, within, 8)
 				var ran *job.Job
 				cfg := config(t, parallelism)
+				cfg.WholeCheckpoints = true // so that the size of the newest is that of what it holds
 				if _, err := job.Run(t.Context(), cfg, g, job.Options{Started: func(j *job.Job) { ran = j }}); err != nil {
 					t.Fatal(err)
 				}

@@ -28,7 +28,7 @@ func (d *driver) publish(e coordinator.Publish) {
 		if err == nil {
 			d.opt.AtStep(StepPublished)
 			d.box.put(func() {
-				d.written += m.StateSize()
+				d.written += m.WrittenSize()
 				d.step(coordinator.Published{Checkpoint: m.ID})
 			})
 			return

@@ -13,7 +13,7 @@ import (
 // executorHere runs the subtasks in this process.
 func (d *driver) executorHere() (executor.Executor, error) {
 	return task.NewExecutor(d.background, task.Config{
-		Graph: d.graph, Job: d.cfg.Job, Parallelism: d.cfg.Parallelism, MaxParallelism: d.cfg.MaxParallelism,
+		Graph: d.graph, Job: d.cfg.Job, Parallelism: d.cfg.Parallelism, MaxParallelism: d.cfg.MaxParallelism, Incremental: !d.cfg.WholeCheckpoints,
 		Files: func(e message.Execution, checkpoint int64) backend.Files {
 			return d.folder.Chain.Files(d.began.attempt, e.Restart, checkpoint)
 		},
@@ -24,7 +24,7 @@ func (d *driver) executorHere() (executor.Executor, error) {
 
 // deploy begins an execution; what goes wrong is reported like the failure of a subtask.
 func (d *driver) deploy(e coordinator.Deploy) {
-	d.executor.Deploy(executor.Deployment{Execution: e.Execution, From: e.From})
+	d.executor.Deploy(executor.Deployment{Execution: e.Execution, From: e.From, Continues: e.Continues})
 	d.opt.AtStep(StepDeployed)
 }
 

@@ -21,6 +21,7 @@ func (d *driver) coordinatorConfig() coordinator.Config {
 		FirstCheckpoint: d.began.chosen.NextID,
 		Restored:        d.began.restored,
 		Foreign:         d.began.foreign,
+		Newest:          d.began.chosen.Newest,
 		OnlyFinish:      d.began.over,
 		Random:          rand.Float64,
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/weirstream/weir/engine/internal/backend"
 	"github.com/weirstream/weir/engine/internal/coordinator"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/storage"
@@ -71,7 +72,7 @@ func (d *driver) exportTo(ctx context.Context, e coordinator.Export) (done coord
 	defer func() { err = errors.Join(err, b.Close()) }()
 	size := e.Metadata.StateSize()
 	d.operations.Copying(e.ID, size, 0)
-	savepoint, err := snapshot.Export(ctx, d.snapshotOf(e.Metadata), b, e.ID, func(copied int64) { d.operations.Copying(e.ID, size, copied) })
+	savepoint, err := snapshot.Export(ctx, d.snapshotOf(e.Metadata), b, e.ID, backend.WriteWhole, func(copied int64) { d.operations.Copying(e.ID, size, copied) })
 	if err != nil {
 		return done, err
 	}

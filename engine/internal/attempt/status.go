@@ -107,7 +107,7 @@ func (d *driver) checkpoints(s coordinator.Status) []rest.Checkpoint {
 func (d *driver) checkpoint(c coordinator.CheckpointStatus) rest.Checkpoint {
 	out := rest.Checkpoint{
 		ID: c.ID, Type: rest.CheckpointTypeOf(c.Outcome), Status: c.Status,
-		TriggerTime: d.start.Add(c.Started).UTC().Truncate(time.Millisecond), SizeBytes: c.Stats.Bytes,
+		TriggerTime: d.start.Add(c.Started).UTC().Truncate(time.Millisecond), SizeBytes: c.Stats.Bytes, FullSizeBytes: c.Stats.FullBytes,
 	}
 	end := c.Ended
 	if end == 0 {

@@ -25,6 +25,8 @@ type Scope struct {
 	FirstGroup, EndGroup, MaxParallelism int
 	// States are all states that the operator declares.
 	States []state.Descriptor
+	// Incremental: what is frozen is written as runs, which later checkpoints name again beside what has changed since.
+	Incremental bool
 }
 
 // Factory makes an empty backend.
@@ -39,6 +41,9 @@ type Backend interface {
 	// Restore fills the empty backend with the blocks of its key groups, whoever wrote them. Damage is a
 	// *snapshot.CorruptError.
 	Restore(ctx context.Context, from []snapshot.SubtaskState, blocks Blocks) error
+	// Continue says, right after Restore, that the first checkpoint may name the runs again that a subtask of this number and these
+	// key groups has written: they were restored from the newest complete checkpoint of the job's own chain.
+	Continue(from snapshot.SubtaskState)
 	// ActOn records that the operator has acted on a watermark: it goes into snapshots for every key group (P4).
 	ActOn(watermark int64)
 	// RestoredWatermark is the watermark that was acted on before the restore in the key group of a hash;
@@ -46,8 +51,10 @@ type Backend interface {
 	RestoredWatermark(hash uint64) int64
 	// MaxRestoredWatermark is the highest of these over the key groups of the scope.
 	MaxRestoredWatermark() int64
-	// Freeze fixes the state as it is now. Several frozen versions may be alive.
-	Freeze() Frozen
+	// Freeze fixes the state as it is now, for a checkpoint. complete is the newest one that is known to be complete, 0: none. What
+	// is written names only runs that complete names, or what was restored; so what was frozen for a checkpoint that was aborted,
+	// or of which nothing is known yet, is written again as far as it differs. Several frozen versions may be alive.
+	Freeze(checkpoint, complete int64) Frozen
 	// Close gives up the state. Frozen versions stay valid until they are released.
 	Close() error
 }
@@ -63,6 +70,8 @@ type Frozen interface {
 // Files makes the data files of one checkpoint; *snapshot.FileWriter is one.
 type Files interface {
 	Create(ctx context.Context, operatorUID string, subtask int) (*snapshot.GroupFileWriter, error)
+	// CreateRun makes one that later checkpoints may name again.
+	CreateRun(ctx context.Context, operatorUID string, subtask int) (*snapshot.GroupFileWriter, error)
 }
 
 // Blocks reads the data files of a snapshot; *snapshot.Snapshot is one.

@@ -47,7 +47,11 @@ func DecodeBlock(file string, b snapshot.Block, content []byte, cellBytes int, e
 // BlockCellBytes returns the width of the cells of a block, for who does not know the job.
 func BlockCellBytes(file string, b snapshot.Block, content []byte) (int, error) {
 	d := blockDecoder{file: file, block: b, content: content}
-	if err := d.version(blockVersion); err != nil {
+	want := byte(blockVersion)
+	if b.End != 0 {
+		want = changesVersion
+	}
+	if err := d.version(want); err != nil {
 		return 0, err
 	}
 	width, err := d.uvarint("width of a cell")
@@ -71,16 +75,8 @@ type blockDecoder struct {
 }
 
 func (d *blockDecoder) decode(cellBytes int, entry func(window int64, key, cell []byte) error) error {
-	if err := d.version(blockVersion); err != nil {
+	if err := d.cells(blockVersion, cellBytes); err != nil {
 		return err
-	}
-	width, err := d.uvarint("width of a cell")
-	if err != nil {
-		return err
-	}
-	if width != uint64(cellBytes) {
-		return fault.Permanentf("state "+d.block.State, "restore it with the job that wrote it, or give the new state another name",
-			"the snapshot has values of %d bytes, the job declares %d", width, cellBytes)
 	}
 	for first, last := true, int64(0); d.at < len(d.content); first = false {
 		window, err := d.varint("start of a window")
@@ -98,6 +94,7 @@ func (d *blockDecoder) decode(cellBytes int, entry func(window int64, key, cell 
 	return nil
 }
 
+// window reads what follows the start of a window.
 func (d *blockDecoder) window(window int64, cellBytes int, entry func(window int64, key, cell []byte) error) error {
 	count, err := d.uvarint("number of entries")
 	if err != nil {
@@ -122,6 +119,22 @@ func (d *blockDecoder) window(window int64, cellBytes int, entry func(window int
 		if err := entry(window, key, cell); err != nil {
 			return d.refused(start, err)
 		}
+	}
+	return nil
+}
+
+// cells reads what a block of cells begins with.
+func (d *blockDecoder) cells(version byte, cellBytes int) error {
+	if err := d.version(version); err != nil {
+		return err
+	}
+	width, err := d.uvarint("width of a cell")
+	if err != nil {
+		return err
+	}
+	if width != uint64(cellBytes) {
+		return fault.Permanentf("state "+d.block.State, "restore it with the job that wrote it, or give the new state another name",
+			"the snapshot has values of %d bytes, the job declares %d", width, cellBytes)
 	}
 	return nil
 }

@@ -40,41 +40,63 @@ func DecodeSortedBlock(file string, b snapshot.Block, content []byte, entry func
 	if err := d.version(sortedBlockVersion); err != nil {
 		return err
 	}
-	var place, last []byte
-	for first := true; d.at < len(content); first = false {
-		start := d.at
-		shared, err := d.uvarint("number of shared bytes")
-		if err != nil {
+	var r placeReader
+	for d.at < len(content) {
+		if err := r.next(&d, entry); err != nil {
 			return err
 		}
-		if shared > uint64(len(last)) {
-			return d.corrupt("an entry shares %d bytes with one of %d", shared, len(last))
-		}
-		suffix, err := d.bytes("an entry's place")
-		if err != nil {
-			return err
-		}
-		place = append(append(place[:0], last[:shared]...), suffix...)
-		if !first && bytes.Compare(last, place) >= 0 {
-			d.at = start
-			return d.corrupt("an entry is not above the one before")
-		}
-		value, err := d.bytes("a value")
-		if err != nil {
-			return err
-		}
-		length, width := binary.Uvarint(place)
-		if width <= 0 || length > uint64(len(place)-width) {
-			d.at = start
-			return d.corrupt("the key of an entry does not fit in")
-		}
-		end := width + int(length)
-		if err := entry(place[width:end:end], place[end:], value); err != nil {
-			return d.refused(start, err)
-		}
-		place, last = last, place
 	}
 	return nil
+}
+
+// placeReader reads entries of sorted maps that follow each other.
+type placeReader struct {
+	place, last []byte
+	begun       bool
+}
+
+func (r *placeReader) next(d *blockDecoder, entry func(key, name, value []byte) error) error {
+	start := d.at
+	shared, err := d.uvarint("number of shared bytes")
+	if err != nil {
+		return err
+	}
+	if shared > uint64(len(r.last)) {
+		return d.corrupt("an entry shares %d bytes with one of %d", shared, len(r.last))
+	}
+	suffix, err := d.bytes("an entry's place")
+	if err != nil {
+		return err
+	}
+	r.place = append(append(r.place[:0], r.last[:shared]...), suffix...)
+	if r.begun && bytes.Compare(r.last, r.place) >= 0 {
+		d.at = start
+		return d.corrupt("an entry is not above the one before")
+	}
+	value, err := d.bytes("a value")
+	if err != nil {
+		return err
+	}
+	key, name, err := d.splitPlace(start, r.place)
+	if err != nil {
+		return err
+	}
+	if err := entry(key, name, value); err != nil {
+		return d.refused(start, err)
+	}
+	r.place, r.last, r.begun = r.last, r.place, true
+	return nil
+}
+
+// splitPlace returns the key and the name of the place of an entry that begins at start.
+func (d *blockDecoder) splitPlace(start int, place []byte) (key, name []byte, err error) {
+	length, width := binary.Uvarint(place)
+	if width <= 0 || length > uint64(len(place)-width) {
+		d.at = start
+		return nil, nil, d.corrupt("the key of an entry does not fit in")
+	}
+	end := width + int(length)
+	return place[width:end:end], place[end:], nil
 }
 
 // bytes reads a length and so many bytes.

@@ -161,6 +161,7 @@ func (c *Coordinator) acked(a message.Ack) {
 	}
 	ck.acked[a.Subtask] = true
 	ck.stats.Bytes += a.Stats.Bytes
+	ck.stats.FullBytes += a.Stats.FullBytes
 	ck.stats.Align = max(ck.stats.Align, a.Stats.Align)
 	ck.stats.Sync = max(ck.stats.Sync, a.Stats.Sync)
 	ck.stats.Async = max(ck.stats.Async, a.Stats.Async)
@@ -183,6 +184,10 @@ func (c *Coordinator) advanceCheckpoint() {
 	case ck.stage == acking && len(ck.acked) == len(c.cfg.Tasks)*c.cfg.Parallelism:
 		c.coverRetirement(ck)
 		ck.metadata = c.metadata(ck)
+		if run := c.strangeRun(ck.metadata); run != "" {
+			c.checkpointFailed(fmt.Errorf("a subtask names the run %s, which is neither new nor of the newest complete checkpoint", run))
+			return
+		}
 		ck.stage = publishing
 		c.publish(ck)
 	case ck.stage == acking:

@@ -44,6 +44,8 @@ type Config struct {
 	// its older siblings retained; Foreign says that it is a savepoint, or comes from elsewhere.
 	Restored *snapshot.Metadata
 	Foreign  bool
+	// Newest says that Restored is the newest checkpoint of the chain: what the run writes may name its runs again (P6).
+	Newest bool
 	// OnlyFinish says that Restored ended the job and only its commits may be missing: they are confirmed, requests are
 	// served from it, nothing runs, and the outcome is that of Restored.
 	OnlyFinish bool

@@ -20,6 +20,8 @@ type (
 	Deploy struct {
 		Execution message.Execution
 		From      *snapshot.Metadata
+		// Continues: From is the newest complete checkpoint of the chain, whose runs the next one may name again (P6).
+		Continues bool
 	}
 	// CancelTasks stops an execution; answered by TasksStopped.
 	CancelTasks struct{ Execution message.Execution }

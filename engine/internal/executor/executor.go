@@ -76,4 +76,6 @@ type Deployment struct {
 	// From is the snapshot whose keyed state is restored; nil: empty state. Splits and committables in it are the coordinator's
 	// business. The executor changes nothing in it.
 	From *snapshot.Metadata
+	// Continues: From is the newest complete checkpoint of the job's own chain, so that what is written may name its runs again.
+	Continues bool
 }

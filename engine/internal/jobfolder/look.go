@@ -32,7 +32,7 @@ func chainOf(head snapshot.Head) rest.Chain {
 	m := head.Snapshot.Metadata
 	c.Checkpoint = &rest.Checkpoint{
 		ID: m.ID, Type: rest.CheckpointTypeOf(m.Outcome), Status: rest.Done, Path: head.Snapshot.Path(),
-		TriggerTime: m.Time, SizeBytes: m.StateSize(),
+		TriggerTime: m.Time, SizeBytes: m.WrittenSize(), FullSizeBytes: m.StateSize(),
 	}
 	return c
 }

@@ -28,6 +28,8 @@ type World struct {
 	Input  *enginetest.Tap[int]
 	Output *enginetest.Ledger[[2]int] // key and count
 	Dir    string                     // checkpoint storage; savepoints lie below it
+	// Whole: every checkpoint is written whole, so that damage of one harms no other.
+	Whole bool
 }
 
 // NewWorld returns a world whose input is closed, with Keys keys in turn.
@@ -77,6 +79,7 @@ func (w *World) Config(parallelism int) job.Config {
 			Interval:          5 * time.Millisecond,
 			Timeout:           time.Minute,
 			Retained:          3,
+			WholeCheckpoints:  w.Whole,
 			TolerableFailures: 3,
 			Restart:           job.Restart{InitialDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond, ResetAfter: time.Hour},
 		},

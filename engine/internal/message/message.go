@@ -147,7 +147,8 @@ type OperatorState struct {
 
 // Stats says what a subtask's part of a checkpoint cost.
 type Stats struct {
-	Bytes int64
+	// Bytes were written for it; FullBytes is the size of all data files that it names.
+	Bytes, FullBytes int64
 	// Align is the time from the first barrier to the last, Sync the time that processing stood still, Async the time
 	// that the background part took.
 	Align, Sync, Async time.Duration

@@ -19,6 +19,7 @@ type execution struct {
 	cfg        *Config
 	name       message.Execution
 	from       *snapshot.Metadata // nil: empty state
+	continues  bool               // runs of from may be named again
 	blocks     backend.Blocks     // of from
 	subtasks   []*subtask
 	byID       map[message.Subtask]*subtask
@@ -31,7 +32,7 @@ type execution struct {
 // start builds the subtasks and lets them restore and run. It fails only for a snapshot that cannot be restored; whatever
 // goes wrong later is reported.
 func start(ctx context.Context, cfg *Config, d executor.Deployment) (*execution, error) {
-	e := &execution{cfg: cfg, name: d.Execution, from: d.From, byID: map[message.Subtask]*subtask{}}
+	e := &execution{cfg: cfg, name: d.Execution, from: d.From, continues: d.Continues, byID: map[message.Subtask]*subtask{}}
 	if err := e.openSnapshot(); err != nil {
 		return nil, fmt.Errorf("start the subtasks: %w", err)
 	}
@@ -88,6 +89,7 @@ func (e *execution) abort(checkpoint int64) {
 // complete says in all subtasks that a checkpoint is complete, between the commands before and after it.
 func (e *execution) complete(checkpoint int64) {
 	for _, t := range e.subtasks {
+		t.parts.complete(checkpoint)
 		t.commands.put(message.Completed{ID: checkpoint})
 	}
 }

@@ -22,6 +22,8 @@ type Config struct {
 	Job   string
 	// Parallelism is the number of subtasks of each task, MaxParallelism the number of key groups.
 	Parallelism, MaxParallelism int
+	// Incremental: checkpoints are written as runs, which later ones name again.
+	Incremental bool
 	// Files returns where the data files of a checkpoint of an execution go; a *snapshot.FileWriter.
 	Files func(e message.Execution, checkpoint int64) backend.Files
 	// Blocks returns what reads the state of a snapshot that is restored; a *snapshot.Snapshot, which stays open until the

@@ -9,7 +9,6 @@ import (
 
 	"github.com/weirstream/weir/engine/internal/backend"
 	"github.com/weirstream/weir/engine/internal/message"
-	"github.com/weirstream/weir/engine/snapshot"
 )
 
 // maxWriting is how many checkpoints of a subtask are written at a time.
@@ -28,8 +27,9 @@ type parts struct {
 	slots chan struct{} // bounds those that are being written
 	mu    struct {
 		sync.Mutex
-		writing map[int64]context.CancelFunc
-		aborted map[int64]bool // checkpoints not older than the last barrier
+		writing  map[int64]context.CancelFunc
+		aborted  map[int64]bool // checkpoints not older than the last barrier
+		complete int64          // the newest that is known to be; 0: none
 	}
 }
 
@@ -48,6 +48,20 @@ func (p *parts) abort(id int64) {
 	if cancel := p.mu.writing[id]; cancel != nil {
 		cancel()
 	}
+}
+
+// complete notes that a checkpoint is complete. The coordinator says it before it triggers a later one, whose barrier may overtake
+// the command that tells operators.
+func (p *parts) complete(id int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.complete = max(p.mu.complete, id)
+}
+
+func (p *parts) newestComplete() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.complete
 }
 
 func (p *parts) isAborted(id int64) bool {
@@ -123,7 +137,7 @@ func (t *subtask) freeze(id int64) *part {
 		st := message.OperatorState{UID: s.uid}
 		var frozen backend.Frozen
 		if s.backend != nil {
-			frozen = s.backend.Freeze()
+			frozen = s.backend.Freeze(id, t.parts.newestComplete())
 		}
 		if s.node.Source != nil {
 			st.State.Splits = t.input.splitStates()
@@ -211,17 +225,14 @@ func (t *subtask) writeStates(ctx context.Context, p *part) error {
 	}
 	for i := range p.states {
 		p.states[i].State.Index = t.index
-		p.stats.Bytes += stateBytes(p.states[i].State)
+		for _, f := range p.states[i].State.Files {
+			p.stats.FullBytes += f.Size
+			if f.Checkpoint == 0 || f.Checkpoint == p.id {
+				p.stats.Bytes += f.Size
+			}
+		}
 	}
 	return nil
-}
-
-func stateBytes(s snapshot.SubtaskState) int64 {
-	n := int64(0)
-	for _, f := range s.Files {
-		n += f.Size
-	}
-	return n
 }
 
 // superseded declines a checkpoint whose alignment was given up for a newer one.

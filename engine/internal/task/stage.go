@@ -70,14 +70,25 @@ func (s *stage) openState(ctx context.Context) (err error) {
 	cfg := exec.cfg
 	first, end := state.GroupRange(s.task.index, cfg.Parallelism, cfg.MaxParallelism)
 	s.backend, err = cfg.Backend(backend.Scope{
-		UID: s.uid, Subtask: s.task.index,
+		UID: s.uid, Subtask: s.task.index, Incremental: cfg.Incremental,
 		FirstGroup: first, EndGroup: end, MaxParallelism: cfg.MaxParallelism, States: s.node.State,
 	})
 	if err != nil || exec.from == nil {
 		return err
 	}
-	if restored := exec.from.Operator(s.uid); restored != nil {
-		return s.backend.Restore(ctx, restored.Subtasks, exec.blocks)
+	restored := exec.from.Operator(s.uid)
+	if restored == nil {
+		return nil
+	}
+	if err := s.backend.Restore(ctx, restored.Subtasks, exec.blocks); err != nil {
+		return err
+	}
+	if exec.continues && restored.Parallelism == cfg.Parallelism {
+		for _, of := range restored.Subtasks {
+			if of.Index == s.task.index {
+				s.backend.Continue(of)
+			}
+		}
 	}
 	return nil
 }

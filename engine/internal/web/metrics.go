@@ -109,6 +109,8 @@ var (
 			func(c rest.Checkpoint) float64 { return float64(c.ID) }),
 		last("size_bytes", "Bytes that were written for the newest complete checkpoint.",
 			func(c rest.Checkpoint) float64 { return float64(c.SizeBytes) }),
+		last("full_size_bytes", "Bytes of all data files that the newest complete checkpoint names, also of those that it shares with earlier ones.",
+			func(c rest.Checkpoint) float64 { return float64(c.FullSizeBytes) }),
 		last("duration_seconds", "Time from the trigger of the newest complete checkpoint to its completion.",
 			func(c rest.Checkpoint) float64 { return seconds(c.DurationMs) }),
 		last("timestamp_seconds", "When the newest complete checkpoint was triggered, since 1970: what came later would be processed again.",

@@ -44,7 +44,7 @@ func newWatched() *watched {
 			ID: "default.delays", State: rest.Running, Revision: "0a1b2c3d4e", Engine: "1.2.3",
 			Attempt: 3, Restarts: 2, Parallelism: 4, MaxParallelism: 128,
 			RestoredFrom: "s3://" + secret, CompletedCheckpoints: 41, FailedCheckpoints: 1, FailedCheckpointsInARow: 1, CheckpointFailure: "bucket " + secret + " is away",
-			LastCheckpoint: &rest.Checkpoint{ID: 97, Status: rest.Done, Path: "s3://" + secret, SizeBytes: 4096, DurationMs: 250,
+			LastCheckpoint: &rest.Checkpoint{ID: 97, Status: rest.Done, Path: "s3://" + secret, SizeBytes: 4096, FullSizeBytes: 65536, DurationMs: 250,
 				TriggerTime: time.UnixMilli(1700000001500)},
 			RecordsIn: 1000, RecordsOut: 20, RecordsLate: 5, WatermarkMs: &watermark,
 			Failure:  "password " + secret + " was refused",

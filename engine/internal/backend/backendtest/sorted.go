@@ -12,7 +12,6 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/weirstream/weir/engine/internal/backend"
-	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/state"
 )
 
@@ -65,18 +64,17 @@ func (m sortedModel) clone() sortedModel {
 
 // sortedRun is a history of sorted maps under way.
 type sortedRun struct {
-	t        *testing.T
-	r        *rand.Rand
-	store    *Store
-	factory  backend.Factory
+	t *testing.T
+	checkpoints
 	backends []backend.Backend
 	cursors  map[state.Sorted]state.Cursor
 	want     sortedModel
 }
 
-func sortedHistory(t *testing.T, factory backend.Factory, seed uint64) {
-	h := &sortedRun{t: t, r: rand.New(rand.NewPCG(seed, 2)), store: NewStore(t, nil), factory: factory, want: sortedModel{}}
-	h.take([]backend.Backend{open(t, factory, sortedScope(0, 1))})
+func sortedHistory(t *testing.T, factory backend.Factory, seed uint64, incremental bool) {
+	h := &sortedRun{t: t, want: sortedModel{}, checkpoints: checkpoints{
+		t: t, r: rand.New(rand.NewPCG(seed, 2)), store: NewStore(t, nil), factory: factory, scope: sortedScope, incremental: incremental}}
+	h.goOnWith([]backend.Backend{open(t, factory, h.scopeOf(0, 1))})
 	for range 250 {
 		switch n := h.r.IntN(100); {
 		case n < 60:
@@ -85,20 +83,22 @@ func sortedHistory(t *testing.T, factory backend.Factory, seed uint64) {
 			h.clear()
 		case n < 90:
 			h.walk()
-		case n < 95:
-			for _, b := range h.backends {
-				b.Freeze().Release()
-			}
+		case n < 91:
+			h.abort(h.backends)
+		case n < 92:
+			h.lose(h.backends, h.disturb)
+		case n < 97:
+			h.complete()
 		default:
-			h.restore()
+			h.goBack()
 		}
 	}
-	h.compare("at the end")
-	h.restore()
+	h.compare("at the end", h.backends, h.want)
+	h.goBack()
 }
 
-// take makes backends those of the history.
-func (h *sortedRun) take(backends []backend.Backend) {
+// goOnWith makes backends those of the history.
+func (h *sortedRun) goOnWith(backends []backend.Backend) {
 	h.backends, h.cursors = backends, map[state.Sorted]state.Cursor{}
 }
 
@@ -224,10 +224,10 @@ func (h *sortedRun) walk() {
 	}
 }
 
-func (h *sortedRun) compare(what string) {
+func (h *sortedRun) compare(what string, backends []backend.Backend, want sortedModel) {
 	h.t.Helper()
 	got := sortedModel{}
-	for _, b := range h.backends {
+	for _, b := range backends {
 		for _, d := range sortedStates[1:] {
 			s, err := b.Sorted(d.Name)
 			if err != nil {
@@ -248,43 +248,32 @@ func (h *sortedRun) compare(what string) {
 			}
 		}
 	}
-	if !maps.EqualFunc(got, h.want, maps.Equal[map[string]string, map[string]string]) {
-		h.t.Fatalf("%s: the entries of %d keys are not those of the %d that must be there", what, len(got), len(h.want))
+	if !maps.EqualFunc(got, want, maps.Equal[map[string]string, map[string]string]) {
+		h.t.Fatalf("%s: the entries of %d keys are not those of the %d that must be there", what, len(got), len(want))
 	}
 }
 
-// restore takes a checkpoint, lets the state change while it is written, and goes back to it at another parallelism.
-func (h *sortedRun) restore() {
-	var parts []backend.Frozen
-	for _, b := range h.backends {
-		parts = append(parts, b.Freeze())
-	}
-	frozen := h.want.clone()
-	var written snapshot.OperatorState
-	failed := make(chan error)
-	go func() {
-		var err error
-		written, err = h.store.writeParts(sortedScope(0, 1), parts)
-		failed <- err
-	}()
-	for range 5 {
-		h.change(100)
+// disturb changes the state while it is written.
+func (h *sortedRun) disturb() {
+	for range 1 + h.r.IntN(4) {
+		h.change(h.r.IntN(100))
 		h.clear()
 	}
-	if err := <-failed; err != nil {
-		h.t.Fatal(err)
-	}
-	snap := h.store.publish(sortedScope(0, 1), written)
+}
+
+// complete takes a checkpoint, and looks at what it holds; the history goes on.
+func (h *sortedRun) complete() {
+	frozen := h.want.clone()
+	snap := h.take(h.backends, h.disturb)
+	p := h.otherParallelism(len(h.backends))
+	h.compare(fmt.Sprintf("checkpoint %d at parallelism %d", snap.Metadata.ID, p), h.restore(snap, p), frozen)
+}
+
+// goBack takes a checkpoint, lets the state change while it is written, and goes back to it, at another parallelism or not.
+func (h *sortedRun) goBack() {
+	frozen := h.want.clone()
+	snap := h.take(h.backends, h.disturb)
 	h.want = frozen
-	p := []int{1, 2, 3, 7}[h.r.IntN(4)]
-	var restored []backend.Backend
-	for i := range p {
-		b := open(h.t, h.factory, sortedScope(i, p))
-		if err := b.Restore(h.t.Context(), snap.Metadata.Operator("op").Subtasks, snap); err != nil {
-			h.t.Fatal(err)
-		}
-		restored = append(restored, b)
-	}
-	h.take(restored)
-	h.compare(fmt.Sprintf("restored at parallelism %d", p))
+	h.goOnWith(h.restore(snap, h.otherParallelism(len(h.backends))))
+	h.compare(fmt.Sprintf("restored at parallelism %d", len(h.backends)), h.backends, h.want)
 }

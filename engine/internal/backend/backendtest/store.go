@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/weirstream/weir/engine/internal/backend"
@@ -15,6 +16,8 @@ type Store struct {
 	chain   *snapshot.Chain
 	attempt snapshot.Attempt
 	next    int64
+	done    int64    // newest complete checkpoint; 0: none
+	runs    []string // that it names
 }
 
 // NewStore makes an empty store. wrap, if it is not nil, may put faults between the store and its users.
@@ -62,18 +65,28 @@ func (s *Store) Publish(m *snapshot.Metadata) *snapshot.Snapshot {
 // write writes frozen versions as one checkpoint of an operator, releases them, and opens it.
 func (s *Store) write(scope backend.Scope, parts ...backend.Frozen) *snapshot.Snapshot {
 	s.t.Helper()
-	o, err := s.writeParts(scope, parts)
+	id := s.id()
+	o, err := s.writeParts(id, scope, parts)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return s.publish(scope, o)
+	return s.publish(id, scope, o)
 }
 
+// id returns that of the next checkpoint.
+func (s *Store) id() int64 {
+	s.next++
+	return s.next - 1
+}
+
+// freeze fixes the state of a backend for a checkpoint that nothing else is known of.
+func (s *Store) freeze(b backend.Backend) backend.Frozen { return b.Freeze(s.next, s.done) }
+
 // writeParts may run beside the test.
-func (s *Store) writeParts(scope backend.Scope, parts []backend.Frozen) (snapshot.OperatorState, error) {
+func (s *Store) writeParts(id int64, scope backend.Scope, parts []backend.Frozen) (snapshot.OperatorState, error) {
 	o := snapshot.OperatorState{UID: scope.UID, MaxParallelism: scope.MaxParallelism, Parallelism: len(parts)}
 	for i, f := range parts {
-		written, err := f.Write(s.t.Context(), s.Files(s.next))
+		written, err := f.Write(s.t.Context(), s.Files(id))
 		f.Release()
 		if err != nil {
 			return o, err
@@ -84,9 +97,21 @@ func (s *Store) writeParts(scope backend.Scope, parts []backend.Frozen) (snapsho
 	return o, nil
 }
 
-func (s *Store) publish(scope backend.Scope, o snapshot.OperatorState) *snapshot.Snapshot {
+func (s *Store) publish(id int64, scope backend.Scope, o snapshot.OperatorState) *snapshot.Snapshot {
 	s.t.Helper()
-	id := s.next
-	s.next++
-	return s.Publish(&snapshot.Metadata{ID: id, MaxParallelism: scope.MaxParallelism, Operators: []snapshot.OperatorState{o}})
+	m := &snapshot.Metadata{ID: id, MaxParallelism: scope.MaxParallelism, Retained: []int64{id}, Operators: []snapshot.OperatorState{o}}
+	if s.done > 0 {
+		m.Retained = []int64{s.done, id}
+	}
+	for _, f := range m.Files() {
+		if f.Checkpoint != 0 && f.Checkpoint != id && !slices.Contains(s.runs, f.RunKey()) {
+			s.t.Fatalf("checkpoint %d names the run %s, which is neither its own nor of the newest complete one", id, f.Path)
+		}
+	}
+	s.done, s.runs = id, m.RunKeys()
+	snap := s.Publish(m)
+	if err := s.chain.Sweep(s.t.Context(), s.attempt, m); err != nil {
+		s.t.Fatal(err)
+	}
+	return snap
 }

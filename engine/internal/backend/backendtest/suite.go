@@ -26,14 +26,10 @@ import (
 // Run checks a backend.
 func Run(t *testing.T, factory backend.Factory) {
 	t.Run("a random history equals that of a map, also when it is frozen and restored", func(t *testing.T) {
-		for seed := range uint64(12) {
-			t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { history(t, factory, seed) })
-		}
+		both(t, func(t *testing.T, seed uint64, incremental bool) { history(t, factory, seed, incremental) })
 	})
 	t.Run("a random history of sorted maps equals that of a map in order, also when it is frozen and restored", func(t *testing.T) {
-		for seed := range uint64(12) {
-			t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { sortedHistory(t, factory, seed) })
-		}
+		both(t, func(t *testing.T, seed uint64, incremental bool) { sortedHistory(t, factory, seed, incremental) })
 	})
 	t.Run("what is frozen stays as it was, while the state is changed and another version is written", func(t *testing.T) { isolation(t, factory) })
 	t.Run("a batch of new keys is resolved in prefixes whose cells stay valid", func(t *testing.T) { prefixes(t, factory) })
@@ -41,7 +37,8 @@ func Run(t *testing.T, factory backend.Factory) {
 	t.Run("a restore refuses what does not belong to it", func(t *testing.T) { refusals(t, factory) })
 	t.Run("empty state writes nothing", func(t *testing.T) {
 		b := open(t, factory, scopeOf(0, 1))
-		snap := NewStore(t, nil).write(scopeOf(0, 1), b.Freeze())
+		store := NewStore(t, nil)
+		snap := store.write(scopeOf(0, 1), store.freeze(b))
 		if files := snap.Metadata.Files(); len(files) > 0 {
 			t.Errorf("it wrote %d files", len(files))
 		}
@@ -143,38 +140,41 @@ func keyOf(r *rand.Rand, integers bool) string {
 
 // run is a history under way.
 type run struct {
-	t        *testing.T
-	r        *rand.Rand
-	store    *Store
-	factory  backend.Factory
+	t *testing.T
+	checkpoints
 	backends []backend.Backend // one for each subtask
 	want     model
 	integers bool // the keys
 }
 
-func history(t *testing.T, factory backend.Factory, seed uint64) {
-	h := &run{t: t, r: rand.New(rand.NewPCG(seed, 1)), store: NewStore(t, nil), factory: factory, want: model{}}
-	h.backends = []backend.Backend{open(t, factory, scopeOf(0, 1))}
+func history(t *testing.T, factory backend.Factory, seed uint64, incremental bool) {
+	h := &run{t: t, want: model{}, checkpoints: checkpoints{
+		t: t, r: rand.New(rand.NewPCG(seed, 1)), store: NewStore(t, nil), factory: factory, scope: scopeOf, incremental: incremental}}
+	h.backends = []backend.Backend{open(t, factory, h.scopeOf(0, 1))}
 	turn := h.r.IntN(400) // most histories begin with integer keys, some keep to them
 	for i := range 300 {
 		h.integers = i < turn
 		switch n := h.r.IntN(100); {
-		case n < 70:
+		case n < 60:
 			h.update()
-		case n < 82:
+		case n < 72:
 			h.remove()
-		case n < 88:
+		case n < 76:
 			h.dropWindow()
-		case n < 94:
+		case n < 84:
 			h.lookup()
+		case n < 86:
+			h.abort(h.backends)
+		case n < 88:
+			h.lose(h.backends, h.disturb)
 		case n < 97:
-			h.freezeAndRelease()
+			h.complete()
 		default:
-			h.restore()
+			h.goBack()
 		}
 	}
 	compare(t, "at the end", content(t, h.backends...), h.want)
-	h.restore()
+	h.goBack()
 	compare(t, "after a last restore", content(t, h.backends...), h.want)
 }
 
@@ -259,47 +259,30 @@ func (h *run) lookup() {
 	}
 }
 
-// freezeAndRelease gives up a frozen version without writing it.
-func (h *run) freezeAndRelease() {
-	for _, b := range h.backends {
-		b.Freeze().Release()
-	}
-}
-
-// restore takes a checkpoint, lets the state change while it is written, and goes back to it at another parallelism.
-func (h *run) restore() {
-	var parts []backend.Frozen
-	for _, b := range h.backends {
-		parts = append(parts, b.Freeze())
-	}
-	frozen := maps.Clone(h.want)
-	var written snapshot.OperatorState
-	failed := make(chan error)
-	go func() {
-		var err error
-		written, err = h.store.writeParts(scopeOf(0, 1), parts)
-		failed <- err
-	}()
-	for range 5 {
+// disturb changes the state while it is written.
+func (h *run) disturb() {
+	for range 1 + h.r.IntN(3) {
 		h.update()
 		h.remove()
 		h.dropWindow()
 	}
-	if err := <-failed; err != nil {
-		h.t.Fatal(err)
-	}
-	snap := h.store.publish(scopeOf(0, 1), written)
+}
+
+// complete takes a checkpoint, and looks at what it holds; the history goes on.
+func (h *run) complete() {
+	frozen := maps.Clone(h.want)
+	snap := h.take(h.backends, h.disturb)
+	p := h.otherParallelism(len(h.backends))
+	compare(h.t, fmt.Sprintf("checkpoint %d at parallelism %d", snap.Metadata.ID, p), content(h.t, h.restore(snap, p)...), frozen)
+}
+
+// goBack takes a checkpoint, lets the state change while it is written, and goes back to it, at another parallelism or not.
+func (h *run) goBack() {
+	frozen := maps.Clone(h.want)
+	snap := h.take(h.backends, h.disturb)
 	h.want = frozen
-	p := []int{1, 2, 3, 7}[h.r.IntN(4)]
-	h.backends = nil
-	for i := range p {
-		b := open(h.t, h.factory, scopeOf(i, p))
-		if err := b.Restore(h.t.Context(), snap.Metadata.Operator("op").Subtasks, snap); err != nil {
-			h.t.Fatal(err)
-		}
-		h.backends = append(h.backends, b)
-	}
-	compare(h.t, fmt.Sprintf("restored at parallelism %d", p), content(h.t, h.backends...), h.want)
+	h.backends = h.restore(snap, h.otherParallelism(len(h.backends)))
+	compare(h.t, fmt.Sprintf("restored at parallelism %d", len(h.backends)), content(h.t, h.backends...), h.want)
 }
 
 func isolation(t *testing.T, factory backend.Factory) {
@@ -315,7 +298,7 @@ func isolation(t *testing.T, factory backend.Factory) {
 			p := place{d.Name, int64(d.Kind-state.Value) * 1000, keyOf(r, i%2 == 0)}
 			Add(t, table(t, b, d.Name), []place{p}, want)
 		}
-		versions, images = append(versions, b.Freeze()), append(images, maps.Clone(want))
+		versions, images = append(versions, store.freeze(b)), append(images, maps.Clone(want))
 	}
 	table(t, b, "sums").DropWindow(1000)
 	for _, i := range []int{2, 0, 3, 1} {
@@ -335,8 +318,8 @@ func prefixes(t *testing.T, factory backend.Factory) {
 		places = append(places, place{"counts", 0, fmt.Sprintf("key-%d", i/2)})
 	}
 	Add(t, table(t, b, "counts"), places, want)
-	b.Freeze().Release()
-	held := b.Freeze()
+	b.Freeze(1, 0).Release()
+	held := b.Freeze(2, 0)
 	Add(t, table(t, b, "counts"), places, want)
 	held.Release()
 	compare(t, "after a freeze", content(t, b), want)
@@ -349,7 +332,7 @@ func watermarks(t *testing.T, factory backend.Factory) {
 		b := open(t, factory, scopeOf(i, 2))
 		b.ActOn(acted)
 		b.ActOn(acted - 50) // it does not go back
-		parts = append(parts, b.Freeze())
+		parts = append(parts, store.freeze(b))
 	}
 	snap := store.write(scopeOf(0, 1), parts...)
 	b := open(t, factory, scopeOf(0, 1))
@@ -375,7 +358,7 @@ func watermarks(t *testing.T, factory backend.Factory) {
 	}
 	check(b, 100, 200)
 	b.ActOn(150)
-	snap = store.write(scopeOf(0, 1), b.Freeze())
+	snap = store.write(scopeOf(0, 1), store.freeze(b))
 	again := open(t, factory, scopeOf(0, 1))
 	if err := again.Restore(t.Context(), snap.Metadata.Operator("op").Subtasks, snap); err != nil {
 		t.Fatal(err)
@@ -387,7 +370,7 @@ func refusals(t *testing.T, factory backend.Factory) {
 	store := NewStore(t, nil)
 	b := open(t, factory, scopeOf(0, 1))
 	Add(t, table(t, b, "counts"), []place{{"counts", 0, "a"}, {"counts", 0, "b"}}, model{})
-	snap := store.write(scopeOf(0, 1), b.Freeze())
+	snap := store.write(scopeOf(0, 1), store.freeze(b))
 	subtasks := snap.Metadata.Operator("op").Subtasks
 
 	wider := scopeOf(0, 1)
@@ -425,7 +408,7 @@ func refusals(t *testing.T, factory backend.Factory) {
 	if _, err := with.Table("entries"); err == nil {
 		t.Error("a sorted map was returned as a table of cells")
 	}
-	snap = NewStore(t, nil).write(maps, with.Freeze())
+	snap = NewStore(t, nil).write(maps, with.Freeze(1, 0))
 	moved = slices.Clone(snap.Metadata.Operator("op").Subtasks)
 	block = &moved[0].Files[0].Blocks[0]
 	block.Group = (block.Group + 1) % groups

@@ -15,22 +15,13 @@ package heap
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
-	"sync"
 	"sync/atomic"
 
-	"github.com/zeebo/xxh3"
-	"golang.org/x/sync/errgroup"
-
-	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/backend"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/state"
 )
-
-// readers is how many blocks are read at once in a restore: it hides the latency of a store.
-const readers = 16
 
 // Backend holds the state of one operator in one subtask. It implements backend.Backend.
 type Backend struct {
@@ -41,6 +32,8 @@ type Backend struct {
 	versions []*version
 	acted    int64
 	restored []int64 // watermark acted on before the restore, by group; never changed after it
+	base     *base   // nil: the next checkpoint is written whole
+	last     *taken  // what was frozen last; nil: nothing was
 }
 
 // New makes an empty backend. It is a backend.Factory.
@@ -117,76 +110,14 @@ func (b *Backend) Close() error {
 	return nil
 }
 
-// Restore reads the blocks of the scope's key groups, several at a time.
-func (b *Backend) Restore(ctx context.Context, from []snapshot.SubtaskState, blocks backend.Blocks) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(readers)
-	var filling sync.Mutex // guards all of b
-	for _, s := range from {
-		for _, f := range s.Files {
-			for _, block := range f.Blocks {
-				if block.Group < b.scope.FirstGroup || block.Group >= b.scope.EndGroup {
-					continue
-				}
-				group.Go(func() error {
-					content, err := blocks.ReadBlock(ctx, f, block)
-					if err != nil {
-						return err
-					}
-					filling.Lock()
-					defer filling.Unlock()
-					return b.fill(f, block, content)
-				})
-			}
-		}
-	}
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("restore keyed state of operator %s: %w", b.scope.UID, err)
-	}
-	return nil
-}
-
-// fill puts the entries of a block into its state.
-func (b *Backend) fill(f snapshot.GroupFile, block snapshot.Block, content []byte) error {
-	g := block.Group - b.scope.FirstGroup
-	b.restored[g] = max(b.restored[g], block.Watermark)
-	if t := b.table(block.State); t != nil {
-		return backend.DecodeBlock(f.Path, block, content, t.descriptor.CellBytes, func(window int64, key, cell []byte) error {
-			hash := xxh3.Hash(key)
-			switch {
-			case state.KeyGroup(hash, b.scope.MaxParallelism) != block.Group:
-				return backend.Refusal("a key belongs to another key group")
-			case !t.windowed && window != 0:
-				return backend.Refusal("the state has no windows")
-			case !t.put(hash, window, key, cell):
-				return backend.Refusal("a key is there twice")
-			}
-			return nil
-		})
-	}
-	if s := b.sortedMap(block.State); s != nil {
-		return backend.DecodeSortedBlock(f.Path, block, content, func(key, name, value []byte) error {
-			hash := xxh3.Hash(key)
-			if state.KeyGroup(hash, b.scope.MaxParallelism) != block.Group {
-				return backend.Refusal("a key belongs to another key group")
-			}
-			before := s.n
-			if s.Put(hash, key, name, value); s.n == before {
-				return backend.Refusal("an entry is there twice")
-			}
-			return nil
-		})
-	}
-	return fault.Permanentf("", "restore it with the job that wrote it, or give the operator another uid to start empty",
-		"the snapshot has a state %q that the operator does not declare", block.State)
-}
-
-// Freeze fixes the state: it copies one pointer for each key group and state.
-func (b *Backend) Freeze() backend.Frozen {
+// Freeze fixes the state: it copies two pointers for each key group and state.
+func (b *Backend) Freeze(checkpoint, complete int64) backend.Frozen {
+	b.settle(complete)
 	b.versions = slices.DeleteFunc(b.versions, func(v *version) bool { return v.released.Load() })
 	v := &version{epoch: b.epoch, done: make([]atomic.Bool, len(b.restored))}
 	b.versions = append(b.versions, v)
-	f := &frozen{scope: b.scope, version: v, acted: b.acted, restored: b.restored}
+	b.last = &taken{checkpoint: checkpoint}
+	f := &frozen{scope: b.scope, version: v, acted: b.acted, restored: b.restored, base: b.base, taken: b.last}
 	b.epoch++
 	for _, d := range b.scope.States {
 		if t := b.table(d.Name); t != nil {
@@ -205,6 +136,8 @@ type frozen struct {
 	states   []frozenState
 	acted    int64
 	restored []int64
+	base     *base // nil: it is written whole
+	taken    *taken
 	buffer   []byte
 }
 
@@ -214,30 +147,42 @@ type frozenState interface {
 	// begin begins a block, encode adds what a key group holds to it, and says how many entries that is.
 	begin(dst []byte) []byte
 	encode(dst []byte, group int) (block []byte, entries int)
+	// beginChanges begins a block of changes, changes adds what has changed in a key group after an epoch, if anything has; number is
+	// that of the group in the job. It must not be lost.
+	beginChanges(dst []byte) []byte
+	changes(dst []byte, group, number int, based int64) []byte
+	// measure says how many entries of a key group were changed after an epoch, and how many it has; since what went; lost, that it
+	// is not known what went.
+	measure(group int, based int64) (changed, all int)
+	since(group int, based int64) backend.Removals
+	lost(group int, based int64) bool
 }
 
-// Write writes all key groups into one file; without any state or watermark there is none.
+// Write writes the state: as runs, or all key groups into one file; without any state or watermark there is none.
 func (f *frozen) Write(ctx context.Context, files backend.Files) (snapshot.SubtaskState, error) {
-	out := frozenFile{ctx: ctx, files: files, scope: f.scope}
+	if f.scope.Incremental {
+		return f.writeRuns(ctx, files)
+	}
+	out := frozenFile{ctx: ctx, create: files.Create, scope: f.scope}
 	for g := range f.version.done {
-		if err := f.writeGroup(&out, g); err != nil {
+		if err := f.writeGroup(&out, g, false); err != nil {
 			return snapshot.SubtaskState{}, fmt.Errorf("write keyed state of operator %s: %w", f.scope.UID, out.abort(err))
 		}
 	}
-	s, err := out.finish()
+	written, err := out.finish()
 	if err != nil {
-		return s, fmt.Errorf("write keyed state of operator %s: %w", f.scope.UID, err)
+		return snapshot.SubtaskState{}, fmt.Errorf("write keyed state of operator %s: %w", f.scope.UID, err)
 	}
-	return s, nil
+	return snapshot.SubtaskState{Files: written}, nil
 }
 
 // writeGroup writes the blocks of a group. One that holds no cell still has a block if it acted on a watermark, which a
-// restore must know of (P4).
-func (f *frozen) writeGroup(out *frozenFile, g int) error {
+// restore must know of (P4), and always if it takes the place of what a file before holds.
+func (f *frozen) writeGroup(out *frozenFile, g int, instead bool) error {
 	if err := out.ctx.Err(); err != nil {
 		return err
 	}
-	watermark, wrote := max(f.acted, f.restored[g]), false
+	watermark, wrote := f.watermark(g), false
 	for _, s := range f.states {
 		content, entries := s.encode(s.begin(f.buffer[:0]), g)
 		f.buffer = content
@@ -250,12 +195,15 @@ func (f *frozen) writeGroup(out *frozenFile, g int) error {
 		}
 	}
 	f.version.done[g].Store(true)
-	if wrote || watermark == math.MinInt64 || len(f.states) == 0 {
+	if wrote || len(f.states) == 0 || watermark == snapshot.NoTime && !instead {
 		return nil
 	}
 	f.buffer = f.states[0].begin(f.buffer[:0])
 	return out.block(f.scope.FirstGroup+g, f.states[0].name(), watermark, f.buffer)
 }
+
+// watermark is the highest that a group has acted on.
+func (f *frozen) watermark(g int) int64 { return max(f.acted, f.restored[g]) }
 
 // Release gives up the version, so that nothing is copied for it any more.
 func (f *frozen) Release() {

@@ -123,7 +123,7 @@ func BenchmarkFreeze(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		be.Freeze().Release()
+		be.Freeze(1, 0).Release()
 	}
 }
 

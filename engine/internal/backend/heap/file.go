@@ -10,21 +10,30 @@ import (
 
 // frozenFile is the data file of a frozen version; it is created with its first block.
 type frozenFile struct {
-	ctx   context.Context
-	files backend.Files
-	scope backend.Scope
-	file  *snapshot.GroupFileWriter // nil: not created
+	ctx    context.Context
+	create func(ctx context.Context, operatorUID string, subtask int) (*snapshot.GroupFileWriter, error)
+	scope  backend.Scope
+	file   *snapshot.GroupFileWriter // nil: not created
 }
 
 func (o *frozenFile) block(group int, state string, watermark int64, content []byte) error {
+	return o.write(content, func() error { return o.file.BeginBlock(group, state, watermark) })
+}
+
+// changes writes what has changed in the groups from first to before end.
+func (o *frozenFile) changes(first, end int, state string, watermark int64, content []byte) error {
+	return o.write(content, func() error { return o.file.BeginChanges(first, end, state, watermark) })
+}
+
+func (o *frozenFile) write(content []byte, begin func() error) error {
 	if o.file == nil {
-		file, err := o.files.Create(o.ctx, o.scope.UID, o.scope.Subtask)
+		file, err := o.create(o.ctx, o.scope.UID, o.scope.Subtask)
 		if err != nil {
 			return err
 		}
 		o.file = file
 	}
-	if err := o.file.BeginBlock(group, state, watermark); err != nil {
+	if err := begin(); err != nil {
 		return err
 	}
 	_, err := o.file.Write(content)
@@ -39,13 +48,14 @@ func (o *frozenFile) abort(err error) error {
 	return errors.Join(err, o.file.Abort())
 }
 
-func (o *frozenFile) finish() (snapshot.SubtaskState, error) {
+// finish returns the file, if there is one.
+func (o *frozenFile) finish() ([]snapshot.GroupFile, error) {
 	if o.file == nil {
-		return snapshot.SubtaskState{}, nil
+		return nil, nil
 	}
 	file, err := o.file.Finish()
 	if err != nil {
-		return snapshot.SubtaskState{}, err
+		return nil, err
 	}
-	return snapshot.SubtaskState{Files: []snapshot.GroupFile{file}}, nil
+	return []snapshot.GroupFile{file}, nil
 }

@@ -18,6 +18,8 @@ type place struct {
 	slot  unsafe.Pointer // nil: the row's window is not the recent one of its group
 	first uint64         // the slot's first word
 	width uintptr        // bytes of the slot
+	mark  *uint64        // the word of the slot's mark, and which bit it is
+	bit   uint64
 }
 
 // Resolve finds or inserts the cells of a prefix of the rows. It ends before a row that makes cells move, which may be
@@ -51,8 +53,9 @@ func (t *table) resolve(b *batch.Batch, begin, end int, cells [][]byte) int {
 			p.slot = nil
 			continue
 		}
-		p.slot, p.width = unsafe.Add(r.words, uintptr(hash&r.mask)*r.width), r.width
-		p.first = *(*uint64)(p.slot)
+		slot := hash & r.mask
+		p.slot, p.width = unsafe.Add(r.words, uintptr(slot)*r.width), r.width
+		p.first, p.mark, p.bit = *(*uint64)(p.slot), markWord(r, slot), 1<<(slot%64)
 	}
 
 	size := t.descriptor.CellBytes
@@ -79,6 +82,8 @@ func (t *table) resolve(b *batch.Batch, begin, end int, cells [][]byte) int {
 			if cell = t.find(b, begin+k, true); cell == nil {
 				return begin + k
 			}
+		} else {
+			*p.mark |= p.bit
 		}
 		out[k] = unsafe.Slice((*byte)(cell), size)
 	}
@@ -121,6 +126,7 @@ func probeNarrow(r *recent, hash, word uint64) unsafe.Pointer {
 		case 0: // first, because the word of a key that does not fit is 0 too
 			return nil
 		case word:
+			*markWord(r, i) |= 1 << (i % 64)
 			return unsafe.Add(slot, 8*narrowWords)
 		}
 	}
@@ -134,11 +140,15 @@ func probeWide(r *recent, hash, first, last uint64) unsafe.Pointer {
 			return nil
 		case last:
 			if *(*uint64)(slot) == first {
+				*markWord(r, i) |= 1 << (i % 64)
 				return unsafe.Add(slot, 8*wideWords)
 			}
 		}
 	}
 }
+
+// markWord returns where the mark of a slot is: its bit i%64.
+func markWord(r *recent, i uint64) *uint64 { return (*uint64)(unsafe.Add(r.marks, uintptr(i/64)*8)) }
 
 // prepare makes the slots of a window in a group the recent ones, which may be written. With held set it does not if that
 // would move cells, and returns false.
@@ -155,7 +165,7 @@ func (t *table) prepare(g int, window int64, held bool) bool {
 // insert one for which cells would move, and returns nil.
 func (t *table) insert(g int, hash uint64, key []byte, held bool) unsafe.Pointer {
 	s := t.current[g].slots
-	at, found := s.find(hash, key)
+	slot, found := s.find(hash, key)
 	if !found {
 		if !s.fits(key) {
 			if held {
@@ -163,11 +173,12 @@ func (t *table) insert(g int, hash uint64, key []byte, held bool) unsafe.Pointer
 			}
 			s.rebuild(key)
 			t.remember(g, s)
-			at, _ = s.find(hash, key) // it is still not there: this is where it goes
+			slot, _ = s.find(hash, key) // it is still not there: this is where it goes
 		}
-		s.insert(at, hash, key)
+		s.insert(slot, hash, key)
 		t.keyWords = s.keyWords
 		t.n++
 	}
-	return unsafe.Pointer(&s.words[at+s.keyWords])
+	s.mark(slot)
+	return unsafe.Pointer(&s.words[int(slot)*s.stride+s.keyWords])
 }

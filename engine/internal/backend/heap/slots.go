@@ -45,8 +45,15 @@ type slots struct {
 	count     int    // slots in use
 	limit     int    // count at which it must grow
 	epoch     int64  // the last in which it was written; see versions
+	born      int64  // the epoch in which it was made
 	window    int64
 	index     *windowIndex // nil: the state has no windows
+
+	// marks has a bit for each slot: the key was inserted, or its cell handed out, in epoch. older has those
+	// of epochs before, up to olderEpoch. What a checkpoint has is forgotten when the table is next written (turn).
+	marks, older []uint64
+	olderEpoch   int64
+	few          [2]uint64 // where they are of 64 slots or fewer
 
 	arena   []byte // long keys, each behind its length as an unsigned varint
 	garbage int    // bytes of the arena that belong to deleted keys
@@ -60,9 +67,21 @@ func newSlots(capacity, keyWords, cellWords int) *slots {
 
 func (s *slots) allocate(capacity, keyWords int) {
 	s.keyWords, s.stride = keyWords, keyWords+s.cellWords
-	s.words = make([]uint64, capacity*s.stride)
 	s.mask = uint64(capacity - 1)
 	s.limit = max(capacity/2, minCapacity*3/4)
+	s.words = make([]uint64, capacity*s.stride)
+	s.allocateMarks()
+}
+
+// allocateMarks makes marks that are not set. They are not in the memory of words, whose size is that of a class of the allocator.
+func (s *slots) allocateMarks() {
+	s.few = [2]uint64{}
+	buffer := s.few[:]
+	n := (s.capacity() + 63) / 64
+	if n > 1 {
+		buffer = make([]uint64, 2*n)
+	}
+	s.marks, s.older = buffer[:n:n], buffer[n:]
 }
 
 func (s *slots) capacity() int { return int(s.mask) + 1 }
@@ -71,8 +90,67 @@ func (s *slots) capacity() int { return int(s.mask) + 1 }
 func (s *slots) clone() *slots {
 	c := *s
 	c.words = append([]uint64(nil), s.words...)
+	c.allocateMarks()
+	copy(c.marks, s.marks)
+	copy(c.older, s.older)
 	c.arena = s.arena[:len(s.arena):len(s.arena)]
 	return &c
+}
+
+// mark notes that the cell of a slot may be changed in this epoch.
+func (s *slots) mark(slot uint64) { s.marks[slot/64] |= 1 << (slot % 64) }
+
+// turn begins an epoch: all that was changed up to epoch based is in a complete checkpoint.
+func (s *slots) turn(epoch, based int64) {
+	switch {
+	case s.epoch <= based:
+		clear(s.marks)
+		clear(s.older)
+		s.olderEpoch = 0
+	case s.olderEpoch <= based:
+		copy(s.older, s.marks)
+		clear(s.marks)
+		s.olderEpoch = s.epoch
+	default:
+		for i, m := range s.marks {
+			s.older[i] |= m
+		}
+		clear(s.marks)
+		s.olderEpoch = s.epoch
+	}
+	s.epoch = epoch
+}
+
+// changed returns the slots, 64 from i*64 on, that were changed after epoch based.
+func (s *slots) changed(i int, based int64) uint64 {
+	if s.epoch <= based {
+		return 0
+	}
+	if s.olderEpoch <= based {
+		return s.marks[i]
+	}
+	return s.marks[i] | s.older[i]
+}
+
+// changes is how many cells were changed after epoch based.
+func (s *slots) changes(based int64) int {
+	if s.epoch <= based {
+		return 0
+	}
+	n := 0
+	for i := range s.marks {
+		n += bits.OnesCount64(s.changed(i, based))
+	}
+	return n
+}
+
+// moveMarks gives a slot the marks of another, which loses them.
+func (s *slots) moveMarks(to, from uint64) {
+	for _, marks := range [...][]uint64{s.marks, s.older} {
+		bit := marks[from/64] >> (from % 64) & 1
+		marks[from/64] &^= 1 << (from % 64)
+		marks[to/64] = marks[to/64]&^(1<<(to%64)) | bit<<(to%64)
+	}
 }
 
 // keyWordsFor returns what kind of table a key needs at least.
@@ -99,8 +177,8 @@ func pack(key []byte) (uint64, uint64) {
 	return 0, top
 }
 
-// find returns the first word of the key's slot, or of the free slot that it would take if it fits.
-func (s *slots) find(hash uint64, key []byte) (at int, found bool) {
+// find returns the key's slot, or the free one that it would take if it fits.
+func (s *slots) find(hash uint64, key []byte) (slot uint64, found bool) {
 	if s.keyWords < keyWordsFor(key) {
 		return 0, false
 	}
@@ -110,13 +188,13 @@ func (s *slots) find(hash uint64, key []byte) (at int, found bool) {
 	k0, k1 := s.short(key)
 	last := s.keyWords - 1
 	for i := hash & s.mask; ; i = (i + 1) & s.mask {
-		at = int(i) * s.stride
+		at := int(i) * s.stride
 		w := s.words[at : at+s.keyWords : at+s.keyWords]
 		if w[0] == k0 && w[last] == k1 {
-			return at, true
+			return i, true
 		}
 		if w[last] == 0 {
-			return at, false
+			return i, false
 		}
 	}
 }
@@ -130,14 +208,14 @@ func (s *slots) short(key []byte) (first, last uint64) {
 	return pack(key)
 }
 
-func (s *slots) findLong(hash uint64, key []byte) (at int, found bool) {
+func (s *slots) findLong(hash uint64, key []byte) (slot uint64, found bool) {
 	for i := hash & s.mask; ; i = (i + 1) & s.mask {
-		at = int(i) * s.stride
+		at := int(i) * s.stride
 		if s.words[at+1] == 0 {
-			return at, false
+			return i, false
 		}
 		if s.words[at+1]&longMark == longMark && s.words[at] == hash && bytes.Equal(s.key(at, nil), key) {
-			return at, true
+			return i, true
 		}
 	}
 }
@@ -148,7 +226,8 @@ func (s *slots) fits(key []byte) bool {
 }
 
 // insert puts a key into a free slot that find returned; the key must fit.
-func (s *slots) insert(at int, hash uint64, key []byte) {
+func (s *slots) insert(slot, hash uint64, key []byte) {
+	at := int(slot) * s.stride
 	if len(key) <= inlineMax {
 		first, last := s.short(key)
 		s.words[at], s.words[at+s.keyWords-1] = first, last
@@ -203,6 +282,9 @@ func (s *slots) cell(at, size int) []byte {
 // garbage behind.
 func (s *slots) rebuild(key []byte) {
 	from, capacity := *s, s.capacity()
+	if len(from.marks) == 1 {
+		from.marks, from.older = from.few[:1], from.few[1:] // those of s are about to be cleared
+	}
 	if s.count >= s.limit {
 		capacity *= 2
 	}
@@ -212,11 +294,14 @@ func (s *slots) rebuild(key []byte) {
 		s.arena = make([]byte, 0, live+live/2)
 	}
 	var buffer [8]byte
-	for at := 0; at < len(from.words); at += from.stride {
+	for slot, at := uint64(0), 0; at < len(from.words); slot, at = slot+1, at+from.stride {
 		if !from.used(at) {
 			continue
 		}
-		to := s.free(from.hash(at))
+		place := s.free(from.hash(at))
+		s.marks[place/64] |= from.marks[slot/64] >> (slot % 64) & 1 << (place % 64)
+		s.older[place/64] |= from.older[slot/64] >> (slot % 64) & 1 << (place % 64)
+		to := int(place) * s.stride
 		copy(s.words[to+s.keyWords:to+s.stride], from.words[at+from.keyWords:at+from.stride])
 		switch {
 		case from.long(at):
@@ -232,31 +317,34 @@ func (s *slots) rebuild(key []byte) {
 }
 
 // free returns the free slot that a new key with this hash takes.
-func (s *slots) free(hash uint64) int {
+func (s *slots) free(hash uint64) uint64 {
 	i := hash & s.mask
 	for s.used(int(i) * s.stride) {
 		i = (i + 1) & s.mask
 	}
-	return int(i) * s.stride
+	return i
 }
 
 // remove takes the key out of a slot and moves those behind it up, so that no probe meets a gap (Knuth, The Art of
 // Computer Programming 3, section 6.4, algorithm R).
-func (s *slots) remove(at int) {
-	if s.long(at) {
+func (s *slots) remove(slot uint64) {
+	if at := int(slot) * s.stride; s.long(at) {
 		n := len(s.key(at, nil))
 		s.garbage += n + (bits.Len(uint(n))+6)/7
 	}
-	gap := uint64(at / s.stride)
+	gap := slot
 	for i := (gap + 1) & s.mask; s.used(int(i) * s.stride); i = (i + 1) & s.mask {
 		home := s.hash(int(i)*s.stride) & s.mask
 		if (i-home)&s.mask < (i-gap)&s.mask {
 			continue // its home lies behind the gap
 		}
 		copy(s.slot(gap), s.slot(i))
+		s.moveMarks(gap, i)
 		gap = i
 	}
 	clear(s.slot(gap))
+	s.marks[gap/64] &^= 1 << (gap % 64)
+	s.older[gap/64] &^= 1 << (gap % 64)
 	s.count--
 	if s.index != nil {
 		s.index.cells--
@@ -266,7 +354,9 @@ func (s *slots) remove(at int) {
 // reset empties the table and keeps its memory.
 func (s *slots) reset() {
 	clear(s.words)
-	s.count, s.index, s.arena, s.garbage = 0, nil, nil, 0
+	clear(s.marks)
+	clear(s.older)
+	s.count, s.index, s.arena, s.garbage, s.olderEpoch = 0, nil, nil, 0, 0
 }
 
 func (s *slots) slot(i uint64) []uint64 {

@@ -17,12 +17,13 @@ type sorted struct {
 	backend    *Backend
 	descriptor state.Descriptor
 	trees      []tree // by key group, from the first of the scope on
+	gone       removals
 	n          int
 	buffer     []byte // of what is looked for
 }
 
 func newSorted(b *Backend, d state.Descriptor) *sorted {
-	return &sorted{backend: b, descriptor: d, trees: make([]tree, b.scope.EndGroup-b.scope.FirstGroup)}
+	return &sorted{backend: b, descriptor: d, trees: make([]tree, b.scope.EndGroup-b.scope.FirstGroup), gone: newRemovals(b)}
 }
 
 // place returns the tree of a key, its group, and under what an entry stands in it: valid until the next call.
@@ -38,7 +39,7 @@ func appendPrefix(dst, key []byte) []byte {
 }
 
 func (s *sorted) writer(group int) *writer {
-	return &writer{versions: s.backend, group: group, epoch: s.backend.epoch}
+	return &writer{versions: s.backend, group: group, epoch: s.backend.epoch, based: s.backend.based()}
 }
 
 // Get returns the value of an entry.
@@ -62,6 +63,7 @@ func (s *sorted) Delete(hash uint64, key, name []byte) bool {
 		return false
 	}
 	s.n--
+	s.gone.removePlace(group, s.n, at)
 	return true
 }
 
@@ -82,6 +84,7 @@ func (s *sorted) Clear(hash uint64, key []byte) int {
 		}
 		at = append(at[:0], next...) // next is in the leaf that is about to change
 		s.writer(group).remove(t, at)
+		s.gone.removePlace(group, s.n, at)
 		removed++
 	}
 	s.n -= removed
@@ -117,9 +120,9 @@ func (s *sorted) Len() int { return s.n }
 
 // freeze returns the trees as they are now.
 func (s *sorted) freeze() frozenState {
-	f := frozenSorted{descriptor: s.descriptor, roots: make([]*node, len(s.trees))}
+	f := &frozenSorted{descriptor: s.descriptor, trees: make([]frozenTree, len(s.trees)), frozenRemovals: s.gone.freeze()}
 	for g := range s.trees {
-		f.roots[g] = s.trees[g].root
+		f.trees[g] = frozenTree{s.trees[g].root, s.trees[g].n}
 	}
 	return f
 }
@@ -127,22 +130,50 @@ func (s *sorted) freeze() frozenState {
 // frozenSorted is a SortedMap at a freeze.
 type frozenSorted struct {
 	descriptor state.Descriptor
-	roots      []*node // by key group
+	trees      []frozenTree // by key group
+	frozenRemovals
 }
 
-func (f frozenSorted) name() string { return f.descriptor.Name }
+type frozenTree struct {
+	root *node
+	n    int // entries
+}
 
-func (f frozenSorted) begin(dst []byte) []byte { return backend.AppendSortedBlock(dst) }
+func (f *frozenSorted) name() string { return f.descriptor.Name }
 
-func (f frozenSorted) encode(dst []byte, g int) (block []byte, entries int) {
+func (f *frozenSorted) begin(dst []byte) []byte { return backend.AppendSortedBlock(dst) }
+
+func (f *frozenSorted) encode(dst []byte, g int) (block []byte, entries int) {
 	var last []byte
-	f.roots[g].each(func(at, value []byte) bool {
+	f.trees[g].root.each(func(at, value []byte) bool {
 		dst = backend.AppendSortedEntry(dst, last, at, value)
 		last = at
 		entries++
 		return true
 	})
 	return dst, entries
+}
+
+func (f *frozenSorted) beginChanges(dst []byte) []byte { return backend.AppendSortedChanges(dst) }
+
+func (f *frozenSorted) measure(g int, based int64) (changed, all int) {
+	f.trees[g].root.eachChanged(based, func([]byte, []byte) { changed++ })
+	return changed, f.trees[g].n
+}
+
+func (f *frozenSorted) changes(dst []byte, g, number int, based int64) []byte {
+	puts, _ := f.measure(g, based)
+	gone := f.since(g, based)
+	if puts == 0 && gone.Bytes() == 0 {
+		return dst
+	}
+	dst = backend.AppendSortedGroupChanges(dst, number, gone, puts)
+	var last []byte
+	f.trees[g].root.eachChanged(based, func(at, value []byte) {
+		dst = backend.AppendSortedEntry(dst, last, at, value)
+		last = at
+	})
+	return dst
 }
 
 // cursor goes through the entries of one key. It implements state.Cursor.

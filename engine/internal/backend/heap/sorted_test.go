@@ -62,7 +62,7 @@ func TestAWriteAfterAFreezeCopiesOneLeaf(t *testing.T) {
 		s.Put(xxh3.Hash(key), key, binary.BigEndian.AppendUint64(nil, 1500), make([]byte, 32))
 	}
 	before := b.sorted[0].trees[0].root
-	frozen := b.Freeze()
+	frozen := b.Freeze(1, 0)
 	put()
 	now := b.sorted[0].trees[0].root
 	if same, alone := shared(now, before); alone != 1 || same < 100 {
@@ -73,7 +73,7 @@ func TestAWriteAfterAFreezeCopiesOneLeaf(t *testing.T) {
 		t.Error("a second write has copied again")
 	}
 	frozen.Release()
-	b.Freeze().Release()
+	b.Freeze(1, 0).Release()
 	put()
 	if again := b.sorted[0].trees[0].root; again != now {
 		t.Error("a write has copied for a version that was released")

@@ -1,6 +1,7 @@
 package heap
 
 import (
+	"math/bits"
 	"slices"
 	"unsafe"
 
@@ -24,6 +25,7 @@ type table struct {
 	current []recent
 	groups  []*group
 	windows []*windowIndex // in ascending order
+	gone    removals
 	// spare are tables of windows that are gone, by the logarithm of their capacity.
 	spare [spareClasses][]*slots
 }
@@ -34,6 +36,7 @@ type recent struct {
 	words  unsafe.Pointer // nil: none
 	mask   uint64
 	width  uintptr // bytes of a slot
+	marks  unsafe.Pointer
 	slots  *slots
 }
 
@@ -59,7 +62,7 @@ func newTable(b *Backend, d state.Descriptor) *table {
 		backend: b, descriptor: d, windowed: d.Kind == state.WindowValue,
 		cellWords: max(1, (d.CellBytes+7)/8), keyWords: narrowWords, epoch: b.epoch,
 		first: b.scope.FirstGroup, maxParallelism: b.scope.MaxParallelism,
-		current: make([]recent, n), groups: make([]*group, n),
+		current: make([]recent, n), groups: make([]*group, n), gone: newRemovals(b),
 	}
 	for i := range t.groups {
 		t.groups[i] = &group{epoch: b.epoch}
@@ -73,11 +76,13 @@ func (t *table) Lookup(hash uint64, window int64, key []byte) []byte {
 	if s == nil {
 		return nil
 	}
-	at, found := s.find(hash, key)
+	slot, found := s.find(hash, key)
 	if !found {
 		return nil
 	}
-	return t.own(g, s).cell(at, t.descriptor.CellBytes) // a copy has the same places
+	s = t.own(g, s)
+	s.mark(slot) // a copy has the same places
+	return s.cell(int(slot)*s.stride, t.descriptor.CellBytes)
 }
 
 // Delete removes the cell of a key.
@@ -86,13 +91,16 @@ func (t *table) Delete(hash uint64, window int64, key []byte) {
 	if s == nil {
 		return
 	}
-	at, found := s.find(hash, key)
+	slot, found := s.find(hash, key)
 	if !found {
 		return
 	}
 	s = t.own(g, s)
-	s.remove(at)
+	s.remove(slot)
 	t.n--
+	if s.born != t.epoch { // else no checkpoint knows the table
+		t.gone.remove(g, t.n, window, key)
+	}
 	if s.count > 0 || !t.windowed {
 		return
 	}
@@ -163,9 +171,17 @@ func (t *table) DropWindow(window int64) {
 	}
 	t.n -= index.cells
 	for _, g := range index.groups {
-		t.unlink(g, t.search(g, window))
+		t.drop(g, t.search(g, window))
 	}
 	t.dropIndex(index)
+}
+
+// drop takes slots with all that they hold out of their group.
+func (t *table) drop(g int, s *slots) {
+	if s.born != t.epoch {
+		t.gone.drop(g, t.n, s.window)
+	}
+	t.unlink(g, s)
 }
 
 // clear removes all cells of a state without windows.
@@ -173,7 +189,7 @@ func (t *table) clear() {
 	t.n = 0
 	for g := range t.groups {
 		if s := t.search(g, 0); s != nil {
-			t.unlink(g, s)
+			t.drop(g, s)
 		}
 	}
 }
@@ -190,6 +206,23 @@ func (t *table) put(hash uint64, window int64, key, cell []byte) bool {
 	before := t.n
 	copy(unsafe.Slice((*byte)(t.insert(g, hash, key, false)), len(cell)), cell)
 	return t.n > before
+}
+
+// dropGroup removes all cells of a window in a group; it is how a restore follows what was dropped.
+func (t *table) dropGroup(g int, window int64) {
+	s := t.search(g, window)
+	if s == nil {
+		return
+	}
+	t.n -= s.count
+	if index := s.index; index != nil {
+		index.cells -= s.count
+		index.groups = slices.DeleteFunc(index.groups, func(other int) bool { return other == g })
+		if index.cells == 0 {
+			t.dropIndex(index)
+		}
+	}
+	t.unlink(g, s)
 }
 
 func (t *table) lookup(hash uint64, window int64) (g int, s *slots) {
@@ -226,7 +259,7 @@ func (t *table) at(g int, window int64) *slots {
 	s := t.search(g, window)
 	if s == nil {
 		s = t.take()
-		s.epoch, s.window = t.epoch, window
+		s.epoch, s.born, s.window = t.epoch, t.epoch, window
 		if t.windowed {
 			s.index = t.makeIndex(window)
 			s.index.groups = append(s.index.groups, g)
@@ -241,7 +274,8 @@ func (t *table) at(g int, window int64) *slots {
 // remember makes slots of this epoch the recent ones of their group. It must be told of new buffers.
 func (t *table) remember(g int, s *slots) {
 	t.current[g] = recent{
-		window: s.window, words: unsafe.Pointer(unsafe.SliceData(s.words)), mask: s.mask, width: uintptr(s.stride) * 8, slots: s,
+		window: s.window, words: unsafe.Pointer(unsafe.SliceData(s.words)), mask: s.mask, width: uintptr(s.stride) * 8,
+		marks: unsafe.Pointer(unsafe.SliceData(s.marks)), slots: s,
 	}
 }
 
@@ -319,10 +353,15 @@ func (t *table) dropIndex(index *windowIndex) {
 
 // freeze returns the table as it is now, and begins the backend's new epoch.
 func (t *table) freeze() frozenState {
-	f := &frozenTable{descriptor: t.descriptor, groups: slices.Clone(t.groups)}
+	f := &frozenTable{descriptor: t.descriptor, groups: slices.Clone(t.groups), frozenRemovals: t.gone.freeze()}
+	t.turn()
+	return f
+}
+
+// turn follows the backend into a new epoch.
+func (t *table) turn() {
 	t.epoch = t.backend.epoch
 	clear(t.current)
-	return f
 }
 
 // frozenTable is a state of cells at a freeze.
@@ -330,6 +369,7 @@ type frozenTable struct {
 	descriptor state.Descriptor
 	groups     []*group
 	keyBuffer  [8]byte // of a key that is being encoded
+	frozenRemovals
 }
 
 func (f *frozenTable) name() string { return f.descriptor.Name }
@@ -352,4 +392,44 @@ func (f *frozenTable) encode(dst []byte, g int) (block []byte, cells int) {
 		}
 	}
 	return dst, cells
+}
+
+func (f *frozenTable) beginChanges(dst []byte) []byte {
+	return backend.AppendChanges(dst, f.descriptor.CellBytes)
+}
+
+func (f *frozenTable) measure(g int, based int64) (changed, all int) {
+	for _, t := range f.groups[g].list {
+		all += t.count
+		changed += t.changes(based)
+	}
+	return changed, all
+}
+
+func (f *frozenTable) changes(dst []byte, g, number int, based int64) []byte {
+	windows := 0
+	for _, t := range f.groups[g].list {
+		if t.changes(based) > 0 {
+			windows++
+		}
+	}
+	gone := f.since(g, based)
+	if windows == 0 && gone.Bytes() == 0 {
+		return dst
+	}
+	dst = backend.AppendGroupChanges(dst, number, gone, windows)
+	for _, t := range f.groups[g].list {
+		count := t.changes(based)
+		if count == 0 {
+			continue
+		}
+		dst = backend.AppendWindow(dst, t.window, count)
+		for i := range t.marks {
+			for left := t.changed(i, based); left != 0; left &= left - 1 {
+				at := (i*64 + bits.TrailingZeros64(left)) * t.stride
+				dst = backend.AppendEntry(dst, t.key(at, &f.keyBuffer), t.cell(at, f.descriptor.CellBytes))
+			}
+		}
+	}
+	return dst
 }

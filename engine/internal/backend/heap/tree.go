@@ -22,13 +22,15 @@ type tree struct {
 // node is a leaf, or has children.
 type node struct {
 	epoch int64 // the last in which it was written
+	// olderEpoch is the last in which an entry was written that has olderBit; 0: none has.
+	olderEpoch int64
 
 	children []*node
 	// separators[i] is above all keys of children[i] and not above any of children[i+1].
 	separators [][]byte
 
 	// Of a leaf: where its entries begin in data, in the order of their keys. An entry is the length of the key, the key, the
-	// length of the value and the value; lengths are unsigned varints.
+	// length of the value and the value; lengths are unsigned varints. The two highest bits of a start are changedBit and olderBit.
 	starts  []uint32
 	data    []byte
 	garbage int // bytes of data that belong to no entry
@@ -43,6 +45,13 @@ const (
 	// maxChildren is the number above which a node is divided, sparseChildren the one below which it is put together.
 	maxChildren    = 64
 	sparseChildren = maxChildren / 4
+
+	// changedBit says of an entry that it was put in the epoch of its leaf, olderBit that it was in one before, up to olderEpoch. What
+	// a checkpoint has is forgotten when the leaf is next written (turn). An entry has at most MaxEntryBytes, and at most two thirds
+	// of a leaf are garbage before it is tidied, so that starts need less than 30 bits.
+	changedBit = uint32(1) << 31
+	olderBit   = uint32(1) << 30
+	startMask  = olderBit - 1
 )
 
 func (n *node) leaf() bool { return n.children == nil }
@@ -60,7 +69,7 @@ func (n *node) entry(i int) (key, value []byte) {
 
 // key returns the key of an entry, and where its value's length stands.
 func (n *node) key(i int) (key []byte, end int) {
-	length, from := lengthAt(n.data, int(n.starts[i]))
+	length, from := lengthAt(n.data, int(n.starts[i]&startMask))
 	end = from + length
 	return n.data[from:end:end], end
 }
@@ -146,6 +155,7 @@ type writer struct {
 	versions holder
 	group    int
 	epoch    int64
+	based    int64 // what was written up to this epoch is in a complete checkpoint
 }
 
 // holder says whether a version may still read what a key group wrote last in an epoch.
@@ -163,10 +173,26 @@ func (w *writer) own(n *node) *node {
 		if n.leaf() {
 			copied.data, copied.garbage = slices.Clone(n.data), n.garbage
 		}
+		copied.epoch, copied.olderEpoch = n.epoch, n.olderEpoch
 		n = copied
 	}
-	n.epoch = w.epoch
+	n.turn(w.epoch, w.based)
 	return n
+}
+
+// turn begins an epoch in a node that may be written: all that was written up to epoch based is in a complete checkpoint.
+func (n *node) turn(epoch, based int64) {
+	for i, s := range n.starts {
+		older := s&changedBit != 0 && n.epoch > based || s&olderBit != 0 && n.olderEpoch > based
+		if n.starts[i] = s & startMask; older {
+			n.starts[i] |= olderBit
+		}
+	}
+	n.olderEpoch = 0
+	if n.leaf() && n.epoch > based {
+		n.olderEpoch = n.epoch
+	}
+	n.epoch = epoch
 }
 
 // put sets the value of a key.
@@ -213,17 +239,18 @@ func (w *writer) insert(n *node, key, value []byte) (added bool, separator []byt
 // set puts an entry at place i of a leaf, instead of the one that is there if it has the same key.
 func (n *node) set(i int, found bool, key, value []byte) {
 	if !found {
-		n.starts = slices.Insert(n.starts, i, uint32(len(n.data)))
+		n.starts = slices.Insert(n.starts, i, uint32(len(n.data))|changedBit)
 		n.data = appendEntry(n.data, key, value)
 		return
 	}
+	n.starts[i] |= changedBit
 	old, present := n.entry(i)
 	if len(present) == len(value) {
 		copy(present, value)
 		return
 	}
 	n.garbage += entryBytes(old, present)
-	n.starts[i] = uint32(len(n.data))
+	n.starts[i] = uint32(len(n.data)) | n.starts[i]&^startMask
 	n.data = appendEntry(n.data, key, value)
 	n.tidy()
 }
@@ -236,7 +263,7 @@ func (n *node) tidy() {
 	kept := make([]byte, 0, n.live())
 	for i := range n.starts {
 		key, value := n.entry(i)
-		n.starts[i] = uint32(len(kept))
+		n.starts[i] = uint32(len(kept)) | n.starts[i]&^startMask
 		kept = appendEntry(kept, key, value)
 	}
 	n.data, n.garbage = kept, 0
@@ -246,7 +273,7 @@ func (n *node) tidy() {
 func (n *node) take(from *node, i, end int) {
 	for ; i < end; i++ {
 		key, value := from.entry(i)
-		n.starts = append(n.starts, uint32(len(n.data)))
+		n.starts = append(n.starts, uint32(len(n.data))|from.starts[i]&^startMask)
 		n.data = appendEntry(n.data, key, value)
 	}
 }
@@ -256,10 +283,10 @@ func (n *node) take(from *node, i, end int) {
 func (n *node) divideLeaf() (separator []byte, right *node) {
 	last := len(n.starts) - 1
 	cut := last
-	if key, value := n.entry(last); int(n.starts[last])+entryBytes(key, value) != len(n.data) || n.garbage > 0 {
+	if key, value := n.entry(last); int(n.starts[last]&startMask)+entryBytes(key, value) != len(n.data) || n.garbage > 0 {
 		cut = n.middle()
 	}
-	right = &node{epoch: n.epoch}
+	right = &node{epoch: n.epoch, olderEpoch: n.olderEpoch}
 	right.take(n, cut, len(n.starts))
 	left := &node{}
 	left.take(n, 0, cut)
@@ -355,8 +382,9 @@ func (w *writer) join(n *node, i int) {
 		if left.live()+right.live() > leafBytes*3/4 {
 			return // it would soon be divided again
 		}
-		left = w.own(left)
+		left, right = w.own(left), w.own(right) // of both what was changed is said in the same epochs
 		left.take(right, 0, len(right.starts))
+		left.olderEpoch = max(left.olderEpoch, right.olderEpoch)
 	} else {
 		if len(left.children)+len(right.children) > maxChildren*3/4 {
 			return
@@ -395,6 +423,25 @@ func (n *node) each(f func(key, value []byte) bool) bool {
 		}
 	}
 	return true
+}
+
+// eachChanged calls f for the entries below n that were put after epoch based, in order.
+func (n *node) eachChanged(based int64, f func(key, value []byte)) {
+	if n == nil || n.epoch <= based {
+		return
+	}
+	for _, c := range n.children {
+		c.eachChanged(based, f)
+	}
+	which := changedBit
+	if n.olderEpoch > based {
+		which |= olderBit
+	}
+	for i, s := range n.starts {
+		if s&which != 0 {
+			f(n.entry(i))
+		}
+	}
 }
 
 // path is a place in a tree: the nodes from the root down to a leaf, and the place in each.

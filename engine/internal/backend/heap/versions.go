@@ -40,7 +40,7 @@ func (t *table) own(g int, s *slots) *slots {
 		s = s.clone()
 		list.list[i] = s
 	}
-	s.epoch = t.epoch
+	s.turn(t.epoch, t.backend.based())
 	return s
 }
 

@@ -1,0 +1,208 @@
+package heap
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/zeebo/xxh3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/backend"
+	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/state"
+)
+
+// readers is how many blocks are read at once in a restore: it hides the latency of a store.
+const readers = 16
+
+// Restore reads the blocks of the scope's key groups, several at a time, and takes them in the order in which they were written.
+func (b *Backend) Restore(ctx context.Context, from []snapshot.SubtaskState, blocks backend.Blocks) error {
+	layers := snapshot.Layers(from, b.scope.FirstGroup, b.scope.EndGroup)
+	contents := make([]chan []byte, len(layers))
+	for i := range contents {
+		contents[i] = make(chan []byte, 1)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	ahead := make(chan struct{}, readers) // of those that are being read, or wait for their turn
+	group.Go(func() error {
+		for i, l := range layers {
+			select {
+			case ahead <- struct{}{}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			group.Go(func() error {
+				content, err := blocks.ReadBlock(ctx, l.File, l.Block)
+				contents[i] <- content
+				return err
+			})
+		}
+		return nil
+	})
+	group.Go(func() error {
+		for i, l := range layers {
+			select {
+			case content := <-contents[i]:
+				if content == nil {
+					return nil // whoever could not read it says why
+				}
+				if err := b.fill(l, content); err != nil {
+					return err
+				}
+				<-ahead
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("restore keyed state of operator %s: %w", b.scope.UID, err)
+	}
+	return nil
+}
+
+// Continue makes what was restored the base of the next checkpoint, if all of it is runs.
+func (b *Backend) Continue(from snapshot.SubtaskState) {
+	if !b.scope.Incremental {
+		return
+	}
+	for _, f := range from.Files {
+		if f.Checkpoint == 0 {
+			return
+		}
+	}
+	b.base = &base{epoch: b.epoch, files: from.Files, acted: b.acted}
+	b.epoch++
+	for _, t := range b.tables {
+		t.turn()
+	}
+}
+
+// fill takes a block into its state.
+func (b *Backend) fill(l snapshot.Layer, content []byte) error {
+	for g := max(l.Block.Group, b.scope.FirstGroup); g < min(l.Block.Through(), b.scope.EndGroup); g++ {
+		if l.Of(g) {
+			b.restored[g-b.scope.FirstGroup] = max(b.restored[g-b.scope.FirstGroup], l.Block.Watermark)
+		}
+	}
+	if t := b.table(l.Block.State); t != nil {
+		if l.Block.End == 0 {
+			return t.fill(l, content)
+		}
+		return t.follow(l, content)
+	}
+	if s := b.sortedMap(l.Block.State); s != nil {
+		if l.Block.End == 0 {
+			return s.fill(l, content)
+		}
+		return s.follow(l, content)
+	}
+	return fault.Permanentf("", "restore it with the job that wrote it, or give the operator another uid to start empty",
+		"the snapshot has a state %q that the operator does not declare", l.Block.State)
+}
+
+// wanted returns whether a subtask restores a group of a layer.
+func (b *Backend) wanted(l snapshot.Layer, group int) bool {
+	return group >= b.scope.FirstGroup && group < b.scope.EndGroup && l.Of(group)
+}
+
+// ofGroup refuses a key that is not in the group that it is written in.
+func (b *Backend) ofGroup(hash uint64, group int) error {
+	if state.KeyGroup(hash, b.scope.MaxParallelism) != group {
+		return backend.Refusal("a key belongs to another key group")
+	}
+	return nil
+}
+
+// fill takes a block that holds a group whole.
+func (t *table) fill(l snapshot.Layer, content []byte) error {
+	return backend.DecodeBlock(l.File.Path, l.Block, content, t.descriptor.CellBytes, func(window int64, key, cell []byte) error {
+		hash := xxh3.Hash(key)
+		if err := t.fits(hash, l.Block.Group, window); err != nil {
+			return err
+		}
+		if !t.put(hash, window, key, cell) {
+			return backend.Refusal("a key is there twice")
+		}
+		return nil
+	})
+}
+
+func (t *table) fits(hash uint64, group int, window int64) error {
+	if !t.windowed && window != 0 {
+		return backend.Refusal("the state has no windows")
+	}
+	return t.backend.ofGroup(hash, group)
+}
+
+// follow takes a block of changes.
+func (t *table) follow(l snapshot.Layer, content []byte) error {
+	group := 0
+	return backend.DecodeChanges(l.File.Path, l.Block, content, t.descriptor.CellBytes, backend.CellChanges{
+		Wants: func(g int) bool {
+			group = g
+			return t.backend.wanted(l, g)
+		},
+		Drop: func(window int64) { t.dropGroup(group-t.first, window) },
+		Remove: func(window int64, key []byte) error {
+			hash := xxh3.Hash(key)
+			if err := t.fits(hash, group, window); err != nil {
+				return err
+			}
+			t.Delete(hash, window, key)
+			return nil
+		},
+		Put: func(window int64, key, cell []byte) error {
+			hash := xxh3.Hash(key)
+			if err := t.fits(hash, group, window); err != nil {
+				return err
+			}
+			t.put(hash, window, key, cell)
+			return nil
+		},
+	})
+}
+
+// fill takes a block that holds a group whole.
+func (s *sorted) fill(l snapshot.Layer, content []byte) error {
+	return backend.DecodeSortedBlock(l.File.Path, l.Block, content, func(key, name, value []byte) error {
+		hash := xxh3.Hash(key)
+		if err := s.backend.ofGroup(hash, l.Block.Group); err != nil {
+			return err
+		}
+		before := s.n
+		if s.Put(hash, key, name, value); s.n == before {
+			return backend.Refusal("an entry is there twice")
+		}
+		return nil
+	})
+}
+
+// follow takes a block of changes.
+func (s *sorted) follow(l snapshot.Layer, content []byte) error {
+	group := 0
+	return backend.DecodeSortedChanges(l.File.Path, l.Block, content, backend.SortedChanges{
+		Wants: func(g int) bool {
+			group = g
+			return s.backend.wanted(l, g)
+		},
+		Remove: func(key, name []byte) error {
+			hash := xxh3.Hash(key)
+			err := s.backend.ofGroup(hash, group)
+			if err == nil {
+				s.Delete(hash, key, name)
+			}
+			return err
+		},
+		Put: func(key, name, value []byte) error {
+			hash := xxh3.Hash(key)
+			err := s.backend.ofGroup(hash, group)
+			if err == nil {
+				s.Put(hash, key, name, value)
+			}
+			return err
+		},
+	})
+}
