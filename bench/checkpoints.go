@@ -81,7 +81,7 @@ func compareState(ctx context.Context, dir, last string, records int64, keys uin
 		return fmt.Errorf("the last checkpoint is damaged: %v", report)
 	}
 	const more = 1_000_000
-	sum, err := countFrom(ctx, filepath.Join(dir, "restored"), last, more, keys)
+	sum, err := countFrom(ctx, filepath.Join(dir, "restored"), last, config("", 1).MaxParallelism, more, keys)
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/weirstream/weir/engine/stream"
 )
 
-// countFrom counts more records with the state of a snapshot, and returns the sum of all counts that came out.
-func countFrom(ctx context.Context, storage, snapshot string, records int64, keys uint64) (int64, error) {
+// countFrom counts more records with the state of a snapshot, which has so many key groups, and returns the sum of all counts that came out.
+func countFrom(ctx context.Context, storage, snapshot string, groups int, records int64, keys uint64) (int64, error) {
 	var sum atomic.Int64
 	j := stream.New()
 	// Another uid than the counted job's source, whose input is at its end: only the counts are taken over.
@@ -26,7 +26,7 @@ func countFrom(ctx context.Context, storage, snapshot string, records int64, key
 		return 0, err
 	}
 	cfg := config("restored", 1)
-	cfg.Storage = storage
+	cfg.Storage, cfg.MaxParallelism = storage, groups
 	cfg.Restore = job.Restore{Path: snapshot, AllowNonRestoredState: true}
 	if _, err := job.Run(ctx, cfg, g, job.Options{}); err != nil {
 		return 0, fmt.Errorf("go on from %s: %w", snapshot, err)

@@ -43,6 +43,9 @@ func (t *table) Resolve(b *batch.Batch, from int, cells [][]byte) int {
 // resolve finds or inserts the cells of the rows begin to end, at most ahead of them, and moves none. It returns the index
 // of the first that it did not, or end. As no cell moves, a place stays valid while other rows are inserted.
 func (t *table) resolve(b *batch.Batch, begin, end int, cells [][]byte) int {
+	if !t.wide {
+		return t.resolveNarrow(b, begin, end, cells)
+	}
 	var places [ahead]place
 	current, first, groups := t.current, t.first, t.maxParallelism
 	hashes := b.Hash[begin:end]
@@ -84,6 +87,51 @@ func (t *table) resolve(b *batch.Batch, begin, end int, cells [][]byte) int {
 			}
 		} else {
 			*p.mark |= p.bit
+		}
+		out[k] = unsafe.Slice((*byte)(cell), size)
+	}
+	return end
+}
+
+// resolveNarrow is resolve where no table is wide, as with integer keys: it asks less of each row, which pays for the marks.
+func (t *table) resolveNarrow(b *batch.Batch, begin, end int, cells [][]byte) int {
+	var places [ahead]struct {
+		slot  unsafe.Pointer
+		first uint64
+		mark  *uint64
+		bit   uint64
+	}
+	current, first, groups := t.current, t.first, t.maxParallelism
+	hashes := b.Hash[begin:end]
+	for k, hash := range hashes {
+		r := &current[state.KeyGroup(hash, groups)-first]
+		p := &places[k%ahead]
+		if r.words == nil || t.windowed && r.window != b.Window[begin+k] {
+			p.slot = nil
+			continue
+		}
+		slot := hash & r.mask
+		p.slot = unsafe.Add(r.words, uintptr(slot)*r.width)
+		p.first, p.mark, p.bit = *(*uint64)(p.slot), markWord(r, slot), 1<<(slot%64)
+	}
+
+	size := t.descriptor.CellBytes
+	keys, from, ends := b.Keys.Buf, b.Keys.Off[begin], b.Keys.Off[begin+1:end+1]
+	out := cells[begin:end]
+	for k := range hashes {
+		p := &places[k%ahead]
+		key := keys[from:ends[k]]
+		from = ends[k]
+		if p.slot != nil && len(key) == 8 {
+			if word := ^binary.LittleEndian.Uint64(key); word == p.first && word != 0 {
+				*p.mark |= p.bit
+				out[k] = unsafe.Slice((*byte)(unsafe.Add(p.slot, 8*narrowWords)), size)
+				continue
+			}
+		}
+		cell := t.find(b, begin+k, true)
+		if cell == nil {
+			return begin + k
 		}
 		out[k] = unsafe.Slice((*byte)(cell), size)
 	}
@@ -176,7 +224,7 @@ func (t *table) insert(g int, hash uint64, key []byte, held bool) unsafe.Pointer
 			slot, _ = s.find(hash, key) // it is still not there: this is where it goes
 		}
 		s.insert(slot, hash, key)
-		t.keyWords = s.keyWords
+		t.keyWords, t.wide = s.keyWords, t.wide || s.keyWords == wideWords
 		t.n++
 	}
 	s.mark(slot)

@@ -15,7 +15,8 @@ type table struct {
 	descriptor state.Descriptor
 	windowed   bool
 	cellWords  int
-	keyWords   int // of new slots: what the last key that was inserted needed
+	keyWords   int  // of new slots: what the last key that was inserted needed
+	wide       bool // there are wide tables, or were
 	epoch      int64
 	n          int
 	keyBuffer  [8]byte // of a key that is handed out
