@@ -1,6 +1,7 @@
 package snapshot_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -46,7 +47,8 @@ func writeRun(t *testing.T, files *snapshot.FileWriter, subtask int, text string
 func sharing(t *testing.T) (dir string, second *snapshot.Metadata) {
 	t.Helper()
 	dir = t.TempDir()
-	chain := snapshot.NewChain(openBucket(t, dir), "job", nil)
+	// A source of bytes that are no secret: names and nonces are the same in every run.
+	chain := snapshot.NewChain(openBucket(t, dir), "job", rand.NewChaCha8([32]byte{2}))
 	a, err := chain.Claim(t.Context(), 0, snapshot.Claimant{Owner: "test"})
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +71,7 @@ func TestACheckpointSharesRunsAndTheFolderOfItsJobMayBeMoved(t *testing.T) {
 	if err := os.CopyFS(moved, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	for _, folder := range []string{dir, moved} {
+	for _, folder := range []string{dir, moved, goldenRuns} {
 		s, err := snapshot.OpenSnapshot(t.Context(), filepath.Join(folder, "chk-2"))
 		if err != nil {
 			t.Fatal(err)
@@ -92,6 +94,28 @@ func TestACheckpointSharesRunsAndTheFolderOfItsJobMayBeMoved(t *testing.T) {
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// goldenRuns holds the folder of a job as this engine, or one before, wrote it: it is restored for ever.
+const goldenRuns = "testdata/format-2-runs"
+
+func TestRunsAreWrittenAsTheGoldenFilesHave(t *testing.T) {
+	dir, m := sharing(t)
+	if *update {
+		if err := errors.Join(os.RemoveAll(goldenRuns), os.CopyFS(goldenRuns, os.DirFS(dir))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := []string{"chk-1/_metadata", "chk-2/_metadata"}
+	for _, name := range append(names, m.RunKeys()...) {
+		want, err := os.ReadFile(filepath.Join(goldenRuns, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not as it is in %s: %v", name, goldenRuns, err)
 		}
 	}
 }
