@@ -256,16 +256,29 @@ func (s *survey) beyond(older int64, line []candidate) string {
 
 // newest tells whether a checkpoint is there, and none above it: not one that is void either, whose attempt may have thought it
 // complete, and not one that cannot be read.
-func (s *survey) newest(id int64) bool {
-	for other := range s.complete {
-		if other > id {
-			return false
+func (s *survey) newest(id int64) bool { return id == s.newestID() && s.complete[id] != nil }
+
+// ids returns those of all checkpoints that are there, in ascending order.
+func (s *survey) ids() []int64 {
+	return slices.Sorted(func(yield func(int64) bool) {
+		for id := range s.complete {
+			if !yield(id) {
+				return
+			}
 		}
-	}
-	for other := range s.damaged {
-		if other > id {
-			return false
+		for id := range s.damaged {
+			if !yield(id) {
+				return
+			}
 		}
+	})
+}
+
+// newestID returns the highest of them; 0: there is none.
+func (s *survey) newestID() int64 {
+	ids := s.ids()
+	if len(ids) == 0 {
+		return 0
 	}
-	return s.complete[id] != nil
+	return ids[len(ids)-1]
 }

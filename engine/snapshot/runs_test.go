@@ -120,6 +120,51 @@ func TestRunsAreWrittenAsTheGoldenFilesHave(t *testing.T) {
 	}
 }
 
+// TestARunThatTwoCheckpointsNeedIsOfNoneAlone: nothing is garbage while it is not known what all need.
+func TestARunThatTwoCheckpointsNeedIsOfNoneAlone(t *testing.T) {
+	dir, m := sharing(t)
+	chain := snapshot.NewChain(openBucket(t, dir), "job", nil)
+	use := func() snapshot.Usage {
+		t.Helper()
+		u, err := chain.Usage(t.Context())
+		if err != nil || len(u.Checkpoints) != 2 {
+			t.Fatalf("%+v, %v", u, err)
+		}
+		return u
+	}
+	size := m.Files()[0].Size
+	u := use()
+	first, second := u.Checkpoints[0], u.Checkpoints[1]
+	if first.Bytes != first.Alone+size || second.Bytes != second.Alone+size || second.Alone <= size || len(u.Garbage) != 0 {
+		t.Errorf("runs of %d bytes: %+v", size, u)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "shared", "1.0-1-00000000-0-00"), []byte("left"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if u := use(); len(u.Garbage) != 1 || u.GarbageBytes != 4 {
+		t.Errorf("with a run that nobody names: %+v", u)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "chk-1", "_metadata"), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if u := use(); len(u.Garbage) != 0 || !u.Checkpoints[0].Damaged || u.Checkpoints[0].Alone != 7 {
+		t.Errorf("with metadata that cannot be read: %+v", u)
+	}
+}
+
+func TestARunThatIsBeingWrittenIsNoGarbage(t *testing.T) {
+	dir, _ := sharing(t)
+	for _, name := range []string{"1.0-3-00000000-0-00", "2.0-1-00000000-0-00", "of another"} {
+		if err := os.WriteFile(filepath.Join(dir, "shared", name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u, err := snapshot.NewChain(openBucket(t, dir), "job", nil).Usage(t.Context())
+	if err != nil || len(u.Garbage) != 0 {
+		t.Errorf("%+v, %v", u.Garbage, err)
+	}
+}
+
 func TestEveryDamageOfARunIsNamed(t *testing.T) {
 	dir, m := sharing(t)
 	for _, f := range m.Files() {
