@@ -32,7 +32,7 @@ func TestBadInputIsOneClearLine(t *testing.T) {
 		edit  func(manifest string) string
 		words []string // that the complaint must have
 	}{
-		{"a word of SQL is misspelt", edit("GROUP BY", "GRUOP BY"), []string{"flight-delays.yaml:48:", "BY"}},
+		{"a word of SQL is misspelt", edit("GROUP BY", "GRUOP BY"), []string{"flight-delays.yaml:49:", "BY"}},
 		{"a column does not exist", edit("MAX(delay)", "MAX(dealy)"), []string{"dealy", "delay"}},
 		{"a table does not exist", edit("TABLE flights, DESCRIPTOR", "TABLE fligths, DESCRIPTOR"), []string{"fligths", "flights"}},
 		{"a function does not exist", edit("MAX(delay)", "MAXIMUM(delay)"), []string{"MAXIMUM"}},

@@ -22,8 +22,8 @@
 // that wait. The source subtasks inject the barrier between two batches, with the positions of the last batch that they
 // emitted. A subtask with several channels reads on from those that have not delivered the barrier (package checkpoint)
 // until all have. It freezes its tables in constant time, sends the barrier on, lets the sinks prepare what they staged,
-// and goes on with records, while a goroutine beside it writes the frozen tables; a table that is written to meanwhile is
-// copied first. What every subtask wrote and acknowledged the coordinator puts into one _metadata, created if absent.
+// and goes on with records, while a goroutine beside it writes what has changed in the frozen tables since the newest complete
+// checkpoint (P17); a table that is written to meanwhile is copied first. What every subtask wrote and acknowledged the coordinator puts into one _metadata, created if absent.
 //
 // Then the attempts in the job's folder are listed (package snapshot, P1). If there is a later one, this process is a
 // zombie and ends, having changed nothing. Else the checkpoint is complete, and only now is its output made visible
