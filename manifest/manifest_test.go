@@ -80,6 +80,7 @@ func TestEveryFieldReachesTheEngine(t *testing.T) {
     timeout: 1m30s
     minPause: 500ms
     mode: ExactlyOnce
+    incremental: false
     tolerableFailures: 0
     retained: 5
   state: {backend: Heap}
@@ -100,6 +101,7 @@ func TestEveryFieldReachesTheEngine(t *testing.T) {
 			Timeout:          90 * time.Second,
 			MinPause:         500 * time.Millisecond,
 			Retained:         5,
+			WholeCheckpoints: true,
 			Restart:          job.Restart{InitialDelay: 2 * time.Second, MaxDelay: 3 * time.Second, ResetAfter: 4 * time.Minute},
 			Restore:          job.Restore{Path: "gs://other/savepoint-x", Nonce: 7, AllowNonRestoredState: true, AllowRepeatedOutput: true},
 		},
