@@ -22,6 +22,7 @@ func (d *driver) coordinatorConfig() coordinator.Config {
 		Restored:        d.began.restored,
 		Foreign:         d.began.foreign,
 		Newest:          d.began.chosen.Newest,
+		Unverified:      d.began.chosen.Unverified,
 		OnlyFinish:      d.began.over,
 		Random:          rand.Float64,
 	}

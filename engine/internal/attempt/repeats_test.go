@@ -2,16 +2,20 @@ package attempt_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/jobtest"
 	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/outcome"
+	"github.com/weirstream/weir/engine/snapshot"
 )
 
 // visible is a sink of which output is visible up to a checkpoint.
@@ -104,4 +108,57 @@ func TestWhatMayBeRepeatedIsRememberedUntilTheFirstCheckpoint(t *testing.T) {
 	if _, err := os.Stat(chk[len(chk)-1]); err == nil {
 		t.Error("the id of visible output was used again")
 	}
+}
+
+// TestOutputOfADamagedHeadStaysUnseen: the job was killed before the output of its newest checkpoint was committed, and a data
+// file of that is damaged. The refusal names what may repeat, and nothing of it has become visible meanwhile: who accepts
+// gets each row once.
+func TestOutputOfADamagedHeadStaysUnseen(t *testing.T) {
+	w := jobtest.NewWorld(t)
+	w.Output.FailCommits(errAway)
+	w.Whole = true // the checkpoint before the damaged one is intact
+	cfg := w.Config(2)
+	cfg.Interval = time.Hour // each checkpoint is asked for, and has output
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	started := make(chan *job.Job, 1)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := job.Run(ctx, cfg, w.Graph(t, "count"), job.Options{Started: func(j *job.Job) { started <- j }})
+		ended <- err
+	}()
+	r := &jobtest.Run{Job: <-started}
+	for n := range int64(2) {
+		w.Input.Open(int(n+1) * 400)
+		r.Until(t, "it had read", jobtest.Read((n+1)*400))
+		go func() { _, _ = r.Checkpoint(strconv.FormatInt(n, 10)) }() // answered only once the output is committed
+		r.Until(t, "the checkpoint was complete", jobtest.Checkpoints(n+1))
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(w.Dir, "counts", "chk-2", "*-*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("data files of the head: %v, %v", files, err)
+	}
+	if err := os.Truncate(files[0], 1); err != nil {
+		t.Fatal(err)
+	}
+	w.Output.FailCommits(nil)
+	_, err = w.Start(t, w.Config(2), w.Graph(t, "count")).Wait(t)
+	var repeats *snapshot.RepeatError
+	if !errors.As(err, &repeats) {
+		t.Fatalf("with a damaged head the job ended with %v", err)
+	}
+	if n := len(w.Output.Rows()); n != 0 {
+		t.Errorf("%d rows of the damaged checkpoint have become visible", n)
+	}
+	w.Input.Open(jobtest.All)
+	cfg = w.Config(2)
+	cfg.Restore.AllowRepeatedOutput = true
+	if result, err := w.Start(t, cfg, w.Graph(t, "count")).Wait(t); err != nil || result.Outcome != outcome.Completed {
+		t.Fatalf("ended with %+v, %v", result, err)
+	}
+	w.Exact(t)
 }

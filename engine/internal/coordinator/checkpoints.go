@@ -40,8 +40,6 @@ type chain struct {
 	finishBy time.Duration   // when the oldest commit must be confirmed, if the job is ending
 
 	stagedSwept bool
-	// unretired is the commit of the restored checkpoint, of which nothing was removed yet; nil: there is none, or it was.
-	unretired *commit
 }
 
 // stage is how far a checkpoint has come.

@@ -80,6 +80,7 @@ func (c *Coordinator) advanceCommits() {
 	for len(c.chain.commits) > 0 {
 		first := c.chain.commits[0]
 		switch {
+		case c.unread(first):
 		case len(first.sinks) == 0:
 			c.confirm(first)
 			continue
@@ -91,6 +92,12 @@ func (c *Coordinator) advanceCommits() {
 		}
 		return
 	}
+}
+
+// unread tells whether a commit is of what the attempt restores, and nothing has verified yet: if it is damaged the job goes
+// back to an earlier checkpoint, which makes the same output once more (P2).
+func (c *Coordinator) unread(k *commit) bool {
+	return k.restored && c.cfg.Unverified && !c.execution.ran
 }
 
 // commit makes the output of a complete checkpoint visible.

@@ -46,6 +46,9 @@ type Config struct {
 	Foreign  bool
 	// Newest says that Restored is the newest checkpoint of the chain: what the run writes may name its runs again (P6).
 	Newest bool
+	// Unverified says that the data files of Restored are verified while the subtasks read them. If one is damaged, the job may
+	// have to go back: nothing of Restored is committed, and nothing that it has behind it removed, before all subtasks run.
+	Unverified bool
 	// OnlyFinish says that Restored ended the job and only its commits may be missing: they are confirmed, requests are
 	// served from it, nothing runs, and the outcome is that of Restored.
 	OnlyFinish bool
@@ -116,6 +119,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("first checkpoint id %d is not positive", c.FirstCheckpoint)
 	case c.Random == nil:
 		return errors.New("no source of randomness")
+	case c.OnlyFinish && c.Unverified:
+		return errors.New("nothing verifies the checkpoint that ended the job")
 	case c.OnlyFinish && (c.Restored == nil || c.Restored.Outcome == outcome.None):
 		return errors.New("there is no checkpoint that ended the job")
 	}

@@ -169,7 +169,8 @@ func (c *Coordinator) logf(level slog.Level, format string, args ...any) {
 	c.emit(Log{Level: level, Text: fmt.Sprintf(format, args...)})
 }
 
-// start begins the run: the commits of the restored checkpoint are confirmed while the tasks restore (P10).
+// start begins the run: the commits of the restored checkpoint are confirmed while the tasks restore (P10), or once they have
+// read all of it, if nothing has verified it before.
 func (c *Coordinator) start() {
 	c.recommit()
 	if c.cfg.OnlyFinish {

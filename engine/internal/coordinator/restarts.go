@@ -123,7 +123,6 @@ func (c *Coordinator) subtaskRuns(t message.Subtask) {
 		x.ran = true
 		x.since = c.now
 		c.chain.next = c.now + c.cfg.Interval
-		c.retireRestored()
 	}
 }
 

@@ -124,15 +124,8 @@ func (c *Coordinator) coverRetirement(ck *checkpoint) {
 
 // retire has the sources remove what a complete checkpoint has behind it, now that its output is committed. The list is
 // that of the checkpoint, so that a restart goes on with it. One that stands on another job's checkpoint waits for its own.
-//
-// What the attempt began from is verified while it is read. Until all of it is, a damaged byte may send the job back to an
-// earlier checkpoint, which reads again what this one has behind it: so nothing of that is removed before all subtasks run.
 func (c *Coordinator) retire(k *commit) {
 	if c.foreign(k) {
-		return
-	}
-	if k.restored && !c.execution.ran && !c.cfg.OnlyFinish {
-		c.chain.unretired = k
 		return
 	}
 	for _, s := range c.sources {
@@ -150,14 +143,6 @@ func (c *Coordinator) retire(k *commit) {
 			s.retirement.underWay = true
 			c.emit(Retire{Source: s.cfg.UID, Splits: e.finished})
 		}
-	}
-}
-
-// retireRestored does what retire has put off, now that all subtasks run.
-func (c *Coordinator) retireRestored() {
-	if k := c.chain.unretired; k != nil {
-		c.chain.unretired = nil
-		c.retire(k)
 	}
 }
 

@@ -107,7 +107,7 @@ func (s *script) start(input string, first int64) string {
 //	sink <uid>                                  a sink, chained to what is before it
 //	timeout|interval|pause|request|finish <time>
 //	retained|tolerable <n>
-//	finish-only, foreign
+//	finish-only, foreign, unverified
 func newScriptJob(t *testing.T, input string) Config {
 	cfg := Config{
 		Job: "j", Attempt: 1, Engine: "test", MaxParallelism: 8, Random: func() float64 { return 0.5 },
@@ -164,6 +164,8 @@ func newScriptJob(t *testing.T, input string) Config {
 			cfg.TolerableFailures = number()
 		case "finish-only":
 			cfg.OnlyFinish = true
+		case "unverified":
+			cfg.Unverified = true
 		case "foreign":
 			cfg.Foreign = true
 		default:

@@ -92,7 +92,9 @@ type world struct {
 	process     int // counts processes
 	c           *Coordinator
 	execution   *modelExecution
-	inFlight    map[int]func() // what is under way in storage: to apply it
+	up          map[message.Subtask]bool // of the execution
+	unread      bool                     // nothing has verified what was restored, and it is being read for the first time
+	inFlight    map[int]func()           // what is under way in storage: to apply it
 	nextFlight  int
 
 	complete  map[int64]*snapshot.Metadata // in the store
@@ -291,6 +293,7 @@ func (w *world) start() {
 	if len(w.complete) > 0 {
 		cfg.Restored = w.complete[slices.Max(slices.Collect(maps.Keys(w.complete)))]
 		cfg.OnlyFinish = cfg.Restored.Outcome == outcome.Completed
+		cfg.Unverified = !cfg.OnlyFinish && w.random.IntN(2) == 0
 		for _, u := range cfg.Restored.Uncommitted {
 			w.waits(u.Checkpoint)
 		}
@@ -299,6 +302,7 @@ func (w *world) start() {
 			w.tally.recovered++
 		}
 	}
+	w.unread = cfg.Unverified
 	c, err := New(cfg)
 	if err != nil {
 		w.failf("start: %v", err)
@@ -456,6 +460,9 @@ func (w *world) carryOut(effect Effect) {
 		w.checkCarried(e.Metadata)
 		w.later(latency, func() Event { return w.publish(e.Metadata) })
 	case Commit:
+		if w.unread {
+			w.failf("checkpoint %d is committed before what was restored is known to be whole", e.Checkpoint)
+		}
 		if len(w.waiting) == 0 || e.Checkpoint != w.waiting[0] {
 			w.failf("checkpoint %d is committed, and %v wait", e.Checkpoint, w.waiting)
 		}
@@ -463,6 +470,9 @@ func (w *world) carryOut(effect Effect) {
 	case Forget:
 		w.forget(e)
 	case Retire:
+		if w.unread {
+			w.failf("splits %v are removed before what was restored is known to be whole", e.Splits)
+		}
 		w.retire(e)
 	case SweepStaged:
 		w.sweepStaged(e)
@@ -524,6 +534,7 @@ func (w *world) deploy(e Deploy) {
 	last := map[message.Subtask]time.Duration{}
 	x := newExecution(w, e.Execution, e.From, func(r message.Report) { w.report(e.Execution, last, r) })
 	w.execution = x
+	w.up = map[message.Subtask]bool{}
 	w.started = w.startedIn(e.From)
 	w.pump(x)
 }
@@ -545,7 +556,13 @@ func (w *world) report(of message.Execution, last map[message.Subtask]time.Durat
 		at = max(at, last[task])
 		last[task] = at
 	}
-	w.after(at-w.now, func() { w.step(Reported{message.Event{Execution: of, Report: r}}) })
+	w.after(at-w.now, func() {
+		if up, ok := r.(message.Running); ok && w.execution != nil && w.execution.name == of {
+			w.up[up.Subtask] = true
+			w.unread = w.unread && len(w.up) < len(w.execution.readers)+len(w.execution.workers)
+		}
+		w.step(Reported{message.Event{Execution: of, Report: r}})
+	})
 }
 
 func subtaskOf(r message.Report) message.Subtask {
