@@ -334,7 +334,8 @@ func (e *episode) head() (string, bool) {
 	return filepath.Join(e.home, "chk", jobName, fmt.Sprintf("chk-%d", newest)), newest > 0
 }
 
-// damage flips a byte of the newest checkpoint.
+// damage flips a byte of the newest checkpoint: of its metadata, or of one of the data files that it names, most of which are
+// runs that older checkpoints name as well.
 func (e *episode) damage() {
 	e.t.Helper()
 	e.ensure()
@@ -343,11 +344,11 @@ func (e *episode) damage() {
 	if !there {
 		return
 	}
-	names, err := filepath.Glob(filepath.Join(folder, "*"))
-	if err != nil || len(names) == 0 {
-		e.t.Fatalf("%s is empty: %v", folder, err)
+	names := []string{"_metadata"}
+	for _, f := range e.chain().Metadata(e.chain().Newest()).Files() {
+		names = append(names, f.Path)
 	}
-	file := names[e.random.IntN(len(names))]
+	file := filepath.Join(folder, names[e.random.IntN(len(names))])
 	intact, err := os.ReadFile(file)
 	if err != nil {
 		e.t.Fatal(err)
@@ -395,6 +396,10 @@ func (e *episode) loseHead() {
 	e.rename(metadata, filepath.Join(e.home, "lost"))
 	if e.refusedOrExact("the newest checkpoint was lost") {
 		return
+	}
+	// Metadata may have been all that the folder held, and a folder that holds nothing goes.
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		e.t.Fatal(err)
 	}
 	e.rename(filepath.Join(e.home, "lost"), metadata)
 	e.ensure()
