@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/weirstream/weir/engine/rest"
@@ -193,11 +194,15 @@ func TestThereIsAlwaysAReason(t *testing.T) {
 	}
 }
 
-// listen opens the coordinators' port on a loopback address that is free.
+// addresses counts the loopback addresses that were given away. None is given twice: a client that has kept a connection to a
+// server that has gone since would send it the next one's request, and a POST is not sent again.
+var addresses atomic.Int32
+
+// listen opens the coordinators' port on a loopback address that no test has had.
 func listen(t *testing.T) (net.Listener, string) {
 	t.Helper()
-	for i := range 250 {
-		ip := fmt.Sprintf("127.77.7.%d", i+1)
+	for i := addresses.Add(1); i <= 250; i = addresses.Add(1) {
+		ip := fmt.Sprintf("127.77.7.%d", i)
 		if l, err := net.Listen("tcp", net.JoinHostPort(ip, fmt.Sprint(port))); err == nil {
 			return l, ip
 		}
