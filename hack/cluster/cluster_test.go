@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -68,5 +70,34 @@ func TestWrongUseSaysWhatToDo(t *testing.T) {
 				t.Errorf("it printed %q and complained %q, want %q among it; error %v", out, complaint, c.says, err)
 			}
 		})
+	}
+}
+
+// TestGoIsToldItsFolderFirst reads the scripts for what only a machine without a built Kubernetes would find: go takes -C as its
+// first flag alone.
+func TestGoIsToldItsFolderFirst(t *testing.T) {
+	late := regexp.MustCompile(`\bgo (build|run|test|list|vet|install) .*(^|\s)-C\b`)
+	first := regexp.MustCompile(`\bgo (build|run|test|list|vet|install) -C\b`)
+	scripts, err := filepath.Glob("lib/*.sh")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("scripts %q, error %v", scripts, err)
+	}
+	told := 0
+	for _, name := range append(scripts, "cluster", "../fuzz.sh", "../data.sh", "../../Makefile") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			switch {
+			case first.MatchString(line):
+				told++
+			case late.MatchString(line) && !strings.Contains(line, "hack/testsum"): // testsum passes -C on as it must be
+				t.Errorf("%s:%d: -C is not the first flag of go: %s", name, i+1, line)
+			}
+		}
+	}
+	if told == 0 {
+		t.Error("no script tells go a folder: this test reads nothing")
 	}
 }

@@ -26,7 +26,7 @@ build_kube() {
 	mkdir -p "$BIN"
 	if [[ ! -x $BIN/kube || $(cat "$BIN/.kube" 2>/dev/null) != "$want" ]]; then
 		say "building Kubernetes $K8S from its Go modules; the first time takes ten minutes on two cores"
-		CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -v -C "$HERE/kube" -trimpath -o "$BIN/kube.part" -ldflags "-s -w \
+		CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -C "$HERE/kube" -v -trimpath -o "$BIN/kube.part" -ldflags "-s -w \
 			-X $version.gitVersion=v$K8S -X $version.gitMajor=${K8S%%.*} -X $version.gitMinor=$(cut -d. -f2 <<<"$K8S")" . 2> >(compiled)
 		mv "$BIN/kube.part" "$BIN/kube" # under its name only when it is whole
 		echo "$want" >"$BIN/.kube"
