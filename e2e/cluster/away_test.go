@@ -19,7 +19,7 @@ func running(t *testing.T, name string) (*lab.Job, *lab.Feed) {
 	job := stage.NewJob(t, name)
 	feed := job.Feed(4000, 400)
 	feed.More(20)
-	feed.Trickle(300 * time.Millisecond)
+	feed.Trickle(300*time.Millisecond, 0)
 	job.Apply()
 	job.UntilReady()
 	return job, feed

@@ -52,7 +52,7 @@ func (s *story) begin() (stop func()) {
 	s.job.Apply()
 	s.job.Kubectl("wait", "--for=condition=Ready", "streamjob/"+s.job.Name(), "--timeout="+lab.Patience.String())
 	job := s.job.UntilReady()
-	stop = s.feed.Trickle(300 * time.Millisecond)
+	stop = s.feed.Trickle(300*time.Millisecond, 0)
 	say("Ready: attempt %d of revision %s runs with parallelism %d", job.Status.Attempt, job.Status.Revision, job.Status.Parallelism)
 	for range 3 {
 		job = s.job.UntilCheckpoint(job.Status.LastCheckpoint.ID)

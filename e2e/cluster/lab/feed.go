@@ -93,8 +93,11 @@ func (f *Feed) next(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// Trickle puts a file into the bucket every so often, until stop is called or the test ends.
-func (f *Feed) Trickle(every time.Duration) (stop func()) {
+// Left is the number of files that the bucket does not have yet.
+func (f *Feed) Left() int { return len(f.Files) - f.Fed() }
+
+// Trickle puts a file into the bucket every so often, until only reserve files are left, stop is called or the test ends.
+func (f *Feed) Trickle(every time.Duration, reserve int) (stop func()) {
 	ctx, cancel := context.WithCancel(f.job.t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -106,6 +109,9 @@ func (f *Feed) Trickle(every time.Duration) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
+			}
+			if f.Left() <= reserve {
+				return
 			}
 			if left, err := f.next(ctx); err != nil && ctx.Err() == nil {
 				f.job.t.Errorf("feed the job: %v", err)
