@@ -1,7 +1,8 @@
-// Package codec is the contract of text formats: lines in, rows of [batch.Columns] out, and back. Each format is a
+// Package codec is the contract of formats: records in, rows of [batch.Columns] out, and back. Each format is a
 // package below this one; package sqltime holds the text of dates and timestamps that they share.
 //
-// Where a record ends its format says ([Framing]): mostly at the end of its line. So it says, too, how a file splits ([Ends]).
+// What is particular to the bytes of a format its [Framing] says: whether they are text, where a record ends (mostly with its line), and
+// how a file splits ([Ends]).
 // Who reads the bytes, from files or elsewhere, is the caller's business. What a format writes it reads back to the same rows, as far as its own options
 // allow; what it could not read back it refuses to write. No format allocates for a record once its buffers have grown.
 package codec
@@ -29,9 +30,12 @@ type Format interface {
 
 // Framing says where the records of a format end. It has no state, and may be shared.
 type Framing interface {
+	// Text says that files are text in UTF-8. Who reads them skips a byte order mark that one begins with, refuses what begins
+	// like no such text, and names lines in errors. Otherwise all bytes are the format's.
+	Text() bool
 	// Next returns the length of the record at the start of data, what ends it included, such as a line feed, and how many
-	// lines it spans. 0: the record does not end in data. If last, nothing follows data, and there is always a record; one
-	// that is broken so that no end can be found is its first line.
+	// lines it spans, if they are text. 0: the record does not end in data. If last, nothing follows data, and there is always a
+	// record; one that is broken so that no end can be found is its first line. A record may be a whole file: its end is found only if last.
 	Next(data []byte, last bool) (n, lines int)
 	// Content returns what a Decoder takes of a record of Next: without a line feed that ends it.
 	Content(record []byte) []byte
@@ -51,6 +55,9 @@ type Ends interface {
 
 // Lines is the framing of formats whose records are lines.
 type Lines struct{}
+
+// Text is true.
+func (Lines) Text() bool { return true }
 
 // Next ends a record with its line feed.
 func (Lines) Next(data []byte, last bool) (n, lines int) {

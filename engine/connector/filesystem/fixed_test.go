@@ -29,6 +29,7 @@ func (fixedWidth) Name() string                          { return "fixed" }
 func (fixedWidth) Framing() codec.Framing                { return fixedWidth{} }
 func (fixedWidth) Decoder(types.Schema) codec.Decoder    { return &fixedDecoder{} }
 func (fixedWidth) Encoder(types.Schema) codec.Encoder    { return fixedWidth{} }
+func (fixedWidth) Text() bool                            { return false }
 func (fixedWidth) Content(record []byte) []byte          { return record }
 func (fixedWidth) Ends() codec.Ends                      { return fixedWidth{} }
 func (fixedWidth) AppendHeader(b []byte) ([]byte, error) { return b, nil }

@@ -43,6 +43,7 @@ type origin struct {
 	location *location
 	bucket   storage.Bucket
 	framing  codec.Framing
+	text     bool          // of the framing
 	ends     codec.Ends    // of the framing; nil: a file is one split
 	monitor  time.Duration // of the source; 0: it is bounded
 	folder   *mount        // that the location names
@@ -322,7 +323,7 @@ func (s *splitReader) cutRecords() (n int, last bool, err error) {
 			return 0, false, err
 		}
 		n = 0
-		if s.base == 0 && bytes.HasPrefix(s.buf[:s.n], byteOrderMark) {
+		if s.text && s.base == 0 && bytes.HasPrefix(s.buf[:s.n], byteOrderMark) {
 			n = len(byteOrderMark) // no part of the first value, which may begin with a quote
 		}
 		first := n
@@ -351,7 +352,11 @@ func (s *splitReader) cutRecords() (n int, last bool, err error) {
 }
 
 func (s *splitReader) tooLong() error {
-	return fault.Permanentf(fmt.Sprintf("%s at byte %d", s.place(), s.base), "check that the file has lines", "the record is longer than %d MiB", maxRecordBytes>>20)
+	remedy := "check that the file has lines"
+	if !s.text {
+		remedy = "write smaller files, or check that this is one of the format"
+	}
+	return fault.Permanentf(fmt.Sprintf("%s at byte %d", s.place(), s.base), remedy, "the record is longer than %d MiB", maxRecordBytes>>20)
 }
 
 // grow doubles the buffer, up to the largest record.

@@ -60,7 +60,7 @@ func newReader(ctx context.Context, s *Source, b storage.Bucket, rows int) *read
 		// Close ends the reading, not the context of the call that made the reader.
 		ctx: context.WithoutCancel(ctx), source: s, blocks: blockBytes, rows: rows,
 		origin: origin{
-			location: &s.location, bucket: b, framing: framing, ends: framing.Ends(), monitor: s.config.Monitor, folder: s.location.mount(),
+			location: &s.location, bucket: b, framing: framing, text: framing.Text(), ends: framing.Ends(), monitor: s.config.Monitor, folder: s.location.mount(),
 		},
 		decoder: s.config.Format.Decoder(s.config.Schema),
 	}
@@ -163,7 +163,7 @@ func (r *reader) nextBlock() bool {
 	if r.block.err == nil {
 		r.current.at.offset = r.block.offset
 	}
-	if r.block.offset == 0 {
+	if r.text && r.block.offset == 0 {
 		if what := foreign(r.rest); what != "" {
 			r.block.err = &unreadable{fault.Permanentf(r.location.at(r.current.split.key), "convert it to UTF-8 text, or leave it out with a glob in the option 'path'", "the file is %s", what)}
 		}
@@ -253,10 +253,10 @@ func (r *reader) Place(row int) string {
 	return r.placeOf(&r.placed, r.places[i].at, 0)
 }
 
-// placeOf names a byte of a record. The number of the line is known where the split begins the file.
+// placeOf names a byte of a record. The number of the line is known where the split begins the file, if there are lines.
 func (r *reader) placeOf(f *fileSplit, at position, offset int) string {
 	line := ""
-	if f.start == 0 {
+	if r.text && f.start == 0 {
 		line = fmt.Sprintf("line %d, ", at.lines+1)
 	}
 	return fmt.Sprintf("%s: %sbyte %d", r.location.at(f.key), line, at.offset+int64(offset))
