@@ -52,7 +52,7 @@ type Batch struct {
 	// Time is the event time of each row in ms since the epoch; nil: none assigned.
 	Time []int64
 	// Mark is the watermark of the row's own split just before the row, in ms. Lateness is decided by it, before the
-	// keyed exchange (P4); it never crosses an edge between tasks.
+	// keyed exchange (P4), which it does not cross.
 	Mark []int64
 	// Window is the start, in ms, of the window that the row was assigned to; nil: none assigned.
 	Window []int64
@@ -81,7 +81,7 @@ func (b *Batch) Reset() {
 	b.Keys.Reset()
 }
 
-// AppendSelected copies the rows sel of src with everything that crosses an edge: all but Mark.
+// AppendSelected copies the rows sel of src with everything that crosses any edge: all but Mark.
 func (b *Batch) AppendSelected(src *Batch, sel []int32) {
 	b.Time = appendSelected(b.Time, src.Time, sel)
 	b.Window = appendSelected(b.Window, src.Window, sel)
@@ -92,6 +92,9 @@ func (b *Batch) AppendSelected(src *Batch, sel []int32) {
 	}
 	b.Data.AppendSelected(src.Data, sel)
 }
+
+// AppendMarks copies the marks of the rows sel of src, where they go with the rows.
+func (b *Batch) AppendMarks(src *Batch, sel []int32) { b.Mark = appendSelected(b.Mark, src.Mark, sel) }
 
 // SizeBytes estimates the memory that the rows hold.
 func (b *Batch) SizeBytes() int {

@@ -3,6 +3,8 @@ package stream_test
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -275,5 +277,68 @@ func TestWhatCannotBePutInOrderIsRefused(t *testing.T) {
 	}
 	if _, err := job.Run(t.Context(), config(t, 1), g, job.Options{}); err == nil || !strings.Contains(err.Error(), "its rows have no event time; read the source with FromEvents") {
 		t.Errorf("without event time the job ended with %v", err)
+	}
+}
+
+// lateRows are two streams in order but for some rows that are late by the watermark of their own split, in splits of so many.
+func lateRows(n, perSplit int, delay int64) (rows [2][]reading, want map[int64][]chained, late int64) {
+	r := rand.New(rand.NewPCG(3, 9))
+	ofKey := map[int64][]reading{}
+	for s := range rows {
+		var highest int64
+		for i := range n {
+			if i%perSplit == 0 {
+				highest = math.MinInt64 + delay
+			}
+			row := reading{Key: r.Int64N(5), V: r.Int32N(100), At: int64(i*2) + r.Int64N(40)}
+			rows[s] = append(rows[s], row)
+			if row.At <= highest-delay {
+				late++
+			} else {
+				ofKey[row.Key] = append(ofKey[row.Key], row)
+			}
+			highest = max(highest, row.At)
+		}
+	}
+	want = map[int64][]chained{}
+	for key, rows := range ofKey {
+		slices.SortStableFunc(rows, func(a, b reading) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.V, b.V)) })
+		want[key] = oneByOne(rows)
+	}
+	return rows, want, late
+}
+
+// Behind a Union, too, a row is late by the watermark of its own split, however far the other streams are.
+func TestTheSameRowsAreLateBehindAUnion(t *testing.T) {
+	const n, perSplit, delay = 600, 150, 5
+	rows, want, late := lateRows(n, perSplit, delay)
+	if late == 0 {
+		t.Fatal("nothing is late")
+	}
+	for _, parallelism := range []int{1, 2, 3} {
+		j := stream.New()
+		in := make([]stream.Stream[reading], 2)
+		for i := range in {
+			tap := enginetest.NewTap(rows[i], perSplit)
+			tap.Open(n)
+			in[i] = stream.FromEvents(j, fmt.Sprintf("readings %d", i), tap, func(r *reading) int64 { return r.At }, delay)
+		}
+		byKeys := stream.KeyBy(stream.Union("all", in[0], in[1]), func(r *reading) int64 { return r.Key })
+		sink := enginetest.NewLedger[chained]()
+		stream.To(stream.ProcessInOrder(byKeys, "chains", chains), "out", sink)
+		g, err := j.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ran *job.Job
+		if _, err := job.Run(t.Context(), config(t, parallelism), g, job.Options{Started: func(j *job.Job) { ran = j }}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(want, byKey(sink.Rows())); diff != "" {
+			t.Errorf("parallelism %d (-want +got):\n%.2000s", parallelism, diff)
+		}
+		if got := ran.Overview().RecordsLate; got != late {
+			t.Errorf("parallelism %d: %d rows were late, want %d", parallelism, got, late)
+		}
 	}
 }

@@ -107,7 +107,7 @@ func (o *filterOp[T]) Process(_ int, b *batch.Batch, out operator.Output) error 
 	o.out.Data = &o.rows
 	o.out.Reset()
 	o.out.AppendSelected(b, o.sel)
-	o.out.Mark = selected(o.out.Mark, b.Mark, o.sel)
+	o.out.AppendMarks(b, o.sel)
 	return operator.Selected(out.Emit(&o.out), o.sel)
 }
 

@@ -97,6 +97,36 @@ func TestRowsWithOtherOptionalPartsDoNotShareABatch(t *testing.T) {
 	}
 }
 
+func TestMarksGoWithTheRowsOnlyWhereTheyAreWanted(t *testing.T) {
+	for _, wanted := range []bool{false, true} {
+		g := newGate(1)
+		out := NewForward(g, 0)
+		want := [][]int64{nil}
+		if wanted {
+			out, want = out.WithMarks(), [][]int64{{1, 2}, nil}
+		}
+		marked, plain := items(item{0, 1}, item{0, 2}), items(item{0, 3})
+		marked.Mark = []int64{1, 2}
+		for _, b := range []*batch.Batch{marked, plain} {
+			if err := out.Emit(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := out.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		for i, marks := range want {
+			e, _, err := g.Poll()
+			if err != nil || e.Batch == nil {
+				t.Fatalf("batch %d: %v", i, err)
+			}
+			if !slices.Equal(e.Batch.Mark, marks) {
+				t.Errorf("wanted %v: the marks of batch %d are %v, want %v", wanted, i, e.Batch.Mark, marks)
+			}
+		}
+	}
+}
+
 // next waits for the next element.
 func next(g *Gate) (Element, error) {
 	for {

@@ -14,6 +14,7 @@ type Output struct {
 	open     []*batch.Batch // by channel; nil: none
 	// owner is the channel of each key group; nil: all rows go to the one channel.
 	owner Owners
+	marks bool      // rows go with their marks
 	sel   [][]int32 // by channel; rows of the batch at hand
 	all   []int32   // 0, 1, 2, ...
 }
@@ -25,6 +26,13 @@ func NewOutput(channels []Sender, owners Owners) *Output {
 	if owners != nil {
 		o.sel = make([][]int32, len(channels))
 	}
+	return o
+}
+
+// WithMarks lets rows go with their marks, for a consumer by which, or behind which, it is decided which rows are late (P4): how
+// far a row's own split is does not depend on the way that the row takes.
+func (o *Output) WithMarks() *Output {
+	o.marks = true
 	return o
 }
 
@@ -90,7 +98,7 @@ func (o *Output) rows(n int) []int32 {
 // add copies rows into the open batch of a channel, which must have the same optional parts.
 func (o *Output) add(to int, b *batch.Batch, sel []int32) error {
 	open := o.open[to]
-	if open != nil && shapeOf(open) != shapeOf(b) {
+	if open != nil && o.shapeOf(open) != o.shapeOf(b) {
 		if err := o.flush(to); err != nil {
 			return err
 		}
@@ -101,17 +109,20 @@ func (o *Output) add(to int, b *batch.Batch, sel []int32) error {
 		o.open[to] = open
 	}
 	open.AppendSelected(b, sel)
+	if o.marks {
+		open.AppendMarks(b, sel)
+	}
 	if open.Len() >= batch.TargetRows || open.SizeBytes() >= batch.TargetBytes {
 		return o.flush(to)
 	}
 	return nil
 }
 
-// shape says which optional parts the rows of a batch have.
-type shape struct{ time, window, hash, keys, kind bool }
+// shape says which optional parts the rows of a batch have that go with them.
+type shape struct{ time, mark, window, hash, keys, kind bool }
 
-func shapeOf(b *batch.Batch) shape {
-	return shape{len(b.Time) > 0, len(b.Window) > 0, len(b.Hash) > 0, b.Keys.Len() > 0, len(b.Kind) > 0}
+func (o *Output) shapeOf(b *batch.Batch) shape {
+	return shape{len(b.Time) > 0, o.marks && len(b.Mark) > 0, len(b.Window) > 0, len(b.Hash) > 0, b.Keys.Len() > 0, len(b.Kind) > 0}
 }
 
 func (o *Output) flush(to int) error {

@@ -99,6 +99,9 @@ func (b *builder) connect(to int) {
 				o = exchange.NewKeyed(b.gates[to], at+i, owners)
 			} else {
 				o = exchange.NewForward(b.gates[to][i], at)
+				if n.Sink == nil {
+					o.WithMarks()
+				}
 			}
 			from.next = append(from.next, o)
 			from.task.outputs = append(from.task.outputs, o)
