@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"path"
@@ -134,6 +135,25 @@ func encodeSubtask(s *SubtaskState) []byte {
 	}
 	w.bytes(6, s.Extra)
 	return w
+}
+
+// AppendSubtask appends what a subtask contributed, as _metadata has it: a subtask that is in another process than who writes
+// _metadata sends it.
+func AppendSubtask(b []byte, s *SubtaskState) []byte { return append(b, encodeSubtask(s)...) }
+
+// DecodeSubtask reads what AppendSubtask has written for a checkpoint. What is refused in _metadata is refused here, but it is no
+// damage to a snapshot: the error is no *CorruptError.
+func DecodeSubtask(b []byte, checkpoint int64) (SubtaskState, error) {
+	var s SubtaskState
+	err := readMessage(b, 0, func(n protowire.Number, v value) error { return decodeSubtask(&s, n, v) })
+	if err == nil {
+		err = s.check(checkpoint)
+	}
+	var wrong *CorruptError
+	if errors.As(err, &wrong) {
+		return SubtaskState{}, fmt.Errorf("the state of a subtask is malformed at byte %d: %s", wrong.Offset, wrong.Reason)
+	}
+	return s, err
 }
 
 func encodeSplit(s SplitState) []byte {
@@ -407,13 +427,25 @@ func (m *Metadata) check() error {
 				"what is to be committed of checkpoint %d is not in order, before checkpoint %d", u.Checkpoint, m.ID)}
 		}
 	}
-	for _, f := range m.Files() {
+	for i := range m.Operators {
+		for j := range m.Operators[i].Subtasks {
+			if err := m.Operators[i].Subtasks[j].check(m.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// check is that of what a subtask contributed to a checkpoint.
+func (s *SubtaskState) check(checkpoint int64) error {
+	for _, f := range s.Files {
 		if !relativePath(f.Path) {
 			return &CorruptError{Offset: metadataHeader, Reason: fmt.Sprintf("data file %q is not beside its snapshot", f.Path)}
 		}
-		if run := f.RunKey() != ""; run != (f.Checkpoint != 0) || run && (f.Checkpoint < 0 || f.Checkpoint > m.ID) {
+		if run := f.RunKey() != ""; run != (f.Checkpoint != 0) || run && (f.Checkpoint < 0 || f.Checkpoint > checkpoint) {
 			return &CorruptError{Offset: metadataHeader, Reason: fmt.Sprintf(
-				"data file %s cannot be a run of checkpoint %d in checkpoint %d", f.Path, f.Checkpoint, m.ID)}
+				"data file %s cannot be a run of checkpoint %d in checkpoint %d", f.Path, f.Checkpoint, checkpoint)}
 		}
 		end := f.Size - dataFooter
 		for _, b := range f.Blocks {

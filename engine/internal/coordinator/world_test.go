@@ -314,3 +314,29 @@ func (w *world) processed(m *snapshot.Metadata) map[record]bool {
 	}
 	return all
 }
+
+// sent is an event as it comes out of its encoding.
+func (w *world) sent(e message.Event) message.Event {
+	if !w.encoded {
+		return e
+	}
+	w.tally.encoded++
+	decoded, err := message.DecodeEvent(e.Append(nil))
+	if err != nil {
+		w.failf("%+v: %v", e, err)
+	}
+	return decoded
+}
+
+// ordered is an order as it comes out of its encoding.
+func (w *world) ordered(o message.Order) message.Order {
+	if !w.encoded {
+		return o
+	}
+	w.tally.encoded++
+	decoded, err := message.DecodeOrder(o.Append(nil))
+	if err != nil {
+		w.failf("%+v: %v", o, err)
+	}
+	return decoded
+}

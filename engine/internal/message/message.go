@@ -1,5 +1,5 @@
 // Package message holds what the coordinator and the subtasks of a job say to each other. It is data: in one process
-// the messages are passed as they are, between pods they go over a transport.
+// the messages are passed as they are; between processes they go as bytes, for which each has an encoding (encoding.go).
 //
 // Commands to one source subtask travel on one FIFO, so that a split assigned before a trigger is in the reader's part
 // of that checkpoint, and one assigned after it in the coordinator's (P4). A message travels in an [Order] or an [Event],
