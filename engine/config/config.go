@@ -28,7 +28,7 @@ type Config struct {
 
 // Settings are what an attempt is activated with. Two that are equal make the same attempt.
 type Settings struct {
-	// Parallelism is the number of subtasks of each operator.
+	// Parallelism is the number of subtasks of each operator that has none of its own.
 	Parallelism int
 
 	// Interval is the time from the trigger of one checkpoint to that of the next, Timeout that from the trigger to the last

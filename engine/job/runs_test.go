@@ -32,6 +32,7 @@ func runsOf(t *testing.T, checkpoint string) (all, own []string) {
 func TestAnAttemptGoesOnFromTheRunsOfTheOneBefore(t *testing.T) {
 	w := jobtest.NewWorld(t)
 	opened := 0
+	own := 0 // the parallelism of the operator with state; 0: that of the job
 	// step runs the job on for some rows, of as many keys, at a parallelism, and returns its last checkpoint.
 	step := func(rows, parallelism int) string {
 		t.Helper()
@@ -39,7 +40,13 @@ func TestAnAttemptGoesOnFromTheRunsOfTheOneBefore(t *testing.T) {
 		cfg.Interval = time.Hour
 		opened += rows
 		w.Input.Open(opened)
-		r := w.Start(t, cfg, w.Graph(t, "count"))
+		g := w.Graph(t, "count")
+		for i := range g.Nodes {
+			if g.Nodes[i].UID == "count" {
+				g.Nodes[i].Parallelism = own
+			}
+		}
+		r := w.Start(t, cfg, g)
 		r.Until(t, "it had read what there is", func(o rest.Job) bool { return o.RecordsIn >= int64(rows) })
 		close(r.Interrupt)
 		result, err := r.Wait(t)
@@ -48,9 +55,9 @@ func TestAnAttemptGoesOnFromTheRunsOfTheOneBefore(t *testing.T) {
 		}
 		return result.LastCheckpoint
 	}
-	first, own := runsOf(t, step(jobtest.Keys, 2))
-	if len(first) == 0 || !slices.Equal(first, own) {
-		t.Fatalf("the first checkpoint names %v, and has written %v", first, own)
+	first, written := runsOf(t, step(jobtest.Keys, 2))
+	if len(first) == 0 || !slices.Equal(first, written) {
+		t.Fatalf("the first checkpoint names %v, and has written %v", first, written)
 	}
 	if all, own := runsOf(t, step(2, 2)); len(own) == 0 || !slices.ContainsFunc(all, func(run string) bool { return slices.Contains(first, run) }) {
 		t.Errorf("the second names %v, none of which the first has written: %v", all, first)
@@ -58,6 +65,15 @@ func TestAnAttemptGoesOnFromTheRunsOfTheOneBefore(t *testing.T) {
 	if all, own := runsOf(t, step(2, 3)); len(own) == 0 || len(all) != len(own) {
 		t.Errorf("at another parallelism it names %v, of which it has written only %v", all, own)
 	}
+	own = 2
+	if all, own := runsOf(t, step(2, 3)); len(own) == 0 || len(all) != len(own) {
+		t.Errorf("when the operator has another parallelism, it names %v, of which it has written only %v", all, own)
+	}
+	before, _ := runsOf(t, step(2, 3))
+	if all, _ := runsOf(t, step(2, 4)); !slices.ContainsFunc(all, func(run string) bool { return slices.Contains(before, run) }) {
+		t.Errorf("when the operator has the same parallelism, and the job another, it names %v, and none of %v", all, before)
+	}
+	own = 0
 	w.Whole = true
 	if all, _ := runsOf(t, step(2, 3)); len(all) > 0 {
 		t.Errorf("where each is to be whole, it names %v", all)

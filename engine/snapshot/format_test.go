@@ -56,7 +56,7 @@ func example(files ...snapshot.GroupFile) *snapshot.Metadata {
 				}},
 				Subtasks: []snapshot.SubtaskState{{Index: 0, Files: files, Committables: [][]byte{[]byte("part-1"), {}}}},
 			},
-			{UID: "sink/out", Name: "out", Parallelism: 2, MaxParallelism: 1024},
+			{UID: "sink/out", Name: "out", Parallelism: 1, MaxParallelism: 1024},
 		},
 	}
 }
@@ -207,7 +207,7 @@ type golden struct {
 }
 
 // currentGolden holds what this engine writes. The others are never written again.
-const currentGolden = "format-2-uncommitted"
+const currentGolden = "format-2-parallelism"
 
 var goldens = []golden{
 	{"format-1", 1, func(m *snapshot.Metadata) {
@@ -217,11 +217,22 @@ var goldens = []golden{
 		}
 	}},
 	{"format-2", 2, withoutQueue},
+	{"format-2-uncommitted", 2, withoutOwnParallelism},
 	{currentGolden, 2, func(*snapshot.Metadata) {}},
 }
 
 // withoutQueue is the example from before a checkpoint could wait for the commits of another.
-func withoutQueue(m *snapshot.Metadata) { m.Uncommitted, m.Confirmed = nil, 41 }
+func withoutQueue(m *snapshot.Metadata) {
+	withoutOwnParallelism(m)
+	m.Uncommitted, m.Confirmed = nil, 41
+}
+
+// withoutOwnParallelism is the example from before an operator could have another parallelism than the job.
+func withoutOwnParallelism(m *snapshot.Metadata) {
+	for i := range m.Operators {
+		m.Operators[i].Parallelism = m.Parallelism
+	}
+}
 
 // of returns the example as it was then.
 func (g golden) of(m *snapshot.Metadata) *snapshot.Metadata {

@@ -47,9 +47,9 @@ func (c Compiler) fill(node *graph.Node, op physical.Op) (err error) {
 	case *physical.Calc:
 		node.Operator = exec.Calc(op.Spec)
 	case *physical.Assign:
-		node.Operator = exec.Assign(op.Spec)
+		node.Operator, node.Marks = exec.Assign(op.Spec), !op.Spec.KeepLate
 	case *physical.KeyBy:
-		node.Operator = exec.KeyBy(op.Spec)
+		node.Operator, node.Follows = exec.KeyBy(op.Spec), true
 	case *physical.Aggregate:
 		node.Operator = exec.Aggregate(op.Spec)
 		node.State = []state.Descriptor{op.Spec.Descriptor()}

@@ -41,7 +41,7 @@ func ProcessInOrder[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) F
 // punctual is the stream without the rows that are late by the watermark of their own split.
 func (s Keyed[K, T]) punctual() Keyed[K, T] {
 	return Keyed[K, T]{s.job, s.job.add(graph.Node{
-		UID: s.job.derived(s.node, "late"), Name: "drop late rows", Inputs: []graph.Edge{{From: s.node}},
+		UID: s.job.derived(s.node, "late"), Name: "drop late rows", Inputs: []graph.Edge{{From: s.node}}, Follows: true, Marks: true,
 		Operator: func() (operator.Operator, error) { return &lateOp{}, nil },
 	})}
 }
@@ -49,9 +49,10 @@ func (s Keyed[K, T]) punctual() Keyed[K, T] {
 // lateOp drops the rows that are late by the watermark of their own split (P4): behind the exchange it is not known.
 type lateOp struct {
 	operator.Stateless
-	ctx operator.Context
-	sel []int32
-	out *batch.Batch
+	ctx  operator.Context
+	sel  []int32
+	out  *batch.Batch
+	view batch.Batch
 }
 
 func (o *lateOp) Open(ctx operator.Context) error {
@@ -74,7 +75,9 @@ func (o *lateOp) Process(_ int, b *batch.Batch, out operator.Output) error {
 	}
 	late := b.Len() - len(o.sel)
 	if late == 0 {
-		return out.Emit(b)
+		o.view = *b
+		o.view.Mark = nil // what goes on is in time
+		return out.Emit(&o.view)
 	}
 	o.ctx.Late(late)
 	if o.out == nil {

@@ -55,9 +55,10 @@ type Current interface{ current() *processOp }
 
 // Context is what a process function works with; it is valid during the call.
 type Context[O any] struct {
-	op  *processOp
-	out batch.Rows[O]
-	at  []int64
+	op    *processOp
+	out   batch.Rows[O]
+	at    []int64
+	marks []int64
 }
 
 func (c *Context[O]) current() *processOp { return c.op }
@@ -73,6 +74,9 @@ func (c *Context[O]) Emit(row O) {
 	c.out.V = append(c.out.V, row)
 	if c.op.timed {
 		c.at = append(c.at, c.op.time)
+	}
+	if c.op.marked {
+		c.marks = append(c.marks, c.op.in.Mark[c.op.row])
 	}
 }
 
@@ -221,7 +225,7 @@ func (t *typedCalls[O]) rows(input int, data batch.Payload, from, end int) error
 func each[T, O any](c *Context[O], row func(c *Context[O], row *T) error) rowCalls {
 	return func(data batch.Payload, from, end int) error {
 		rows, op := data.(*batch.Rows[T]).V, c.op
-		op.timed = len(op.in.Time) > 0
+		op.timed, op.marked = len(op.in.Time) > 0, len(op.in.Mark) > 0
 		op.time = 0
 		for i := from; i < end; i++ {
 			op.row = i
@@ -251,9 +255,9 @@ func (t *typedCalls[O]) flush(out operator.Output) error {
 		return nil
 	}
 	b := &t.c.op.out
-	*b = batch.Batch{Data: &t.c.out, Time: t.c.at}
+	*b = batch.Batch{Data: &t.c.out, Time: t.c.at, Mark: t.c.marks}
 	err := out.Emit(b)
-	t.c.out.V, t.c.at = t.c.out.V[:0], t.c.at[:0]
+	t.c.out.V, t.c.at, t.c.marks = t.c.out.V[:0], t.c.at[:0], t.c.marks[:0]
 	return err
 }
 
@@ -274,6 +278,7 @@ type processOp struct {
 	row    int
 	time   int64
 	timed  bool // rows, or the timers that fire, have event time
+	marked bool // rows have marks, which what is emitted for them gets too: it is late where they would be
 	out    batch.Batch
 	due    batch.Batch // keys whose timers fire now; no rows
 	setKey batch.Batch // one key, to set a timer; no rows
@@ -436,7 +441,7 @@ func (o *processOp) fire(at int64) error {
 		return true
 	})
 	o.timers.DropWindow(at)
-	o.time, o.timed = at, true
+	o.time, o.timed, o.marked = at, true, false // a timer that is due is in time
 	return o.run(&o.due, func(from, end int) error {
 		for o.row = from; o.row < end; o.row++ {
 			if err := o.call.timer(at); err != nil {

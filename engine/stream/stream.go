@@ -73,6 +73,38 @@ type Keyed[K, T any] struct {
 	node int
 }
 
+// Parallelism sets the number of subtasks of the operator or source that the stream comes from; without it, it has that of the job.
+// It may change from one version of the program to the next, and a change of the job's parallelism leaves it as it is.
+//
+// Where it differs from that of the operator before, rows change subtasks. To fewer subtasks all rows of one go on to one, in order; among
+// more they are dealt out in turn, and between those there is no order. To a function behind a KeyBy each row comes by its key,
+// whatever the two numbers are.
+func (s Stream[T]) Parallelism(subtasks int) Stream[T] {
+	s.job.setParallelism(s.node, subtasks)
+	return s
+}
+
+// Sink is the end of a stream.
+type Sink struct {
+	job  *Job
+	node int
+}
+
+// Parallelism sets the number of subtasks of the sink, as that of a stream is set.
+func (s Sink) Parallelism(subtasks int) Sink {
+	s.job.setParallelism(s.node, subtasks)
+	return s
+}
+
+func (j *Job) setParallelism(node, subtasks int) {
+	n := &j.graph.Nodes[node]
+	if subtasks < 1 {
+		j.fail(n.UID, fmt.Errorf("its parallelism is %d, which is not positive", subtasks))
+		return
+	}
+	n.Parallelism = subtasks
+}
+
 // SourceOption says how a source is read.
 type SourceOption func(*graph.Source)
 
@@ -160,7 +192,7 @@ func KeyByEncoded[K, T any](s Stream[T], encode func(dst []byte, row *T) []byte)
 
 func keyBy[K, T any](s Stream[T], encoder func() encodeKeys[T]) Keyed[K, T] {
 	return Keyed[K, T]{s.job, s.job.add(graph.Node{
-		UID: s.job.derived(s.node, "key"), Name: "keyBy", Inputs: []graph.Edge{{From: s.node}},
+		UID: s.job.derived(s.node, "key"), Name: "keyBy", Inputs: []graph.Edge{{From: s.node}}, Follows: true,
 		Operator: func() (operator.Operator, error) { return &keyOp[T]{encode: encoder()}, nil },
 	})}
 }
@@ -181,6 +213,6 @@ func Union[T any](uid string, first Stream[T], rest ...Stream[T]) Stream[T] {
 }
 
 // To writes the stream to a sink that takes batch.Rows[T].
-func To[T any](s Stream[T], uid string, sink connector.Sink) {
-	s.job.add(graph.Node{UID: uid, Name: "sink", Inputs: []graph.Edge{{From: s.node}}, Sink: sink})
+func To[T any](s Stream[T], uid string, sink connector.Sink) Sink {
+	return Sink{s.job, s.job.add(graph.Node{UID: uid, Name: "sink", Inputs: []graph.Edge{{From: s.node}}, Sink: sink})}
 }

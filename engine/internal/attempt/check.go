@@ -16,6 +16,13 @@ func Check(cfg config.Config, g *graph.Graph) error {
 	if err := g.Check(); err != nil {
 		return &fault.Error{Class: fault.Permanent, Err: err}
 	}
+	most := min(config.Parallelism.Most, cfg.MaxParallelism)
+	for _, n := range g.Nodes {
+		if n.Parallelism > most {
+			return fault.Permanentf("operator "+n.UID, fmt.Sprintf("set it to at most %d", most),
+				"its parallelism is %d; a job of %d key groups has room for %d subtasks of an operator", n.Parallelism, cfg.MaxParallelism, most)
+		}
+	}
 	return overlap.Check(cfg, g)
 }
 

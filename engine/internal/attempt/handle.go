@@ -55,9 +55,10 @@ func (h *Handle) Operators() (list []rest.Operator) {
 				WatermarkMs: shownWatermark(m.Watermark),
 			})
 		}
+		subtasks := d.graph.Parallelism(d.cfg.Parallelism)
 		for i := range d.graph.Nodes {
 			n := &d.graph.Nodes[i]
-			list = append(list, rest.Operator{UID: n.UID, Name: n.Name, Parallelism: d.cfg.Parallelism, Subtasks: bySubtask[n.UID]})
+			list = append(list, rest.Operator{UID: n.UID, Name: n.Name, Parallelism: subtasks[i], Subtasks: bySubtask[n.UID]})
 		}
 	})
 	return list

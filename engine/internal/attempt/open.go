@@ -26,10 +26,12 @@ func (d *driver) coordinatorConfig() coordinator.Config {
 		OnlyFinish:      d.began.over,
 		Random:          rand.Float64,
 	}
+	subtasks := d.graph.Parallelism(d.cfg.Parallelism)
 	for i := range d.graph.Nodes {
 		n := &d.graph.Nodes[i]
 		o := coordinator.Operator{
 			UID: n.UID, Name: n.Name, Fingerprint: n.Fingerprint, Advisory: n.Advisory, Schemas: restore.Schemas(n), Sink: n.Sink != nil,
+			Parallelism: subtasks[i],
 		}
 		if n.Source != nil {
 			o.Connector = n.Source.Connector

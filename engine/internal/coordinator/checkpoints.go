@@ -179,7 +179,7 @@ func (c *Coordinator) advanceCheckpoint() {
 	ck := c.chain.current
 	switch {
 	case ck == nil:
-	case ck.stage == acking && len(ck.acked) == len(c.cfg.Tasks)*c.cfg.Parallelism:
+	case ck.stage == acking && len(ck.acked) == c.subtasks:
 		c.coverRetirement(ck)
 		ck.metadata = c.metadata(ck)
 		if run := c.strangeRun(ck.metadata); run != "" {
@@ -190,8 +190,7 @@ func (c *Coordinator) advanceCheckpoint() {
 		c.publish(ck)
 	case ck.stage == acking:
 		if c.reached(ck.started + c.cfg.Timeout) {
-			c.checkpointFailed(fmt.Errorf("%d of %d subtasks have acknowledged within %v", len(ck.acked),
-				len(c.cfg.Tasks)*c.cfg.Parallelism, c.cfg.Timeout))
+			c.checkpointFailed(fmt.Errorf("%d of %d subtasks have acknowledged within %v", len(ck.acked), c.subtasks, c.cfg.Timeout))
 		}
 	case ck.stage == publishing:
 		if !ck.publish.underWay && c.reached(ck.publish.at) {

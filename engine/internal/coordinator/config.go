@@ -25,7 +25,7 @@ type Config struct {
 	Sources []Source
 	// Operators are all nodes of the job, stateless ones, sources and sinks too, in the order in which snapshots list them.
 	Operators []Operator
-	// Tasks are named by the uid of their head; each has Parallelism subtasks, and each of those acknowledges every
+	// Tasks are named by the uid of their head; each has as many subtasks as that has, and each of those acknowledges every
 	// checkpoint.
 	Tasks []string
 
@@ -74,6 +74,7 @@ type Operator struct {
 	Connector   string // of a source that has a name
 	Schemas     []snapshot.StateSchema
 	Sink        bool
+	Parallelism int // 0: that of the settings
 }
 
 // The deadlines of a job that sets none.
@@ -127,11 +128,34 @@ func (c *Config) check() error {
 	return c.checkGraph()
 }
 
+// parallelismOf is the number of subtasks of an operator.
+func (c *Config) parallelismOf(o *Operator) int {
+	if o.Parallelism == 0 {
+		return c.Parallelism
+	}
+	return o.Parallelism
+}
+
+// subtasks is the number of subtasks of each task.
+func (c *Config) subtasks() map[string]int {
+	subtasks := map[string]int{}
+	for i := range c.Operators {
+		if o := &c.Operators[i]; slices.Contains(c.Tasks, o.UID) {
+			subtasks[o.UID] = c.parallelismOf(o)
+		}
+	}
+	return subtasks
+}
+
 func (c *Config) checkGraph() error {
 	known := map[string]bool{}
 	for _, o := range c.Operators {
 		if known[o.UID] {
 			return fmt.Errorf("operator %s is there twice", o.UID)
+		}
+		if o.Parallelism < 0 || o.Parallelism > c.MaxParallelism {
+			return fmt.Errorf("operator %s has a parallelism of %d, which is not within 1 and the number of key groups, %d",
+				o.UID, o.Parallelism, c.MaxParallelism)
 		}
 		known[o.UID] = true
 	}

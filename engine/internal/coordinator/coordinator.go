@@ -22,6 +22,9 @@ type Coordinator struct {
 	ended bool // Exit has been said
 	end   outcome.Outcome
 
+	tasks    map[string]int // the number of subtasks of each task
+	subtasks int            // of all
+
 	execution execution
 	chain     chain
 	sources   []*source
@@ -42,7 +45,10 @@ func New(cfg Config) (*Coordinator, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("coordinator: %w", err)
 	}
-	c := &Coordinator{cfg: cfg}
+	c := &Coordinator{cfg: cfg, tasks: cfg.subtasks()}
+	for _, n := range c.tasks {
+		c.subtasks += n
+	}
 	c.execution.name = message.Execution{Attempt: cfg.Attempt}
 	c.chain.nextID = cfg.FirstCheckpoint
 	c.chain.head = cfg.Restored
@@ -52,7 +58,7 @@ func New(cfg Config) (*Coordinator, error) {
 		c.chain.confirmed = m.Confirmed
 	}
 	for _, s := range cfg.Sources {
-		c.sources = append(c.sources, &source{cfg: s, parallelism: cfg.Parallelism})
+		c.sources = append(c.sources, &source{cfg: s, parallelism: c.tasks[s.UID]})
 	}
 	if err := c.restoreSources(); err != nil {
 		return nil, err

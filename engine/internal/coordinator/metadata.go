@@ -24,7 +24,8 @@ func (c *Coordinator) metadata(ck *checkpoint) *snapshot.Metadata {
 		MaxParallelism: c.cfg.MaxParallelism,
 		Operators:      make([]snapshot.OperatorState, len(c.cfg.Operators)),
 	}
-	for i, o := range c.cfg.Operators {
+	for i := range c.cfg.Operators {
+		o := &c.cfg.Operators[i]
 		subtasks := ck.states[o.UID]
 		slices.SortFunc(subtasks, func(a, b snapshot.SubtaskState) int { return cmp.Compare(a.Index, b.Index) })
 		m.Operators[i] = snapshot.OperatorState{
@@ -33,7 +34,7 @@ func (c *Coordinator) metadata(ck *checkpoint) *snapshot.Metadata {
 			Fingerprint:    o.Fingerprint,
 			Advisory:       o.Advisory,
 			Connector:      o.Connector,
-			Parallelism:    c.cfg.Parallelism,
+			Parallelism:    c.cfg.parallelismOf(o),
 			MaxParallelism: c.cfg.MaxParallelism,
 			Schemas:        o.Schemas,
 			Enumerator:     ck.enumerators[o.UID],

@@ -3,7 +3,6 @@ package coordinator
 import (
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/weirstream/weir/engine/fault"
@@ -108,7 +107,7 @@ func failureOf(f message.Failed) error {
 
 // known tells whether the job has a subtask. If not the execution is not the one that was deployed.
 func (c *Coordinator) known(t message.Subtask) bool {
-	if slices.Contains(c.cfg.Tasks, t.Task) && t.Index >= 0 && t.Index < c.cfg.Parallelism {
+	if t.Index >= 0 && t.Index < c.tasks[t.Task] {
 		return true
 	}
 	c.taskFailed(fmt.Errorf("a message came from subtask %s/%d, which the job does not have", t.Task, t.Index))
@@ -118,7 +117,7 @@ func (c *Coordinator) known(t message.Subtask) bool {
 func (c *Coordinator) subtaskRuns(t message.Subtask) {
 	x := &c.execution
 	x.up[t] = true
-	if x.phase == deploying && len(x.up) == len(c.cfg.Tasks)*c.cfg.Parallelism {
+	if x.phase == deploying && len(x.up) == c.subtasks {
 		x.phase = running
 		x.ran = true
 		x.since = c.now

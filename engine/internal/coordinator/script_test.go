@@ -105,6 +105,7 @@ func (s *script) start(input string, first int64) string {
 //	source <uid> bounded|monitored none|path [spread|retires]   a source; it heads a task
 //	task <uid>                                  an operator that heads a task
 //	sink <uid>                                  a sink, chained to what is before it
+//	own <n>                                     the parallelism of what the line before declares, if it is not that of the job
 //	timeout|interval|pause|request|finish <time>
 //	retained|tolerable <n>
 //	finish-only, foreign, unverified
@@ -148,6 +149,8 @@ func newScriptJob(t *testing.T, input string) Config {
 			cfg.Operators = append(cfg.Operators, Operator{UID: w[1]})
 		case "sink":
 			cfg.Operators = append(cfg.Operators, Operator{UID: w[1], Sink: true})
+		case "own":
+			cfg.Operators[len(cfg.Operators)-1].Parallelism = number()
 		case "interval":
 			cfg.Interval = duration(t, w[1])
 		case "timeout":
@@ -276,7 +279,7 @@ func (s *script) failure(words []string) error {
 func (s *script) subtasks() []message.Subtask {
 	var all []message.Subtask
 	for _, task := range s.cfg.Tasks {
-		for i := range s.cfg.Parallelism {
+		for i := range s.c.tasks[task] {
 			all = append(all, message.Subtask{Task: task, Index: i})
 		}
 	}
@@ -326,6 +329,8 @@ func (s *script) events(w []string) []Event {
 func (s *script) reports(w []string) []message.Report {
 	var all []message.Report
 	switch w[0] {
+	case "runs":
+		all = append(all, message.Running{Subtask: s.subtask(w[1])})
 	case "running":
 		for _, task := range s.subtasks() {
 			all = append(all, message.Running{Subtask: task})
@@ -585,6 +590,9 @@ func showMetadata(m *snapshot.Metadata) string {
 		fmt.Fprintf(&out, "\n  uncommitted %d: %s", u.Checkpoint, showSinks(u.Sinks))
 	}
 	for _, o := range m.Operators {
+		if o.Parallelism != m.Parallelism {
+			fmt.Fprintf(&out, "\n  %s: parallelism %d", o.UID, o.Parallelism)
+		}
 		if e, err := decodeEnumerator(o.Enumerator); len(o.Enumerator) > 0 {
 			if err != nil {
 				return err.Error()

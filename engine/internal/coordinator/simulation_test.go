@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"container/heap"
 	"errors"
 	"flag"
@@ -89,15 +90,15 @@ type world struct {
 	calm  time.Duration // no faults from then on
 	over  bool
 
-	input       modelInput
-	parallelism int
-	process     int // counts processes
-	c           *Coordinator
-	execution   *modelExecution
-	up          map[message.Subtask]bool // of the execution
-	unread      bool                     // nothing has verified what was restored, and it is being read for the first time
-	inFlight    map[int]func()           // what is under way in storage: to apply it
-	nextFlight  int
+	input      modelInput
+	subtasks   map[string]int // of each task
+	process    int            // counts processes
+	c          *Coordinator
+	execution  *modelExecution
+	up         map[message.Subtask]bool // of the execution
+	unread     bool                     // nothing has verified what was restored, and it is being read for the first time
+	inFlight   map[int]func()           // what is under way in storage: to apply it
+	nextFlight int
 
 	complete  map[int64]*snapshot.Metadata // in the store
 	published map[int64]*snapshot.Metadata // that were ever complete
@@ -273,15 +274,21 @@ func (w *world) run() {
 // start begins a process on what the store holds.
 func (w *world) start() {
 	w.process++
-	w.parallelism = 1 + w.random.IntN(3)
+	parallelism := 1 + w.random.IntN(3)
+	own := func(task string) int { // every other task has a number of its own
+		n := w.random.IntN(2) * (1 + w.random.IntN(3))
+		w.subtasks[task] = cmp.Or(n, parallelism)
+		return n
+	}
+	w.subtasks = map[string]int{}
 	w.inFlight = map[int]func(){}
 	w.asked = map[string]bool{}
 	w.open, w.execution, w.waiting = 0, nil, nil
 	cfg := Config{
 		Job: "j", Attempt: int64(w.process) + 1, MaxParallelism: 8, FirstCheckpoint: w.highest + 1, Random: w.random.Float64,
-		Sources: w.input.sources, Tasks: []string{"work"}, Operators: []Operator{{UID: "work"}, {UID: "sink", Sink: true}},
+		Sources: w.input.sources, Tasks: []string{"work"},
 		Settings: config.Settings{
-			Parallelism:       w.parallelism,
+			Parallelism:       parallelism,
 			Interval:          time.Second,
 			Timeout:           4 * time.Second,
 			MinPause:          100 * time.Millisecond,
@@ -290,9 +297,11 @@ func (w *world) start() {
 			Restart:           config.Restart{InitialDelay: 200 * time.Millisecond, MaxDelay: 5 * time.Second, ResetAfter: time.Minute},
 		},
 	}
+	work := own("work")
+	cfg.Operators = []Operator{{UID: "work", Parallelism: work}, {UID: "sink", Sink: true, Parallelism: work}}
 	for _, s := range w.input.sources {
 		cfg.Tasks = append(cfg.Tasks, s.UID)
-		cfg.Operators = append(cfg.Operators, Operator{UID: s.UID})
+		cfg.Operators = append(cfg.Operators, Operator{UID: s.UID, Parallelism: own(s.UID)})
 	}
 	if len(w.complete) > 0 {
 		cfg.Restored = w.complete[slices.Max(slices.Collect(maps.Keys(w.complete)))]
@@ -767,6 +776,11 @@ func (w *world) rowsOf(processed map[record]bool, source, split string) int {
 
 // checkConsistent: a checkpoint's state has processed exactly the rows before its positions (P4).
 func (w *world) checkConsistent(m *snapshot.Metadata) {
+	for _, o := range m.Operators {
+		if n := len(o.Subtasks); n != o.Parallelism {
+			w.failf("checkpoint %d has %d parts of operator %s, which has a parallelism of %d", m.ID, n, o.UID, o.Parallelism)
+		}
+	}
 	processed := w.processed(m)
 	for _, s := range w.input.sources {
 		left := w.positions(m, s.UID)

@@ -136,7 +136,7 @@ func (c *Coordinator) describe(ck *checkpoint) CheckpointStatus {
 		Restart:  ck.execution.Restart,
 		Outcome:  ck.outcome,
 		Acked:    len(ck.acked),
-		Subtasks: len(c.cfg.Tasks) * c.cfg.Parallelism,
+		Subtasks: c.subtasks,
 		Started:  ck.started,
 		Stats:    ck.stats,
 	}

@@ -77,11 +77,11 @@ type stored struct {
 func newExecution(w *world, name message.Execution, from *snapshot.Metadata, report func(message.Report)) *modelExecution {
 	x := &modelExecution{world: w, name: name, random: w.random, report: report, aborted: map[int64]bool{}}
 	for _, s := range w.input.sources {
-		for i := range w.parallelism {
+		for i := range w.subtasks[s.UID] {
 			x.readers = append(x.readers, &modelReader{task: message.Subtask{Task: s.UID, Index: i}})
 		}
 	}
-	for i := range w.parallelism {
+	for i := range w.subtasks["work"] {
 		x.workers = append(x.workers, &modelWorker{
 			task:    message.Subtask{Task: "work", Index: i},
 			inputs:  make([][]item, len(x.readers)),

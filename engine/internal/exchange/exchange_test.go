@@ -22,6 +22,17 @@ type item struct{ Producer, N int }
 
 func newGate(channels int) *Gate { return NewGate(make([]int, channels), time.Now) }
 
+// toGate is an output to a channel of one gate.
+func toGate(g *Gate, channel int) *Output { return NewForward([]Sender{g.Sender(channel)}, 0) }
+
+// sendersOf are the first channels of gates.
+func sendersOf(gates []*Gate) (senders []Sender) {
+	for _, g := range gates {
+		senders = append(senders, g.Sender(0))
+	}
+	return senders
+}
+
 func items(from ...item) *batch.Batch { return batch.Of(&batch.Rows[item]{V: from}) }
 
 func rowsOf(e Element) []item { return e.Batch.Data.(*batch.Rows[item]).V }
@@ -30,7 +41,7 @@ func TestAKeyedOutputHandsEachRowToTheOwnerOfItsKeyGroupInOrder(t *testing.T) {
 	const consumers, groups = 3, 16
 	r := rand.New(rand.NewPCG(1, 1))
 	gates := []*Gate{newGate(1), newGate(1), newGate(1)}
-	out := NewKeyed(gates, 0, OwnersOf(len(gates), groups))
+	out := NewKeyed(sendersOf(gates), OwnersOf(len(gates), groups))
 	want := make([][]item, consumers)
 	for n := range 500 {
 		b := items(item{0, n}, item{1, n})
@@ -74,7 +85,7 @@ func TestAKeyedOutputHandsEachRowToTheOwnerOfItsKeyGroupInOrder(t *testing.T) {
 
 func TestRowsWithOtherOptionalPartsDoNotShareABatch(t *testing.T) {
 	g := newGate(1)
-	out := NewForward(g, 0)
+	out := toGate(g, 0)
 	plain, timed, kinds := items(item{0, 1}), items(item{0, 2}), items(item{0, 3}, item{0, 4})
 	timed.Time = []int64{7}
 	kinds.Kind = []batch.RowKind{batch.Insert, batch.Delete}
@@ -97,10 +108,69 @@ func TestRowsWithOtherOptionalPartsDoNotShareABatch(t *testing.T) {
 	}
 }
 
+func TestAnEdgeToMoreSubtasksDealsBatchesInTurnAndTellsAllOfWatermarksAndBarriers(t *testing.T) {
+	gates := []*Gate{newGate(1), newGate(1), newGate(1)}
+	out := NewForward(sendersOf(gates), 4)
+	for n := range 7 {
+		if err := out.Emit(items(item{n, 0}, item{n, 1})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(out.Barrier(1), out.End()); err != nil {
+		t.Fatal(err)
+	}
+	for to, want := range [][]int{{2, 5}, {0, 3, 6}, {1, 4}} {
+		var got []int
+		var last Kind
+		for ended := false; !ended; {
+			e, err := next(gates[to])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind == Batch {
+				if last != Batch {
+					t.Errorf("consumer %d got rows behind %v", to, last)
+				}
+				rows := rowsOf(e)
+				for i := 0; i < len(rows); i += 2 {
+					if rows[i].N != 0 || rows[i+1] != (item{rows[i].Producer, 1}) {
+						t.Errorf("consumer %d got %v: rows of a batch were parted", to, rows)
+					}
+					got = append(got, rows[i].Producer)
+				}
+				gates[to].Recycle(e)
+			}
+			last, ended = e.Kind, e.Kind == EndOfInput
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("consumer %d got the batches %v, want %v", to, got, want)
+		}
+	}
+}
+
+func TestRowsThatChangeOthersAreNotDealtOut(t *testing.T) {
+	update := func() *batch.Batch {
+		b := items(item{0, 1}, item{0, 2})
+		b.Kind = []batch.RowKind{batch.Insert, batch.UpdateBefore}
+		return b
+	}
+	if err := NewForward(sendersOf([]*Gate{newGate(1), newGate(1)}), 0).Emit(update()); fault.ClassOf(err) != fault.Permanent {
+		t.Errorf("dealt out, got %v, want a permanent error", err)
+	}
+	if err := toGate(newGate(1), 0).Emit(update()); err != nil {
+		t.Errorf("to one subtask: %v", err)
+	}
+	inserts := update()
+	inserts.Kind[1] = batch.Insert
+	if err := NewForward(sendersOf([]*Gate{newGate(1), newGate(1)}), 0).Emit(inserts); err != nil {
+		t.Errorf("inserts: %v", err)
+	}
+}
+
 func TestMarksGoWithTheRowsOnlyWhereTheyAreWanted(t *testing.T) {
 	for _, wanted := range []bool{false, true} {
 		g := newGate(1)
-		out := NewForward(g, 0)
+		out := toGate(g, 0)
 		want := [][]int64{nil}
 		if wanted {
 			out, want = out.WithMarks(), [][]int64{{1, 2}, nil}
@@ -160,7 +230,7 @@ func noRowCrosses(t *testing.T, r *rand.Rand) {
 			counts[i] = r.IntN(3000 / (p + 1))
 		}
 		before[p] = counts
-		running.Go(func() { produce(t, NewForward(g, p), p, counts) })
+		running.Go(func() { produce(t, toGate(g, p), p, counts) })
 	}
 	got, sum := make([]int, producers), make([]int, producers)
 	for ended, aligned := false, 0; !ended; {
@@ -219,7 +289,7 @@ func produce(t *testing.T, out *Output, producer int, counts []int) {
 func TestABlockedChannelBlocksNoOtherAndItsQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(2)
-		blocked, free := NewForward(g, 0), NewForward(g, 1)
+		blocked, free := toGate(g, 0), toGate(g, 1)
 		if err := blocked.Barrier(1); err != nil {
 			t.Fatal(err)
 		}
@@ -256,7 +326,7 @@ func TestABlockedChannelBlocksNoOtherAndItsQueueIsBounded(t *testing.T) {
 func TestAChannelIsBoundedInBytesButTakesOneBatchOfAnySize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1)
-		out, sent := NewForward(g, 0), 0
+		out, sent := toGate(g, 0), 0
 		go func() {
 			for {
 				if err := out.Emit(items(make([]item, maxBytes/16)...)); err != nil {
@@ -278,7 +348,7 @@ func TestCancelWakesEveryone(t *testing.T) {
 		full, empty := newGate(1), newGate(1)
 		results := make(chan error, 2)
 		go func() {
-			out := NewForward(full, 0)
+			out := toGate(full, 0)
 			for {
 				if err := out.Emit(items(make([]item, batch.TargetRows)...)); err != nil {
 					results <- err
@@ -304,14 +374,14 @@ func TestCancelWakesEveryone(t *testing.T) {
 func TestTheLossOfAProducerWakesTheConsumerAndTheOtherProducers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		waiting, full := newGate(2), newGate(2)
-		lost := NewOutput([]Sender{waiting.Sender(0), full.Sender(0)}, Owners{0, 1})
+		lost := NewKeyed([]Sender{waiting.Sender(0), full.Sender(0)}, Owners{0, 1})
 		results := make(chan error, 2)
 		go func() {
 			_, err := next(waiting)
 			results <- err
 		}()
 		go func() {
-			out := NewForward(full, 1)
+			out := toGate(full, 1)
 			for {
 				if err := out.Emit(items(make([]item, batch.TargetRows)...)); err != nil {
 					results <- err
@@ -388,7 +458,7 @@ func TestAnOutputCarriesOverAnyTransport(t *testing.T) {
 		g := newGate(1)
 		r := newRelay(g.Sender(0))
 		go r.carry()
-		out := NewOutput([]Sender{r}, nil)
+		out := NewForward([]Sender{r}, 0)
 		const batches = 50
 		go func() {
 			for n := range batches {
@@ -423,7 +493,7 @@ func BenchmarkAKeyedEdge(b *testing.B) {
 			for i := range gates {
 				gates[i] = newGate(1)
 			}
-			out := NewKeyed(gates, 0, OwnersOf(consumers, 128))
+			out := NewKeyed(sendersOf(gates), OwnersOf(consumers, 128))
 			r := rand.New(rand.NewPCG(1, 2))
 			rows := items(make([]item, batch.TargetRows)...)
 			for range batch.TargetRows {
@@ -472,7 +542,7 @@ func TestEventTimeIsMergedOverTheChannels(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := newGate(2)
-			outs := map[byte]*Output{'a': NewForward(g, 0), 'b': NewForward(g, 1)}
+			outs := map[byte]*Output{'a': toGate(g, 0), 'b': toGate(g, 1)}
 			var got []string
 			for _, word := range strings.Fields(c.script) {
 				if err := send(outs[word[0]], word[1:]); err != nil {
@@ -528,7 +598,7 @@ func wordOf(e Element) string {
 
 func TestANewerBarrierIsToldAndTheOldOneIsGivenUp(t *testing.T) {
 	g := newGate(2)
-	a, b := NewForward(g, 0), NewForward(g, 1)
+	a, b := toGate(g, 0), toGate(g, 1)
 	for _, err := range []error{a.Barrier(1), b.Barrier(2), a.Barrier(2)} {
 		if err != nil {
 			t.Fatal(err)
@@ -544,7 +614,7 @@ func TestANewerBarrierIsToldAndTheOldOneIsGivenUp(t *testing.T) {
 
 func TestAnAbortFreesTheChannelsThatWait(t *testing.T) {
 	g := newGate(2)
-	a := NewForward(g, 0)
+	a := toGate(g, 0)
 	for _, err := range []error{a.Barrier(1), a.Emit(items(item{0, 1})), a.Flush()} {
 		if err != nil {
 			t.Fatal(err)
@@ -561,7 +631,7 @@ func TestAnAbortFreesTheChannelsThatWait(t *testing.T) {
 
 func TestBatchesAreRecycled(t *testing.T) {
 	g := newGate(1)
-	out := NewForward(g, 0)
+	out := toGate(g, 0)
 	b := items(make([]item, batch.TargetRows)...)
 	allocs := testing.AllocsPerRun(1000, func() {
 		if err := out.Emit(b); err != nil {

@@ -2,8 +2,10 @@ package exchange
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/weirstream/weir/engine/batch"
+	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/state"
 )
 
@@ -12,21 +14,31 @@ import (
 type Output struct {
 	channels []Sender
 	open     []*batch.Batch // by channel; nil: none
-	// owner is the channel of each key group; nil: all rows go to the one channel.
-	owner Owners
-	marks bool      // rows go with their marks
-	sel   [][]int32 // by channel; rows of the batch at hand
-	all   []int32   // 0, 1, 2, ...
+	owner    Owners         // the channel of each key group; nil: the edge is not keyed
+	next     int            // where the next batch goes, if the edge is not keyed
+	marks    bool           // rows go with their marks
+	sel      [][]int32      // by channel; rows of the batch at hand
+	all      []int32        // 0, 1, 2, ...
 }
 
-// NewOutput makes an output to channels, wherever their gates are. A row goes to the channel of the subtask that owns the key
-// group of its hash; owners nil: all go to the one channel.
-func NewOutput(channels []Sender, owners Owners) *Output {
-	o := &Output{channels: channels, open: make([]*batch.Batch, len(channels)), owner: owners}
-	if owners != nil {
-		o.sel = make([][]int32, len(channels))
-	}
+// NewKeyed makes the output of a keyed edge: there is a channel for each consumer subtask, in their order, wherever their gates are. A
+// row goes to the channel of the subtask that owns the key group of its hash.
+func NewKeyed(channels []Sender, owners Owners) *Output {
+	o := newOutput(channels)
+	o.owner, o.sel = owners, make([][]int32, len(channels))
 	return o
+}
+
+// NewForward makes the output of an edge that is not keyed. If there are several channels the batches go to one after the
+// other, beginning with channel first: rows must have no order then, so that none may change what another has said.
+func NewForward(channels []Sender, first int) *Output {
+	o := newOutput(channels)
+	o.next = first % len(channels)
+	return o
+}
+
+func newOutput(channels []Sender) *Output {
+	return &Output{channels: channels, open: make([]*batch.Batch, len(channels))}
 }
 
 // WithMarks lets rows go with their marks, for a consumer by which, or behind which, it is decided which rows are late (P4): how
@@ -34,18 +46,6 @@ func NewOutput(channels []Sender, owners Owners) *Output {
 func (o *Output) WithMarks() *Output {
 	o.marks = true
 	return o
-}
-
-// NewForward makes the output of a forward edge: to channel at of one gate.
-func NewForward(to *Gate, at int) *Output { return NewOutput([]Sender{to.Sender(at)}, nil) }
-
-// NewKeyed makes the output of a keyed edge: to channel at of the gate of each consumer subtask.
-func NewKeyed(to []*Gate, at int, owners Owners) *Output {
-	channels := make([]Sender, len(to))
-	for i, g := range to {
-		channels[i] = g.Sender(at)
-	}
-	return NewOutput(channels, owners)
 }
 
 // Owners is the consumer subtask of each key group. Nobody changes it, so that all producers of an edge share one.
@@ -63,7 +63,7 @@ func OwnersOf(parallelism, maxParallelism int) Owners {
 // Emit copies the rows of a batch into the channels' batches.
 func (o *Output) Emit(b *batch.Batch) error {
 	if o.owner == nil {
-		return o.add(0, b, o.rows(b.Len()))
+		return o.deal(b)
 	}
 	if len(b.Hash) != b.Len() {
 		return fmt.Errorf("%d rows with %d hashed keys came to a keyed edge", b.Len(), len(b.Hash))
@@ -86,6 +86,23 @@ func (o *Output) Emit(b *batch.Batch) error {
 	}
 	return nil
 }
+
+// deal copies all rows of a batch into the batch of the next channel.
+func (o *Output) deal(b *batch.Batch) error {
+	to := o.next
+	if len(o.channels) > 1 {
+		if slices.ContainsFunc(b.Kind, func(k batch.RowKind) bool { return k != batch.Insert }) {
+			return errDealtChanges
+		}
+		if o.next++; o.next == len(o.channels) {
+			o.next = 0
+		}
+	}
+	return o.add(to, b, o.rows(b.Len()))
+}
+
+var errDealtChanges = fault.Permanentf("", "give both operators the same parallelism, or divide the rows by a key",
+	"rows that change others would be dealt out among more subtasks, where they come in any order")
 
 // rows selects all of n rows.
 func (o *Output) rows(n int) []int32 {

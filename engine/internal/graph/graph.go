@@ -18,7 +18,8 @@ import (
 type EdgeKind uint8
 
 const (
-	// Forward hands the rows of subtask i to subtask i; such nodes are chained into one task where they can be.
+	// Forward hands the rows of subtask i to subtask i; such nodes are chained into one task where they can be. If the nodes differ in
+	// parallelism, the rows of one subtask go on to one of fewer subtasks, and are dealt out among more (see [Forwards]).
 	Forward EdgeKind = iota
 	// Keyed hands each row to the subtask that owns the key group of its hash.
 	Keyed
@@ -39,14 +40,21 @@ type Node struct {
 	UID  string
 	Name string
 	// Inputs are empty for a source, one or more for the rest; those of one input of the operator stand together, in the order
-	// of the inputs. All nodes have the job's parallelism.
+	// of the inputs.
 	Inputs []Edge
+	// Parallelism is the number of subtasks; 0: that of the job, or with Follows that of the first input. See [Graph.Parallelism].
+	Parallelism int
+	// Follows says that the node belongs to the one that it reads: what prepares rows for an edge runs where they are.
+	Follows bool
 
 	Source *Source
 	// Operator makes the operator of one subtask.
 	Operator operator.Factory
 	Sink     connector.Sink
 
+	// Marks says that the operator decides by the marks of its rows which of them are late (P4): they go with the rows up to it,
+	// and no further.
+	Marks bool
 	// State lists the keyed states; a node that has any is reached by Keyed edges only.
 	State []state.Descriptor
 	// Fingerprint says in readable words what the state means; it must be equal on restore (P9). Empty: no state.
@@ -113,6 +121,42 @@ func (g *Graph) Add(n Node) int {
 	return len(g.Nodes) - 1
 }
 
+// Parallelism returns the number of subtasks of each node in a job of a parallelism.
+func (g *Graph) Parallelism(job int) []int {
+	all := make([]int, len(g.Nodes))
+	for i, n := range g.Nodes {
+		switch {
+		case n.Parallelism > 0:
+			all[i] = n.Parallelism
+		case n.Follows:
+			all[i] = all[n.Inputs[0].From]
+		default:
+			all[i] = job
+		}
+	}
+	return all
+}
+
+// Forwards tells whether a forward edge brings rows of a subtask, one of so many, to a subtask of the next node, which has so many. To
+// fewer subtasks all rows of one go to one, so that they stay in order; more of them share the rows of each.
+func Forwards(subtask, of, to, ofTo int) bool { return of < ofTo || subtask%ofTo == to }
+
+// Marked says of each node whether the marks of rows have to come to it: it decides by them what is late, or one behind it does.
+func (g *Graph) Marked() []bool {
+	marked := make([]bool, len(g.Nodes))
+	for i := len(g.Nodes) - 1; i >= 0; i-- {
+		n := &g.Nodes[i]
+		marked[i] = marked[i] || n.Marks
+		for _, e := range n.Inputs {
+			// What a node with marks emits is in time.
+			if from := &g.Nodes[e.From]; marked[i] && !from.Marks {
+				marked[e.From] = true
+			}
+		}
+	}
+	return marked
+}
+
 // Check tells what is wrong with the graph, if anything.
 func (g *Graph) Check() error {
 	if len(g.Nodes) == 0 {
@@ -159,6 +203,10 @@ func (n *Node) check(index int) error {
 		return fmt.Errorf("%v rows per second is no rate; 0 is no limit", n.Source.RowsPerSecond)
 	case n.Source == nil && len(n.Inputs) == 0:
 		return fmt.Errorf("it has no input")
+	case n.Parallelism < 0:
+		return fmt.Errorf("its parallelism is %d, which is not positive", n.Parallelism)
+	case n.Parallelism == 0 && n.Follows && n.Source != nil:
+		return fmt.Errorf("a source follows no other")
 	case len(n.State) > 0 && n.Fingerprint == "":
 		return fmt.Errorf("it has state but no fingerprint")
 	}

@@ -1,6 +1,8 @@
 package graph_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +28,8 @@ func TestCheckNamesTheOperatorAndWhatIsWrong(t *testing.T) {
 		"a uid twice":                    {[]graph.Node{source, {UID: "in", Inputs: from(0), Sink: sink}}, `"in" is used twice`},
 		"two kinds at once":              {[]graph.Node{source, {UID: "o", Inputs: from(0), Sink: sink, Operator: op}}, "operator o: it must be exactly one"},
 		"a source with an input":         {[]graph.Node{source, {UID: "b", Inputs: from(0), Source: &graph.Source{}}}, "a source has no inputs"},
+		"no parallelism":                 {[]graph.Node{{UID: "in", Source: &graph.Source{}, Parallelism: -1}}, "operator in: its parallelism is -1"},
+		"a source that follows":          {[]graph.Node{{UID: "in", Source: &graph.Source{}, Follows: true}}, "operator in: a source follows no other"},
 		"a negative rate":                {[]graph.Node{{UID: "in", Source: &graph.Source{RowsPerSecond: -1}}}, "operator in: -1 rows per second is no rate"},
 		"an operator without input":      {[]graph.Node{{UID: "o", Operator: op}}, "it has no input"},
 		"an edge from nowhere":           {[]graph.Node{source, {UID: "o", Inputs: from(5), Sink: sink}}, "input 5 does not come before it"},
@@ -60,6 +64,74 @@ func TestTheUIDsThatAnEditTurnsIntoOneAnotherHaveOnePath(t *testing.T) {
 	} {
 		if got := graph.Path(uid); got != want {
 			t.Errorf("the path of %s is %s, want %s", uid, got, want)
+		}
+	}
+}
+
+func TestANodeHasItsOwnParallelismOrThatOfItsInputOrOfTheJob(t *testing.T) {
+	from := func(i int) []graph.Edge { return []graph.Edge{{From: i}} }
+	g := &graph.Graph{Nodes: []graph.Node{
+		{Parallelism: 3},
+		{Inputs: from(0)},
+		{Inputs: from(0), Follows: true},
+		{Inputs: from(2), Follows: true},
+		{Inputs: from(3), Follows: true, Parallelism: 1},
+		{Inputs: from(1), Follows: true},
+	}}
+	if got, want := g.Parallelism(5), []int{3, 5, 3, 3, 1, 5}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestMarksGoUpToWhatDecidesByThem(t *testing.T) {
+	from := func(nodes ...int) (edges []graph.Edge) {
+		for _, n := range nodes {
+			edges = append(edges, graph.Edge{From: n, Kind: graph.Keyed})
+		}
+		return edges
+	}
+	g := &graph.Graph{Nodes: []graph.Node{
+		{},
+		{Inputs: from(0)},
+		{Inputs: from(0, 1)},
+		{Inputs: from(2), Marks: true},
+		{Inputs: from(3)},
+		{Inputs: from(4), Marks: true},
+		{Inputs: from(1)},
+		{},
+		{Inputs: from(7)},
+	}}
+	// What decides by marks emits rows that are in time; 6 and what 7 leads to decide nothing.
+	if got, want := g.Marked(), []bool{true, true, true, true, true, true, false, false, false}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	g.Nodes[5].Marks = false
+	if got, want := g.Marked(), []bool{true, true, true, true, false, false, false, false, false}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestAForwardEdgeLeadsToOneOfFewerSubtasksAndToAllOfMore(t *testing.T) {
+	for _, c := range []struct {
+		of, ofTo int
+		want     []string // by producer
+	}{
+		{1, 1, []string{"0"}},
+		{3, 3, []string{"0", "1", "2"}},
+		{4, 2, []string{"0", "1", "0", "1"}},
+		{3, 2, []string{"0", "1", "0"}},
+		{2, 3, []string{"012", "012"}},
+	} {
+		for subtask, want := range c.want {
+			got := ""
+			for to := range c.ofTo {
+				if graph.Forwards(subtask, c.of, to, c.ofTo) {
+					got += fmt.Sprint(to)
+				}
+			}
+			if got != want {
+				t.Errorf("from %d of %d to %d: %s, want %s", subtask, c.of, c.ofTo, got, want)
+			}
 		}
 	}
 }

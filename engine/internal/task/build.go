@@ -13,13 +13,15 @@ type builder struct {
 	exec   *execution
 	ctx    context.Context
 	graph  *graph.Graph
+	marked []bool             // by node: marks go with the rows that come to it
 	stages [][]*stage         // by node and subtask
 	gates  [][]*exchange.Gate // by node and subtask; nil: the node is chained, or a source
 }
 
 func newBuilder(ctx context.Context, e *execution) *builder {
 	n := len(e.cfg.Graph.Nodes)
-	return &builder{exec: e, ctx: ctx, graph: e.cfg.Graph, stages: make([][]*stage, n), gates: make([][]*exchange.Gate, n)}
+	g := e.cfg.Graph
+	return &builder{exec: e, ctx: ctx, graph: g, marked: g.Marked(), stages: make([][]*stage, n), gates: make([][]*exchange.Gate, n)}
 }
 
 func (b *builder) build() {
@@ -28,7 +30,7 @@ func (b *builder) build() {
 		if task.Source {
 			limit = newPace(b.graph.Nodes[task.Nodes[0]].Source.RowsPerSecond)
 		}
-		for i := range b.exec.cfg.Parallelism {
+		for i := range task.Parallelism {
 			t := b.subtask(task, i, limit)
 			b.exec.subtasks = append(b.exec.subtasks, t)
 			b.exec.byID[t.id] = t
@@ -40,7 +42,7 @@ func (b *builder) build() {
 }
 
 func (b *builder) subtask(task Task, index int, limit *pace) *subtask {
-	t := &subtask{id: message.Subtask{Task: task.Name, Index: index}, index: index, exec: b.exec, commands: newCommandQueue(), parts: newParts()}
+	t := &subtask{id: message.Subtask{Task: task.Name, Index: index}, index: index, parallelism: task.Parallelism, exec: b.exec, commands: newCommandQueue(), parts: newParts()}
 	t.ctx, t.cancel = context.WithCancel(b.ctx)
 	for _, n := range task.Nodes {
 		s := &stage{uid: b.graph.Nodes[n].UID, node: &b.graph.Nodes[n], task: t, metrics: newCounters(), forwarded: none}
@@ -53,36 +55,42 @@ func (b *builder) subtask(task Task, index int, limit *pace) *subtask {
 		t.input = newSource(t, &b.graph.Nodes[root], limit)
 		return t
 	}
-	gate := exchange.NewGate(b.channels(root), b.exec.cfg.Clock.Now)
+	gate := exchange.NewGate(b.channels(root, t), b.exec.cfg.Clock.Now)
 	t.input = &consumer{task: t, gate: gate}
 	b.gates[root] = append(b.gates[root], gate)
 	b.exec.gates = append(b.exec.gates, gate)
 	return t
 }
 
-// channels returns for each channel of a node's gate the input that it belongs to: a keyed edge has one from every
-// subtask, a forward edge one. Edges of one input are one to the operator.
-func (b *builder) channels(node int) []int {
+// channels returns for each channel of the gate of a subtask of a node the input that it belongs to. Edges of one input are one to
+// the operator.
+func (b *builder) channels(node int, t *subtask) []int {
 	var inputs []int
 	for _, edge := range b.graph.Nodes[node].Inputs {
-		for range b.producers(edge) {
+		for range b.producers(edge, t.index, t.parallelism) {
 			inputs = append(inputs, edge.Input)
 		}
 	}
 	return inputs
 }
 
-func (b *builder) producers(e graph.Edge) int {
-	if e.Kind == graph.Keyed {
-		return b.exec.cfg.Parallelism
+// producers are the subtasks that send to one of so many subtasks along an edge, in the order of their channels: a keyed edge has
+// one from all.
+func (b *builder) producers(e graph.Edge, index, parallelism int) (from []int) {
+	n := len(b.stages[e.From])
+	for i := range n {
+		if e.Kind == graph.Keyed || graph.Forwards(i, n, index, parallelism) {
+			from = append(from, i)
+		}
 	}
-	return 1
+	return from
 }
 
 // connect lets the inputs of a node send to it.
 func (b *builder) connect(to int) {
 	n := &b.graph.Nodes[to]
-	if b.gates[to] == nil {
+	gates := b.gates[to]
+	if gates == nil {
 		for _, edge := range n.Inputs {
 			for i, from := range b.stages[edge.From] {
 				from.next = append(from.next, b.stages[to][i])
@@ -90,22 +98,28 @@ func (b *builder) connect(to int) {
 		}
 		return
 	}
-	at := 0
-	owners := exchange.OwnersOf(len(b.gates[to]), b.exec.cfg.MaxParallelism)
+	next := make([]int, len(gates)) // the first channel of each gate that nobody sends to yet
+	owners := exchange.OwnersOf(len(gates), b.exec.cfg.MaxParallelism)
 	for _, edge := range n.Inputs {
+		channels := make([][]exchange.Sender, len(b.stages[edge.From])) // by producer, in the order of the consumers
+		for j, gate := range gates {
+			for _, i := range b.producers(edge, j, len(gates)) {
+				channels[i] = append(channels[i], gate.Sender(next[j]))
+				next[j]++
+			}
+		}
 		for i, from := range b.stages[edge.From] {
 			var o *exchange.Output
 			if edge.Kind == graph.Keyed {
-				o = exchange.NewKeyed(b.gates[to], at+i, owners)
+				o = exchange.NewKeyed(channels[i], owners)
 			} else {
-				o = exchange.NewForward(b.gates[to][i], at)
-				if n.Sink == nil {
-					o.WithMarks()
-				}
+				o = exchange.NewForward(channels[i], i)
+			}
+			if b.marked[to] {
+				o.WithMarks()
 			}
 			from.next = append(from.next, o)
 			from.task.outputs = append(from.task.outputs, o)
 		}
-		at += b.producers(edge)
 	}
 }

@@ -25,6 +25,20 @@ func TestCountsEqualThoseOfAPlainLoopAtEveryParallelism(t *testing.T) {
 // TestKillsAndRescalesLoseAndRepeatNothing runs a job in pieces: checkpoints at random moments, some of them aborted, kills
 // at random moments, and another parallelism after each.
 func TestKillsAndRescalesLoseAndRepeatNothing(t *testing.T) {
+	killsAndRescales(t, func(*driver, *rand.Rand) {})
+}
+
+// TestEveryOperatorMayHaveAParallelismOfItsOwn is the same with each operator rescaled for itself.
+func TestEveryOperatorMayHaveAParallelismOfItsOwn(t *testing.T) {
+	killsAndRescales(t, func(d *driver, r *rand.Rand) {
+		for i := range d.graph.Nodes {
+			d.graph.Nodes[i].Parallelism = []int{0, 1, 2, 3, 4, 7}[r.IntN(6)]
+		}
+		d.cfg.Incremental = r.IntN(4) > 0
+	})
+}
+
+func killsAndRescales(t *testing.T, rescale func(*driver, *rand.Rand)) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			r := newRandom(seed)
@@ -38,6 +52,7 @@ func TestKillsAndRescalesLoseAndRepeatNothing(t *testing.T) {
 			sink := newCollected()
 			d := newDriver(t, backendtest.NewStore(t, nil), countGraph(src, sink), src.names())
 			for range r.IntN(6) {
+				rescale(d, r)
 				d.start([]int{1, 2, 3, 7}[r.IntN(4)])
 				for range r.IntN(5) {
 					d.await(sink, r.IntN(src.splits*src.rows))
@@ -50,6 +65,7 @@ func TestKillsAndRescalesLoseAndRepeatNothing(t *testing.T) {
 				d.trigger(message.Continue) // dies with the kill
 				d.stop()
 			}
+			rescale(d, r)
 			d.start([]int{1, 2, 3, 7}[r.IntN(4)])
 			d.finish()
 			d.checkCounts(src)
@@ -66,6 +82,6 @@ func (d *driver) await(sink *collected, more int) {
 	d.until(func() bool {
 		sink.mu.Lock()
 		defer sink.mu.Unlock()
-		return sink.seen >= target || d.ended == d.parallelism
+		return sink.seen >= target || d.ended == d.readers()
 	})
 }

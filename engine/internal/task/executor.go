@@ -20,7 +20,7 @@ import (
 type Config struct {
 	Graph *graph.Graph
 	Job   string
-	// Parallelism is the number of subtasks of each task, MaxParallelism the number of key groups.
+	// Parallelism is the number of subtasks of each node that has none of its own, MaxParallelism the number of key groups.
 	Parallelism, MaxParallelism int
 	// Incremental: checkpoints are written as runs, which later ones name again.
 	Incremental bool
@@ -48,7 +48,15 @@ func (c *Config) check() error {
 		return fmt.Errorf("parallelism is %d and the number of key groups %d; 1 <= parallelism <= key groups <= 32768 is needed",
 			c.Parallelism, c.MaxParallelism)
 	}
-	return c.Graph.Check()
+	if err := c.Graph.Check(); err != nil {
+		return err
+	}
+	for i, n := range c.Graph.Parallelism(c.Parallelism) {
+		if n > c.MaxParallelism {
+			return fmt.Errorf("operator %s has a parallelism of %d, which is more than the number of key groups, %d", c.Graph.Nodes[i].UID, n, c.MaxParallelism)
+		}
+	}
+	return nil
 }
 
 // Executor runs executions in this process. It implements executor.Executor.

@@ -299,7 +299,7 @@ func (d *driver) start(parallelism int) {
 	}
 	deployment := executor.Deployment{Execution: d.name}
 	if d.newest != nil {
-		deployment.From = d.newest.Metadata
+		deployment.From, deployment.Continues = d.newest.Metadata, d.cfg.Incremental
 		for _, s := range d.newest.Metadata.Operator("numbers").Subtasks {
 			d.unassigned = append(d.unassigned, s.Splits...)
 		}
@@ -323,7 +323,7 @@ func (d *driver) command(subtask int, c message.Command) {
 
 func (d *driver) all(c message.Command) {
 	d.t.Helper()
-	for i := range d.parallelism {
+	for i := range d.readers() {
 		d.command(i, c)
 	}
 }
@@ -393,7 +393,17 @@ func (d *driver) trigger(mode message.Mode) int64 {
 	return id
 }
 
-func (d *driver) subtasks() int { return len(task.Plan(d.graph, d.parallelism)) * d.parallelism }
+// subtasks are those of all tasks.
+func (d *driver) subtasks() int {
+	n := 0
+	for _, t := range task.Plan(d.graph, d.parallelism) {
+		n += t.Parallelism
+	}
+	return n
+}
+
+// readers are the subtasks of the source.
+func (d *driver) readers() int { return d.graph.Parallelism(d.parallelism)[0] }
 
 // checkpoint takes a checkpoint, completes it and commits its output.
 func (d *driver) checkpoint(mode message.Mode) {
@@ -406,8 +416,9 @@ func (d *driver) checkpoint(mode message.Mode) {
 func (d *driver) complete(id int64) {
 	d.t.Helper()
 	m := &snapshot.Metadata{ID: id, Parallelism: d.parallelism, MaxParallelism: d.cfg.MaxParallelism}
-	for _, n := range d.graph.Nodes {
-		o := snapshot.OperatorState{UID: n.UID, Name: n.Name, Parallelism: d.parallelism, MaxParallelism: d.cfg.MaxParallelism}
+	subtasks := d.graph.Parallelism(d.parallelism)
+	for i, n := range d.graph.Nodes {
+		o := snapshot.OperatorState{UID: n.UID, Name: n.Name, Parallelism: subtasks[i], MaxParallelism: d.cfg.MaxParallelism}
 		for _, a := range d.acks[id] {
 			for _, st := range a.States {
 				if st.UID == n.UID {
@@ -415,8 +426,8 @@ func (d *driver) complete(id int64) {
 				}
 			}
 		}
-		if len(o.Subtasks) != d.parallelism {
-			d.t.Fatalf("operator %s acknowledged %d subtasks of %d", n.UID, len(o.Subtasks), d.parallelism)
+		if len(o.Subtasks) != subtasks[i] {
+			d.t.Fatalf("operator %s acknowledged %d subtasks of %d", n.UID, len(o.Subtasks), subtasks[i])
 		}
 		m.Operators = append(m.Operators, o)
 	}
@@ -436,7 +447,7 @@ func (d *driver) complete(id int64) {
 // finish runs to the end of the input and takes the final checkpoint.
 func (d *driver) finish() {
 	d.t.Helper()
-	d.until(func() bool { return d.ended == d.parallelism })
+	d.until(func() bool { return d.ended == d.readers() })
 	d.checkpoint(message.Continue)
 	d.stop()
 }

@@ -71,7 +71,7 @@ func (s *source) open() (err error) {
 		}
 	}
 	s.reader, err = src.Reader(s.task.ctx, connector.ReaderContext{
-		Subtask: s.task.index, Parallelism: s.task.exec.cfg.Parallelism, BatchRows: batchRows(src.RowsPerSecond),
+		Subtask: s.task.index, Parallelism: s.task.parallelism, BatchRows: batchRows(src.RowsPerSecond),
 	})
 	s.idleness.quieter, _ = s.reader.(connector.Quieter)
 	s.listener, _ = s.reader.(connector.CheckpointListener)

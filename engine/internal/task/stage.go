@@ -47,7 +47,7 @@ func (s *stage) open(ctx context.Context) (err error) {
 	case s.node.Sink != nil:
 		s.writer, err = s.node.Sink.Writer(ctx, connector.WriterContext{
 			Job: exec.cfg.Job, UID: s.uid, Attempt: exec.name.Attempt, Restart: exec.name.Restart,
-			Subtask: s.task.index, Parallelism: exec.cfg.Parallelism,
+			Subtask: s.task.index, Parallelism: s.task.parallelism,
 		})
 		return err
 	case s.node.Operator != nil:
@@ -68,7 +68,7 @@ func (s *stage) openState(ctx context.Context) (err error) {
 	}
 	exec := s.task.exec
 	cfg := exec.cfg
-	first, end := state.GroupRange(s.task.index, cfg.Parallelism, cfg.MaxParallelism)
+	first, end := state.GroupRange(s.task.index, s.task.parallelism, cfg.MaxParallelism)
 	s.backend, err = cfg.Backend(backend.Scope{
 		UID: s.uid, Subtask: s.task.index, Incremental: cfg.Incremental,
 		FirstGroup: first, EndGroup: end, MaxParallelism: cfg.MaxParallelism, States: s.node.State,
@@ -83,7 +83,7 @@ func (s *stage) openState(ctx context.Context) (err error) {
 	if err := s.backend.Restore(ctx, restored.Subtasks, exec.blocks); err != nil {
 		return err
 	}
-	if exec.continues && restored.Parallelism == cfg.Parallelism {
+	if exec.continues && restored.Parallelism == s.task.parallelism {
 		for _, of := range restored.Subtasks {
 			if of.Index == s.task.index {
 				s.backend.Continue(of)
@@ -224,7 +224,7 @@ func (c *operatorContext) UID() string { return c.stage.uid }
 
 // Subtask is the index of the subtask and the number of all.
 func (c *operatorContext) Subtask() (index, parallelism int) {
-	return c.stage.task.index, c.stage.task.exec.cfg.Parallelism
+	return c.stage.task.index, c.stage.task.parallelism
 }
 
 // Table returns a declared state of cells, restored.

@@ -14,11 +14,12 @@ import (
 
 // subtask is one of the parallel instances of a task. Its goroutine owns everything but parts and commands.
 type subtask struct {
-	id     message.Subtask
-	index  int
-	exec   *execution
-	ctx    context.Context
-	cancel context.CancelFunc
+	id          message.Subtask
+	index       int
+	parallelism int // of its task
+	exec        *execution
+	ctx         context.Context
+	cancel      context.CancelFunc
 
 	stages   []*stage // in topological order, the root first
 	outputs  []*exchange.Output
