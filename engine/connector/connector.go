@@ -9,6 +9,7 @@
 package connector
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -141,9 +142,10 @@ type Reader interface {
 	// Add gives the reader a split to read, from position, or from its start if position is empty.
 	Add(split Split, position []byte) error
 	// Next appends to into, which is empty, up to about ReaderContext.BatchRows rows of one split. It does not block: with
-	// nothing at hand it appends nothing and returns a Wait. It returns no rows and no Wait only together with Done,
-	// or when it has no split. Rows that cannot be read are a *fault.Error with file and offset.
+	// nothing at hand it appends nothing and returns a Wait. With no rows and no Wait it has at least moved a split on, or ended
+	// it, or it has none: otherwise it stands still ([Progress.Stands]). Rows that cannot be read are a *fault.Error with file and offset.
 	Next(ctx context.Context, into *batch.Batch) (Progress, error)
+	// Close ends what the reader does in goroutines of its own.
 	Close() error
 }
 
@@ -163,14 +165,16 @@ type Quieter interface {
 // CheckpointListener is a Reader that wants to know how far complete checkpoints are, to tell it outside: the offsets of a
 // consumer group are for people and their tools (P15). What is read after a restore never depends on it.
 type CheckpointListener interface {
-	// CheckpointComplete says that a checkpoint is complete. open are the splits that the reader had when it was taken, those that
-	// had ended left out, each with the position at which it goes on; they are valid until it returns. It does not block: I/O
-	// is done in a goroutine of the reader's own, which Close ends.
+	// CheckpointComplete says that a checkpoint is complete, and where the reader was when it was taken: first the splits that it
+	// had read to their end and was not told of yet, in that order, then those that were open. They are valid until it
+	// returns. It does not block: I/O is done in a goroutine of the reader's own, which Close ends when the newest is told outside
+	// or could not be.
 	//
-	// Calls are in the order of the checkpoints. One that was aborted is never told. One that is complete may be left out if
-	// the execution ends for a failure; a later one says all that it had said. After a restore, the restored checkpoint
-	// is not told again: the positions of Add are its.
-	CheckpointComplete(checkpoint int64, open []OpenSplit) error
+	// Calls are in the order of the checkpoints. One that was aborted is never told: what had ended before it is told with the next that is
+	// complete. One that is complete may be left out if the execution ends for a failure. Then a later execution says all that it had said
+	// of open splits, but nothing of those that had ended, which it does not read: what must be done for every split is
+	// a [Retirer]'s. After a restore, the restored checkpoint is not told again: the positions of Add are its.
+	CheckpointComplete(checkpoint int64, splits []CompleteSplit) error
 }
 
 // Progress tells what a call of Next did.
@@ -187,6 +191,12 @@ type Progress struct {
 	Skipped int64
 	// Wait is closed, or receives, when there may be something to read; nil: call again.
 	Wait <-chan struct{}
+}
+
+// Stands says that a call which returned so many rows did nothing for a reader that has splits, and has nothing to wait for: it
+// would be called again at once, for ever. before is the position that Split had.
+func (p *Progress) Stands(rows int, before []byte) bool {
+	return rows == 0 && !p.Done && p.Wait == nil && (p.Split == "" || bytes.Equal(p.Position, before))
 }
 
 // Sink describes what a job writes.

@@ -7,6 +7,13 @@ type OpenSplit struct {
 	Position []byte
 }
 
+// CompleteSplit is a split of a complete checkpoint.
+type CompleteSplit struct {
+	OpenSplit
+	// Ended says that Position is its end.
+	Ended bool
+}
+
 // FilePosition is how far a source had read a file, or another input that is a range of bytes, when a snapshot was taken.
 type FilePosition struct {
 	// File is its path, in its bucket or below a local root.

@@ -151,10 +151,10 @@ func (r *partitionReader[T]) Quiet(split string) bool {
 }
 
 // CheckpointComplete remembers how far a complete checkpoint is.
-func (r *partitionReader[T]) CheckpointComplete(_ int64, open []connector.OpenSplit) error {
+func (r *partitionReader[T]) CheckpointComplete(_ int64, splits []connector.CompleteSplit) error {
 	r.of.mu.Lock()
 	defer r.of.mu.Unlock()
-	for _, s := range open {
+	for _, s := range splits {
 		next, _ := binary.Uvarint(s.Position) // 0 of nothing
 		r.of.mu.group[s.ID] = int(next)
 	}

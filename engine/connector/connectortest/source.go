@@ -1,6 +1,7 @@
 package connectortest
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"testing"
@@ -19,6 +20,9 @@ type Source struct {
 	Row func(p batch.Payload, i int) string
 	// Want has all rows of the source, in any order.
 	Want []string
+	// Told is the position of a split that is known outside, of a source whose readers tell there what is complete
+	// ([connector.CheckpointListener]); nil: they do not. What a reader was told must be there when it is closed.
+	Told func(t *testing.T, split string) []byte
 }
 
 // RunSource tests a bounded source.
@@ -31,6 +35,9 @@ func RunSource(t *testing.T, s Source) {
 	t.Run("small batches have all rows too", s.keepsToSmallBatches)
 	t.Run("a reader without splits returns at once", s.idles)
 	t.Run("a reader can be closed at any time", s.closes)
+	if s.Told != nil {
+		t.Run("complete positions are told outside", s.tells)
+	}
 	t.Run("malformed splits and positions are refused", s.refusesMalformed)
 }
 
@@ -120,27 +127,66 @@ type step struct {
 	done     bool
 }
 
-// next returns the next step of a reader, waiting where it asks to; false: it has no split left.
-func (s Source) next(ctx context.Context, t *testing.T, r connector.Reader, into *batch.Batch) (step, bool) {
+// opened is a reader with the splits that it was given, as the runtime knows them.
+type opened struct {
+	connector.Reader
+	source Source
+	into   *batch.Batch
+	splits []connector.CompleteSplit // in the order in which they were added
+}
+
+// reader makes a reader; the test closes it.
+func (s Source) reader(ctx context.Context, t *testing.T, src connector.Source, c connector.ReaderContext) *opened {
 	t.Helper()
-	for {
-		into.Reset()
-		p, err := r.Next(ctx, into)
+	r, err := src.Reader(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &opened{Reader: r, source: s, into: batch.Of(src.Payload())}
+}
+
+func (r *opened) add(t *testing.T, split connector.Split, position []byte) {
+	t.Helper()
+	if err := r.Add(split, position); err != nil {
+		t.Fatal(err)
+	}
+	r.splits = append(r.splits, connector.CompleteSplit{OpenSplit: connector.OpenSplit{Split: split, Position: position}})
+}
+
+// find returns a split that has not ended; nil: there is none of this ID.
+func (r *opened) find(id string) *connector.CompleteSplit {
+	for i := range r.splits {
+		if s := &r.splits[i]; s.ID == id && !s.Ended {
+			return s
+		}
+	}
+	return nil
+}
+
+// next returns the next step of a reader, waiting where it asks to; false: all of its splits have ended.
+func (r *opened) next(ctx context.Context, t *testing.T) (step, bool) {
+	t.Helper()
+	for slices.ContainsFunc(r.splits, func(s connector.CompleteSplit) bool { return !s.Ended }) {
+		r.into.Reset()
+		p, err := r.Next(ctx, r.into)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Split != "" {
-			out := step{split: p.Split, position: slices.Clone(p.Position), done: p.Done}
-			for i := range into.Len() {
-				out.rows = append(out.rows, s.Row(into.Data, i))
+		split := r.find(p.Split)
+		switch {
+		case split == nil && (p.Split != "" || r.into.Len() > 0):
+			t.Fatalf("%d rows of split %q, which the reader does not have", r.into.Len(), p.Split)
+		case split == nil && p.Stands(0, nil), split != nil && p.Stands(r.into.Len(), split.Position):
+			t.Fatal("the reader stands still: no row, no other position, nothing to wait for")
+		case split != nil:
+			split.Position, split.Ended = slices.Clone(p.Position), p.Done
+			out := step{split: p.Split, position: split.Position, done: p.Done}
+			for i := range r.into.Len() {
+				out.rows = append(out.rows, r.source.Row(r.into.Data, i))
 			}
 			return out, true
-		}
-		switch {
-		case into.Len() > 0:
-			t.Fatalf("%d rows of no split", into.Len())
 		case p.Wait == nil:
-			return step{}, false
+			continue
 		}
 		select {
 		case <-p.Wait:
@@ -148,34 +194,23 @@ func (s Source) next(ctx context.Context, t *testing.T, r connector.Reader, into
 			t.Fatal("the reader waits for ever")
 		}
 	}
+	return step{}, false
 }
 
 // read returns all steps of one split from a position on, in batches of about so many rows.
 func (s Source) read(t *testing.T, src connector.Source, split connector.Split, position []byte, batchRows int) []step {
 	t.Helper()
 	ctx := within(t)
-	r, err := src.Reader(ctx, connector.ReaderContext{Parallelism: 1, BatchRows: batchRows})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := s.reader(ctx, t, src, connector.ReaderContext{Parallelism: 1, BatchRows: batchRows})
 	defer closed(t, r)
-	if err := r.Add(split, position); err != nil {
-		t.Fatal(err)
-	}
+	r.add(t, split, position)
 	var steps []step
-	into := batch.Of(src.Payload())
 	for {
-		st, ok := s.next(ctx, t, r, into)
+		st, ok := r.next(ctx, t)
 		if !ok {
-			t.Fatalf("split %s never ended", split.ID)
-		}
-		if st.split != split.ID {
-			t.Fatalf("rows of split %q, want %q", st.split, split.ID)
-		}
-		steps = append(steps, st)
-		if st.done {
 			return steps
 		}
+		steps = append(steps, st)
 	}
 }
 
@@ -193,32 +228,12 @@ func (s Source) readsAll(t *testing.T, readers int) {
 	splits := s.discover(t, src)
 	var rows []string
 	for n := range readers {
-		r, err := src.Reader(ctx, connector.ReaderContext{Subtask: n, Parallelism: readers, BatchRows: batch.TargetRows})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ended := map[string]bool{}
-		added := 0
+		r := s.reader(ctx, t, src, connector.ReaderContext{Subtask: n, Parallelism: readers, BatchRows: batch.TargetRows})
 		for i := n; i < len(splits); i += readers {
-			if err := r.Add(splits[i], nil); err != nil {
-				t.Fatal(err)
-			}
-			added++
+			r.add(t, splits[i], nil)
 		}
-		into := batch.Of(src.Payload())
-		for {
-			st, ok := s.next(ctx, t, r, into)
-			if !ok {
-				break
-			}
-			if ended[st.split] {
-				t.Errorf("split %s goes on after its end", st.split)
-			}
-			ended[st.split] = st.done
+		for st, ok := r.next(ctx, t); ok; st, ok = r.next(ctx, t) {
 			rows = append(rows, st.rows...)
-		}
-		if len(ended) != added {
-			t.Errorf("%d splits ended, %d were added", len(ended), added)
 		}
 		closed(t, r)
 	}
@@ -273,6 +288,63 @@ func (s Source) idles(t *testing.T) {
 	if err != nil || into.Len() > 0 || p.Split != "" || p.Done {
 		t.Errorf("%+v, %d rows, %v; want nothing", p, into.Len(), err)
 	}
+}
+
+// tells tells a reader of complete checkpoints as the runtime does: the ends of splits that it was not told of, and where the others were,
+// after it has read on. Every other checkpoint is aborted. Readers are closed after each number of checkpoints.
+func (s Source) tells(t *testing.T) {
+	src := s.New(t)
+	splits := s.discover(t, src)
+	for stop, ended := 1, false; !ended; stop++ {
+		ctx := within(t)
+		r := s.reader(ctx, t, src, connector.ReaderContext{Parallelism: 1, BatchRows: 1})
+		listener, ok := r.Reader.(connector.CheckpointListener)
+		if !ok {
+			t.Fatal("its readers do not want to know what is complete")
+		}
+		for _, split := range splits {
+			r.add(t, split, nil)
+		}
+		told, known := map[string][]byte{}, map[string]bool{} // by split: its position, and that its end was told
+		for checkpoint := int64(1); checkpoint <= int64(2*stop) && !ended; checkpoint++ {
+			at := r.complete(known)
+			_, more := r.next(ctx, t)
+			ended = !more
+			if checkpoint%2 == 1 && more {
+				continue // aborted
+			}
+			for _, split := range at {
+				told[split.ID], known[split.ID] = slices.Clone(split.Position), split.Ended
+			}
+			if err := listener.CheckpointComplete(checkpoint, at); err != nil {
+				t.Fatal(err)
+			}
+			for _, split := range at { // valid until it returned
+				for i := range split.Position {
+					split.Position[i] ^= 0xff
+				}
+			}
+		}
+		closed(t, r)
+		for split, position := range told {
+			if got := s.Told(t, split); !bytes.Equal(got, position) {
+				t.Fatalf("after %d complete checkpoints split %s is told outside to be at %x, want %x", stop, split, got, position)
+			}
+		}
+	}
+}
+
+// complete is where the splits are, those that have ended first, but not those whose end is known.
+func (r *opened) complete(known map[string]bool) (at []connector.CompleteSplit) {
+	for _, ended := range []bool{true, false} {
+		for _, s := range r.splits {
+			if s.Ended == ended && !known[s.ID] {
+				s.Position = slices.Clone(s.Position)
+				at = append(at, s)
+			}
+		}
+	}
+	return at
 }
 
 func (s Source) closes(t *testing.T) {

@@ -2,6 +2,7 @@ package task_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync"
@@ -22,21 +23,26 @@ import (
 type told struct {
 	mu        sync.Mutex
 	positions map[int64]map[string]string // by checkpoint and split
+	ended     map[int64][]string          // splits with their last position, by checkpoint
 	order     map[string][]int64          // by who was told
 }
 
 func newTold() *told {
-	return &told{positions: map[int64]map[string]string{}, order: map[string][]int64{}}
+	return &told{positions: map[int64]map[string]string{}, ended: map[int64][]string{}, order: map[string][]int64{}}
 }
 
-func (w *told) note(who string, checkpoint int64, open ...connector.OpenSplit) {
+func (w *told) note(who string, checkpoint int64, splits ...connector.CompleteSplit) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.order[who] = append(w.order[who], checkpoint)
 	if w.positions[checkpoint] == nil {
 		w.positions[checkpoint] = map[string]string{}
 	}
-	for _, s := range open {
+	for _, s := range splits {
+		if s.Ended {
+			w.ended[checkpoint] = append(w.ended[checkpoint], fmt.Sprintf("%s at %d", s.ID, binary.LittleEndian.Uint64(s.Position)))
+			continue
+		}
 		w.positions[checkpoint][s.ID] = string(s.Position)
 	}
 }
@@ -57,8 +63,8 @@ type listeningReader struct {
 	name string
 }
 
-func (r *listeningReader) CheckpointComplete(checkpoint int64, open []connector.OpenSplit) error {
-	r.told.note(r.name, checkpoint, open...)
+func (r *listeningReader) CheckpointComplete(checkpoint int64, splits []connector.CompleteSplit) error {
+	r.told.note(r.name, checkpoint, splits...)
 	return nil
 }
 
@@ -147,5 +153,28 @@ func TestReadersAndOperatorsAreToldWhatIsComplete(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTheEndOfASplitIsToldOnceWithTheNextCompleteCheckpoint(t *testing.T) {
+	src := &listening{numbers: numbers{splits: 3, rows: 100, keys: 10}, told: newTold()}
+	d := newDriver(t, backendtest.NewStore(t, nil), countGraph(src, newCollected()), src.names())
+	d.start(1)
+	for done := false; !done; {
+		_, done = d.next().(message.SplitDone)
+	}
+	aborted := d.trigger(message.Continue)
+	d.until(func() bool { return len(d.acks[aborted]) == d.subtasks() })
+	d.abort(aborted)
+	d.until(func() bool { return d.ended == 1 })
+	d.checkpoint(message.Continue)
+	d.checkpoint(message.Continue)
+	d.stop()
+	want := map[int64][]string{2: {"split-0 at 100", "split-1 at 100", "split-2 at 100"}}
+	if diff := cmp.Diff(want, src.told.ended); diff != "" {
+		t.Errorf("the ends that were told differ: %s", diff)
+	}
+	if diff := cmp.Diff(map[int64]map[string]string{2: {}, 3: {}}, src.told.positions); diff != "" {
+		t.Errorf("the open splits that were told differ: %s", diff)
 	}
 }

@@ -202,6 +202,52 @@ func (*brokenReader) Next(context.Context, *batch.Batch) (connector.Progress, er
 	return connector.Progress{}, errors.New("odd")
 }
 
+// standing is numbers whose readers stop to say anything, though they have a split.
+type standing struct {
+	numbers
+	says func(connector.Progress) connector.Progress // in the place of what a reader says after the first batch
+}
+
+func (s *standing) Reader(ctx context.Context, c connector.ReaderContext) (connector.Reader, error) {
+	r, err := s.numbers.Reader(ctx, c)
+	return &standingReader{Reader: r, says: s.says}, err
+}
+
+type standingReader struct {
+	connector.Reader
+	says func(connector.Progress) connector.Progress
+	last connector.Progress
+}
+
+func (r *standingReader) Next(ctx context.Context, into *batch.Batch) (connector.Progress, error) {
+	if r.last.Split != "" {
+		return r.says(r.last), nil
+	}
+	p, err := r.Reader.Next(ctx, into)
+	r.last = p
+	return p, err
+}
+
+func TestASourceWhoseReaderStandsStillFailsInsteadOfSpinning(t *testing.T) {
+	for name, says := range map[string]func(connector.Progress) connector.Progress{
+		"it says nothing":               func(connector.Progress) connector.Progress { return connector.Progress{} },
+		"it repeats where it is":        func(last connector.Progress) connector.Progress { return last },
+		"it only drops malformed input": func(connector.Progress) connector.Progress { return connector.Progress{Skipped: 1} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			src := &standing{numbers{splits: 1, rows: 1 << 20, keys: 10}, says}
+			d := newDriver(t, backendtest.NewStore(t, nil), countGraph(src, newCollected()), src.names())
+			d.start(1)
+			for len(d.failed) == 0 {
+				d.next()
+			}
+			if err := d.failed[0].Err; !strings.Contains(err.Error(), "operator numbers: the reader of 1 splits returned no row") {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestThoseWhoExchangeRowsWithASubtaskThatFailsFailAfterIt(t *testing.T) {
 	rows := numbers{splits: 2, rows: 1 << 20, keys: 100}
 	odd := func() (operator.Operator, error) {

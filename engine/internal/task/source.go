@@ -26,10 +26,8 @@ type source struct {
 	root   *stage
 	event  *graph.EventTime // nil: no event time
 	reader connector.Reader
-	// listener is the reader, if it wants to know what is complete; taken is what it is told of the last checkpoint.
-	listener connector.CheckpointListener
-	taken    taken
-	stage    operator.Operator // sets event time; nil: the reader does
+	told   told
+	stage  operator.Operator // sets event time; nil: the reader does
 
 	splits  *splits
 	pace    *pace // shared by the source's subtasks
@@ -74,7 +72,7 @@ func (s *source) open() (err error) {
 		Subtask: s.task.index, Parallelism: s.task.parallelism, BatchRows: batchRows(src.RowsPerSecond),
 	})
 	s.idleness.quieter, _ = s.reader.(connector.Quieter)
-	s.listener, _ = s.reader.(connector.CheckpointListener)
+	s.told.listener, _ = s.reader.(connector.CheckpointListener)
 	return err
 }
 
@@ -132,11 +130,13 @@ func (s *source) rest(ready <-chan struct{}) (pause, error) {
 func (s *source) take(p connector.Progress) error {
 	rows := s.into.Len()
 	s.root.metrics.skipped.Add(p.Skipped)
-	if p.Split == "" && rows == 0 {
-		return nil
-	}
 	sp := s.splits.find(p.Split)
-	if sp == nil {
+	switch {
+	case sp == nil && p.Stands(rows, nil), sp != nil && p.Stands(rows, sp.position):
+		return fmt.Errorf("the reader of %d splits returned no row, no other position and nothing to wait for", len(s.splits.active))
+	case p.Split == "" && rows == 0:
+		return nil
+	case sp == nil:
 		return fmt.Errorf("the reader returned %d rows of split %q, which it does not have", rows, p.Split)
 	}
 	if rows > 0 {
@@ -206,6 +206,7 @@ func (o *eventOutput) Emit(b *batch.Batch) error {
 
 // finish ends a split whose last rows are emitted.
 func (s *source) finish(sp *split, passedOver bool) error {
+	s.told.finish(sp)
 	s.splits.finish(sp)
 	if err := s.advance(); err != nil {
 		return err
@@ -312,35 +313,11 @@ func (s *source) inject(c message.Trigger) error {
 	if c.Mode != message.Continue {
 		s.paused = true
 	}
-	s.remember(c.ID)
+	s.told.remember(c.ID, s.splits.active)
 	return s.task.snapshot(c.ID, 0)
 }
 
-// taken is what was read when a checkpoint was taken.
-type taken struct {
-	checkpoint int64
-	open       []connector.OpenSplit
-}
-
-// remember notes where the splits are at a barrier, until it is known whether its checkpoint becomes complete. That is known before
-// the next one is triggered, so there is one at a time.
-func (s *source) remember(checkpoint int64) {
-	if s.listener == nil {
-		return
-	}
-	s.taken = taken{checkpoint: checkpoint, open: s.splits.open()}
-}
-
-// completed tells the reader how far a complete checkpoint is.
-func (s *source) completed(checkpoint int64) error {
-	if s.listener == nil {
-		return nil
-	}
-	if s.taken.checkpoint != checkpoint {
-		return fmt.Errorf("checkpoint %d is complete, but the last one that was taken is %d", checkpoint, s.taken.checkpoint)
-	}
-	return s.listener.CheckpointComplete(checkpoint, s.taken.open)
-}
+func (s *source) completed(checkpoint int64) error { return s.told.completed(checkpoint) }
 
 // abort has nothing to do: a source aligns nothing.
 func (s *source) abort(int64) {}

@@ -64,15 +64,6 @@ func (s *splits) find(id string) *split {
 	return nil
 }
 
-// open are the unfinished splits with their positions.
-func (s *splits) open() []connector.OpenSplit {
-	open := make([]connector.OpenSplit, 0, len(s.active))
-	for _, sp := range s.active {
-		open = append(open, connector.OpenSplit{Split: sp.Split, Position: bytes.Clone(sp.position)})
-	}
-	return open
-}
-
 // finish takes out a split that was read to its end.
 func (s *splits) finish(done *split) {
 	s.resting = s.lowest()
@@ -137,6 +128,11 @@ func (s *splits) mark(sp *split, dst, times []int64) []int64 {
 	}
 	sp.maxTime = highest
 	return dst
+}
+
+// at is where a split is by now.
+func (sp *split) at(ended bool) connector.CompleteSplit {
+	return connector.CompleteSplit{OpenSplit: connector.OpenSplit{Split: sp.Split, Position: bytes.Clone(sp.position)}, Ended: ended}
 }
 
 // snapshot is what a checkpoint keeps of the splits.

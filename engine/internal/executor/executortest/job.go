@@ -143,12 +143,16 @@ func (r *feedReader) Next(_ context.Context, into *batch.Batch) (connector.Progr
 	return connector.Progress{Wait: r.never}, nil
 }
 
-func (r *feedReader) CheckpointComplete(checkpoint int64, open []connector.OpenSplit) error {
-	var ids []string
-	for _, s := range open {
-		ids = append(ids, s.ID)
+func (r *feedReader) CheckpointComplete(checkpoint int64, splits []connector.CompleteSplit) error {
+	open, ended := []string{}, []string{}
+	for _, s := range splits {
+		if s.Ended {
+			ended = append(ended, s.ID)
+		} else {
+			open = append(open, s.ID)
+		}
 	}
-	return r.job.note("feed: %d with splits %q", checkpoint, ids)
+	return r.job.note("feed: %d with %q open, %q ended", checkpoint, open, ended)
 }
 
 func (r *feedReader) Close() error {

@@ -524,13 +524,16 @@ func testComplete(t *testing.T, open Open) {
 		o.acks(first, 1)
 		o.Complete(first, 1)
 		o.Complete(message.Execution{Attempt: first.Attempt, Restart: first.Restart + 1}, 2) // does not live
+		o.assign(first, 0, "b", "5")
+		untilReport[message.SplitDone](o)
 		o.trigger(first, 3)
 		o.acks(first, 3)
 		o.Complete(first, 3)
 		end(o)
 		want := []string{
 			"count: 1", "count: 1", "count: 3", "count: 3",
-			`feed: 1 with splits ["a"]`, "feed: 1 with splits []", `feed: 3 with splits ["a"]`, "feed: 3 with splits []",
+			`feed: 1 with ["a"] open, [] ended`, "feed: 1 with [] open, [] ended",
+			`feed: 3 with ["a"] open, ["b"] ended`, "feed: 3 with [] open, [] ended",
 		}
 		if got := j.told(); !slices.Equal(got, want) {
 			t.Errorf("an execution %s: told %q, want %q", name, got, want)
