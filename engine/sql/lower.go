@@ -20,7 +20,7 @@ func (c Compiler) lower(p *physical.Plan) (*graph.Graph, error) {
 	for _, n := range p.Nodes {
 		node := graph.Node{UID: n.UID, Name: n.Name}
 		for _, in := range n.Inputs {
-			edge := graph.Edge{From: index[in.From], Kind: graph.Forward}
+			edge := graph.Edge{From: index[in.From], Kind: graph.Forward, Input: in.Input}
 			if in.Keyed {
 				edge.Kind = graph.Keyed
 			}

@@ -36,7 +36,7 @@ func Build(p *logical.Plan, file string) (*Plan, error) {
 			return nil, err
 		}
 		for _, n := range streams {
-			sink.Inputs = append(sink.Inputs, Input{From: n})
+			sink.Inputs = append(sink.Inputs, Edge{From: n})
 		}
 	}
 	b.plan.Nodes = append(b.plan.Nodes, order...)
@@ -98,7 +98,7 @@ func (b *builder) add(n *Node) *Node {
 func (b *builder) chain(block, kind, name string, inputs []*Node, op Op) []*Node {
 	out := make([]*Node, len(inputs))
 	for i, in := range inputs {
-		out[i] = b.add(&Node{UID: b.uid(block, kind), Name: name, Inputs: []Input{{From: in}}, Op: op})
+		out[i] = b.add(&Node{UID: b.uid(block, kind), Name: name, Inputs: []Edge{{From: in}}, Op: op})
 	}
 	return out
 }

@@ -21,15 +21,18 @@ type Plan struct{ Nodes []*Node }
 type Node struct {
 	UID    string
 	Name   string // for people
-	Inputs []Input
+	Inputs []Edge
 	Op     Op
 }
 
-// Input is where a node reads from.
-type Input struct {
+// Edge brings a node rows.
+type Edge struct {
 	From *Node
-	// Keyed inputs bring each row to the subtask that owns its key; others hand rows on where they are.
+	// Keyed edges bring each row to the subtask that owns its key; others hand rows on where they are.
 	Keyed bool
+	// Input is which input of the operator the rows come to, from 0; those of one input stand together, in the order of the inputs. Edges of
+	// one input are a union.
+	Input int
 }
 
 // Op is *Source, *Computed, *Calc, *Assign, *KeyBy, *Aggregate or *Sink.

@@ -128,7 +128,7 @@ func (b *builder) aggregate(a *logical.Aggregate) ([]*Node, error) {
 	}
 	node := &Node{UID: a.UID, Name: "aggregate " + a.Windowing.String(), Op: &Aggregate{spec, a}}
 	for _, n := range b.chain(a.Block, "key", "key by", streams, &KeyBy{keyBy}) {
-		node.Inputs = append(node.Inputs, Input{From: n, Keyed: true})
+		node.Inputs = append(node.Inputs, Edge{From: n, Keyed: true})
 	}
 	return []*Node{b.add(node)}, nil
 }
