@@ -3,7 +3,7 @@
 //	text -> parser    the syntax tree
 //	     -> catalog   the declared tables
 //	     -> bind      names, types, windows, uids
-//	     -> logical   what the script means: relations, fingerprints
+//	     -> logical   what the script means: relations, changes, keys, fingerprints
 //	     -> physical  how it is carried out: operators, keyed edges
 //	     -> exec      the operators, over the expressions of expr
 //	     -> graph     what package job runs

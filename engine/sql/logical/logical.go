@@ -109,6 +109,8 @@ type Op interface {
 	Takes() Changes
 	// Gives is which changes its own rows may be if those that it reads may be in.
 	Gives(in Changes) Changes
+	// RowKeys is by what its own rows are told apart if those that it reads are by in, input by input.
+	RowKeys(in []Keys) Keys
 }
 
 type (

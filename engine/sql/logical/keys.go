@@ -1,0 +1,109 @@
+package logical
+
+import (
+	"slices"
+
+	"github.com/weirstream/weir/engine/sql/expr"
+)
+
+// Key is a set of columns of an op's rows, ascending. The empty one is of at most one row.
+type Key []int
+
+// Keys is how the rows of an op are told apart. No key holds another: what is unique stays so with more columns.
+type Keys struct {
+	// Unique are the sets of columns in which no two rows are equal that there are at the same time; NULL equals NULL.
+	Unique []Key
+	// Upsert are those by which changes can be applied, though they name neither the old row nor its place: all changes of
+	// rows that are equal in the key come from one subtask, in their order. Who takes rows in other hands, keyed by something else,
+	// ends that, and leaves what is unique as it is.
+	Upsert []Key
+}
+
+// RowKeys are none: that a table has a primary key cannot be declared yet.
+func (*Scan) RowKeys([]Keys) Keys { return Keys{} }
+
+// RowKeys are those of the input whose columns are all projected as they are. A filter takes no key away.
+func (c *Calc) RowKeys(in []Keys) Keys {
+	at := map[int]int{} // where a column of the input is among the results, first
+	for i, e := range c.Out {
+		if column, ok := e.(*expr.Column); ok {
+			if _, twice := at[column.Index]; !twice {
+				at[column.Index] = i
+			}
+		}
+	}
+	project := func(k Key) (out Key, ok bool) {
+		for _, column := range k {
+			i, there := at[column]
+			if !there {
+				return nil, false
+			}
+			out = append(out, i)
+		}
+		slices.Sort(out)
+		return out, true
+	}
+	return in[0].each(project)
+}
+
+// RowKeys are those of the input, and the window where a row may be in several: any of its columns names it, because all windows of a
+// function are equally long.
+func (w *Window) RowKeys(in []Keys) Keys {
+	if w.Windowing.assigner.Tumbling() {
+		return in[0]
+	}
+	return in[0].with(len(w.Input.Columns))
+}
+
+// RowKeys are the group columns with the window, any column of which names it: a group has one result in each.
+func (a *Aggregate) RowKeys([]Keys) Keys {
+	group := Key{}
+	for i := range a.Keys {
+		group = append(group, i)
+	}
+	k := []Key{group}
+	return Keys{Unique: k, Upsert: k}.with(a.Keys + len(a.Calls))
+}
+
+// RowKeys are none: two branches may give the same row, and so may one whose text is there twice.
+func (*Union) RowKeys([]Keys) Keys { return Keys{} }
+
+// each applies a function to every key, and leaves out those for which it has none.
+func (k Keys) each(f func(Key) (Key, bool)) (out Keys) {
+	for _, set := range []struct{ from, to *[]Key }{{&k.Unique, &out.Unique}, {&k.Upsert, &out.Upsert}} {
+		for _, key := range *set.from {
+			if made, ok := f(key); ok {
+				*set.to = append(*set.to, made)
+			}
+		}
+	}
+	return out
+}
+
+// windowColumns is how many columns a window has.
+const windowColumns = 3
+
+// with adds to every key one of the columns of a window, of which the first is at first.
+func (k Keys) with(first int) (out Keys) {
+	for i := range windowColumns {
+		one := k.each(func(key Key) (Key, bool) { return append(slices.Clone(key), first+i), true })
+		out.Unique, out.Upsert = append(out.Unique, one.Unique...), append(out.Upsert, one.Upsert...)
+	}
+	return out
+}
+
+// Keying knows the keys of ops, each inferred once, as [Flow] does their changes.
+type Keying map[Op]Keys
+
+// Of infers the keys of a relation, from its tables up.
+func (f Keying) Of(r *Relation) Keys {
+	if k, known := f[r.Op]; known {
+		return k
+	}
+	var in []Keys
+	for _, input := range r.Op.Reads() {
+		in = append(in, f.Of(input))
+	}
+	f[r.Op] = r.Op.RowKeys(in)
+	return f[r.Op]
+}
