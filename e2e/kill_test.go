@@ -47,6 +47,37 @@ func TestTheResultIsTheSameAtEveryParallelism(t *testing.T) {
 	}
 }
 
+// TestAKillIsHarmlessWhateverTheParallelismOfTheTables kills a job, and goes on with other numbers for the source, the aggregate and
+// the sink: the rows are those of the oracle.
+func TestAKillIsHarmlessWhateverTheParallelismOfTheTables(t *testing.T) {
+	t.Parallel()
+	_, n := seed(t)
+	files := input(t, flights.Options{Records: 9000, Files: 18})
+	want := expect(t, oracle.Query{Delay: 28 * time.Hour}, files)
+	for stream, order := range []string{"none", "path"} {
+		t.Run("split-order "+order, func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(n, uint64(20+stream)))
+			job := harness.NewJob(t, weir)
+			job.SplitOrder, job.RowsPerSecond, job.Interval = order, 1500, 100*time.Millisecond
+			job.Feed(files)
+			output := harness.Open(t, job.Output)
+			audit := output.Audit()
+			for range 10 {
+				job.ScanParallelism, job.SinkParallelism = random.IntN(5), random.IntN(5)
+				run := job.Start(at(parallelisms[random.IntN(len(parallelisms))]))
+				harness.Pass(t, time.Duration(random.Int64N(int64(900*time.Millisecond))))
+				run.End()
+				audit.Look()
+			}
+			job.RowsPerSecond, job.ScanParallelism, job.SinkParallelism = 0, 3, 1
+			job.Start(at(2)).Succeed(patience)
+			audit.Look()
+			requireExact(t, want.Rows, output)
+		})
+	}
+}
+
 // TestAKillAtAnyInstantIsHarmless kills without looking: in the middle of starts, restores, checkpoints and commits that come
 // ten times a second, and at every step that has a name.
 func TestAKillAtAnyInstantIsHarmless(t *testing.T) {

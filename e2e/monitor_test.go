@@ -119,18 +119,24 @@ func TestWhichWindowsHaveFiredDoesNotDependOnTheParallelism(t *testing.T) {
 	t.Parallel()
 	const fileSeconds, delay = 170, 5
 	for _, order := range []string{"path", "none"} {
-		for _, p := range parallelisms {
-			t.Run(fmt.Sprintf("split-order %s, parallelism %d", order, p), func(t *testing.T) {
+		for _, c := range []struct{ p, scan, sink int }{{p: 1}, {p: 2}, {p: 3}, {p: 7}, {3, 1, 2}, {2, 7, 1}} {
+			t.Run(fmt.Sprintf("split-order %s, parallelism %d, of the tables %d and %d", order, c.p, c.scan, c.sink), func(t *testing.T) {
+				own := func(option string, n int) string {
+					if n == 0 {
+						return ""
+					}
+					return fmt.Sprintf(", '%s' = '%d'", option, n)
+				}
 				job := harness.NewJob(t, weir)
 				if err := os.Mkdir(job.Input, 0o755); err != nil {
 					t.Fatal(err)
 				}
 				script := job.Place("job.sql")
 				sql := fmt.Sprintf("CREATE TABLE i (ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '%d' SECOND) WITH ('connector' = 'filesystem', 'path' = '%s', "+
-					"'format' = 'json', 'source.monitor-interval' = '50 ms', 'source.split-order' = '%s'); "+
-					"CREATE TABLE o (w TIMESTAMP(3), n BIGINT) WITH ('connector' = 'filesystem', 'path' = '%s', 'format' = 'json'); "+
+					"'format' = 'json', 'source.monitor-interval' = '50 ms', 'source.split-order' = '%s'%s); "+
+					"CREATE TABLE o (w TIMESTAMP(3), n BIGINT) WITH ('connector' = 'filesystem', 'path' = '%s', 'format' = 'json'%s); "+
 					"INSERT INTO o SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE i, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end;",
-					delay, job.Input, order, job.Output)
+					delay, job.Input, order, own("scan.parallelism", c.scan), job.Output, own("sink.parallelism", c.sink))
 				if err := os.WriteFile(script, []byte(sql), 0o644); err != nil {
 					t.Fatal(err)
 				}
@@ -145,7 +151,7 @@ func TestWhichWindowsHaveFiredDoesNotDependOnTheParallelism(t *testing.T) {
 						if run != nil {
 							run.Kill()
 						}
-						run = job.Weir("run", script, at(p), "--set=spec.checkpoint.interval=100ms")
+						run = job.Weir("run", script, at(c.p), "--set=spec.checkpoint.interval=100ms")
 					}
 					appear(t, job.Input, flights.File{Name: fmt.Sprintf("%d.json", file), Content: []byte(text.String())})
 					// The watermark is behind the last second of the last file: so many minutes are over.

@@ -32,6 +32,8 @@ type Job struct {
 	WatermarkHours int
 	// RowsPerSecond limits the whole source; 0: as fast as it can.
 	RowsPerSecond int
+	// ScanParallelism and SinkParallelism are how many subtasks read and write; 0: as many as the job's parallelism.
+	ScanParallelism, SinkParallelism int
 	// SplitOrder is none or path.
 	SplitOrder string
 	// Monitor is how often the folder of the input is looked at for new files; 0: once, and the input is bounded.
@@ -152,6 +154,9 @@ spec:
       {{- if .RowsPerSecond}}
       'source.rows-per-second' = '{{.RowsPerSecond}}',
       {{- end}}
+      {{- if .ScanParallelism}}
+      'scan.parallelism' = '{{.ScanParallelism}}',
+      {{- end}}
       'source.split-order' = '{{.SplitOrder}}'
     );
     CREATE TABLE delays (
@@ -165,6 +170,9 @@ spec:
     ) WITH (
       'connector' = 'filesystem',
       'path' = '{{.Output}}',
+      {{- if .SinkParallelism}}
+      'sink.parallelism' = '{{.SinkParallelism}}',
+      {{- end}}
       'format' = 'json'
     );
     INSERT INTO delays

@@ -39,9 +39,9 @@ func (c Compiler) fill(node *graph.Node, op physical.Op) (err error) {
 	switch op := op.(type) {
 	case *physical.Source:
 		node.Fingerprint = c.sourceFingerprint(op.Table)
-		node.Source, err = c.source(op.Table)
+		node.Source, node.Parallelism, err = c.source(op.Table)
 	case *physical.Sink:
-		node.Sink, err = c.sink(op.Table)
+		node.Sink, node.Parallelism, err = c.sink(op.Table)
 	case *physical.Computed:
 		node.Operator = c.stage(op.Table, false)
 	case *physical.Calc:
@@ -63,31 +63,35 @@ func (c Compiler) fill(node *graph.Node, op physical.Op) (err error) {
 	return err
 }
 
-func (c Compiler) source(t *catalog.Table) (*graph.Source, error) {
+func (c Compiler) source(t *catalog.Table) (source *graph.Source, parallelism int, err error) {
 	name, spec, err := c.spec(t)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	idle, err := spec.Options.Duration(optionIdle, 0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	onNull, err := spec.Options.OneOf(exec.OptionOnNull, "fail", "skip")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	if parallelism, err = readParallelism(spec.Options, optionScanParallelism); err != nil {
+		return nil, 0, err
+	}
+	spec.Options.Allow(optionSinkParallelism)
 	s, rate, err := c.Connectors.Source(name, spec)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := spec.Options.Check(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	source := &graph.Source{Source: s, Connector: name, RowsPerSecond: rate}
+	source = &graph.Source{Source: s, Connector: name, RowsPerSecond: rate}
 	if t.RowTime >= 0 {
 		source.Event = &graph.EventTime{Stage: c.stage(t, onNull == "skip"), DelayMS: t.DelayMS, Idle: idle.Round(time.Millisecond)}
 	}
-	return source, nil
+	return source, parallelism, nil
 }
 
 // stage makes the operator that adds the computed columns of a table, and sets event time.
@@ -109,15 +113,17 @@ func (c Compiler) sourceFingerprint(t *catalog.Table) string {
 	return s
 }
 
-func (c Compiler) sink(t *catalog.Table) (connector.Sink, error) {
+func (c Compiler) sink(t *catalog.Table) (s connector.Sink, parallelism int, err error) {
 	name, spec, err := c.spec(t)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	spec.Options.Allow(optionIdle, exec.OptionOnNull)
-	s, err := c.Connectors.Sink(name, spec)
-	if err != nil {
-		return nil, err
+	if parallelism, err = readParallelism(spec.Options, optionSinkParallelism); err != nil {
+		return nil, 0, err
 	}
-	return s, spec.Options.Check()
+	spec.Options.Allow(optionIdle, exec.OptionOnNull, optionScanParallelism)
+	if s, err = c.Connectors.Sink(name, spec); err != nil {
+		return nil, 0, err
+	}
+	return s, parallelism, spec.Options.Check()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/connector/table"
 	"github.com/weirstream/weir/engine/sql/catalog"
 	"github.com/weirstream/weir/engine/sql/parser"
@@ -13,7 +14,22 @@ const (
 	optionConnector = "connector"
 	// optionIdle is how long a source without input holds the watermark back; Flink's name.
 	optionIdle = "scan.watermark.idle-timeout"
+	// The number of subtasks that read and that write a table, if it is not that of the job; Flink's names.
+	optionScanParallelism = "scan.parallelism"
+	optionSinkParallelism = "sink.parallelism"
 )
+
+// readParallelism returns the parallelism that an option of a table asks for; 0: none.
+func readParallelism(o *table.Options, key string) (int, error) {
+	if _, ok := o.Get(key); !ok {
+		return 0, nil
+	}
+	n, err := o.Int(key, 0)
+	if err == nil && (n < 1 || n > int64(config.Parallelism.Most)) {
+		err = o.Errorf(key, "leave it out for that of the job", "%d is not within 1 and %d", n, config.Parallelism.Most)
+	}
+	return int(n), err
+}
 
 func (c Compiler) at(p parser.Pos) string { return fmt.Sprintf("%s:%d:%d", c.File, p.Line, p.Column) }
 

@@ -453,6 +453,30 @@ func TestSecretsAreResolvedAndNeverShown(t *testing.T) {
 	}
 }
 
+func TestATableSaysHowManySubtasksReadAndWriteIt(t *testing.T) {
+	script := func(options string) string {
+		return "CREATE TABLE t (k INT) WITH ('connector' = 'test'" + options + ");\nINSERT INTO t SELECT k + 1 FROM t WHERE k > 0"
+	}
+	g, err := Compile(script(", 'scan.parallelism' = '2', 'sink.parallelism' = '1'"), "job.sql", &testConnectors{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := g.Parallelism(4)
+	if len(got) < 3 || got[0] != 2 || got[len(got)-1] != 1 || slices.ContainsFunc(got[1:len(got)-1], func(n int) bool { return n != 4 }) {
+		t.Errorf("the operators have the parallelisms %v; want 2, that of the job, 1", got)
+	}
+	for options, want := range map[string]string{
+		", 'scan.parallelism' = '0'":    "job.sql:1:52: option 'scan.parallelism' of table t: 0 is not within 1 and 512; leave it out for that of the job",
+		", 'sink.parallelism' = '-1'":   "job.sql:1:52: option 'sink.parallelism' of table t: -1 is not within 1 and 512; leave it out for that of the job",
+		", 'sink.parallelism' = '513'":  "job.sql:1:52: option 'sink.parallelism' of table t: 513 is not within 1 and 512; leave it out for that of the job",
+		", 'scan.parallelism' = 'many'": "job.sql:1:52: option 'scan.parallelism' of table t: 'many' is not a whole number; write digits such as '100'",
+	} {
+		if _, err := Compile(script(options), "job.sql", &testConnectors{}); err == nil || err.Error() != want {
+			t.Errorf("%s:\ngot  %v\nwant %s", options, err, want)
+		}
+	}
+}
+
 func TestTheRateOfATableIsThatOfItsNode(t *testing.T) {
 	g, err := Compile("CREATE TABLE t (k INT) WITH ('connector' = 'test');\nINSERT INTO t SELECT k FROM t", "job.sql", &testConnectors{rate: 25})
 	if err != nil {
