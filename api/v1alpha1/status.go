@@ -67,7 +67,7 @@ type StreamJobStatus struct {
 	// +optional
 	RecordsLate int64 `json:"recordsLate,omitempty"`
 
-	// parallelism is the number of subtasks of each operator that runs; 0: none does.
+	// parallelism is the number of subtasks of each operator that has none of its own; 0: nothing runs.
 	//
 	// +optional
 	Parallelism int32 `json:"parallelism"`

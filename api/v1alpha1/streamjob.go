@@ -92,8 +92,8 @@ type StreamJobSpec struct {
 	// +optional
 	DesiredState *DesiredState `json:"desiredState,omitempty"`
 
-	// parallelism is the number of subtasks of each operator, from 1 to maxParallelism, and at most 512: one process carries
-	// them all. Default: 1.
+	// parallelism is the number of subtasks of each operator that the text or program gives none of its own, from 1 to
+	// maxParallelism, and at most 512: one process carries them all. Default: 1.
 	//
 	// +optional
 	// +kubebuilder:default=1

@@ -59,8 +59,9 @@ type Job struct {
 	// Engine is the version of the engine.
 	Engine string `json:"engine,omitempty"`
 	// Attempt is the activation of the job that this is; restarts within it are counted by Restarts.
-	Attempt        int64     `json:"attempt"`
-	Restarts       int64     `json:"restarts"`
+	Attempt  int64 `json:"attempt"`
+	Restarts int64 `json:"restarts"`
+	// Parallelism is the number of subtasks of each operator that has none of its own.
 	Parallelism    int       `json:"parallelism"`
 	MaxParallelism int       `json:"maxParallelism"`
 	StartTime      time.Time `json:"startTime"`
@@ -152,8 +153,9 @@ type ActivateRequest struct {
 // Operator is one operator of the job.
 type Operator struct {
 	// UID is the name under which the operator's state is found again.
-	UID         string    `json:"uid"`
-	Name        string    `json:"name"`
+	UID  string `json:"uid"`
+	Name string `json:"name"`
+	// Parallelism is how many subtasks it has: those that run are Subtasks.
 	Parallelism int       `json:"parallelism"`
 	Subtasks    []Subtask `json:"subtasks"`
 }

@@ -60,6 +60,7 @@ type jobMetric struct {
 // operatorMetric is one number of an operator: the sum over its subtasks.
 type operatorMetric struct {
 	desc  *prometheus.Desc
+	kind  prometheus.ValueType
 	value func(rest.Subtask) int64
 }
 
@@ -93,7 +94,7 @@ var (
 	jobMetrics = []jobMetric{
 		gauge("weir_job_attempt", "The activation of the job that this is; 0: there was none.",
 			func(j rest.Job) (float64, bool) { return float64(j.Attempt), true }),
-		gauge("weir_job_parallelism", "Subtasks of each operator.",
+		gauge("weir_job_parallelism", "Subtasks of each operator that has no number of its own.",
 			func(j rest.Job) (float64, bool) { return float64(j.Parallelism), j.Parallelism > 0 }),
 		gauge("weir_job_max_parallelism", "What the parallelism can be raised to.",
 			func(j rest.Job) (float64, bool) { return float64(j.MaxParallelism), j.MaxParallelism > 0 }),
@@ -135,13 +136,16 @@ var (
 	}
 
 	operatorMetrics = []operatorMetric{
-		{describe("weir_operator_records_in_total", "Records that the operator took since the restart.", "operator"),
+		{describe("weir_operator_subtasks", "Subtasks of the operator that run.", "operator"), prometheus.GaugeValue,
+			func(rest.Subtask) int64 { return 1 }},
+		{describe("weir_operator_records_in_total", "Records that the operator took since the restart.", "operator"), prometheus.CounterValue,
 			func(s rest.Subtask) int64 { return s.RecordsIn }},
-		{describe("weir_operator_records_out_total", "Records that the operator emitted since the restart.", "operator"),
+		{describe("weir_operator_records_out_total", "Records that the operator emitted since the restart.", "operator"), prometheus.CounterValue,
 			func(s rest.Subtask) int64 { return s.RecordsOut }},
-		{describe("weir_operator_records_late_total", "Records that came too late for the operator's windows since the restart.", "operator"),
+		{describe("weir_operator_records_late_total", "Records that came too late for the operator's windows since the restart.", "operator"), prometheus.CounterValue,
 			func(s rest.Subtask) int64 { return s.RecordsLate }},
 		{describe("weir_operator_records_skipped_total", "Records that were dropped since the restart because they could not be read or had no event time.", "operator"),
+			prometheus.CounterValue,
 			func(s rest.Subtask) int64 { return s.RecordsSkipped }},
 	}
 )
@@ -207,7 +211,7 @@ func collectOperators(operators []rest.Operator, out chan<- prometheus.Metric) {
 			for _, s := range list {
 				sum += m.value(s)
 			}
-			out <- prometheus.MustNewConstMetric(m.desc, prometheus.CounterValue, float64(sum), name)
+			out <- prometheus.MustNewConstMetric(m.desc, m.kind, float64(sum), name)
 		}
 	}
 }
