@@ -36,6 +36,8 @@ const (
 // job is what the suite runs: rows of one key are counted, and each checkpoint commits the count. Its parts wait where a test
 // says so, for as long as their context lives.
 type job struct {
+	own map[string]int // parallelism of operators that have one of their own
+
 	opening chan struct{} // readers are made when it is closed
 	writing chan struct{} // rows are written when it is closed
 	open    atomic.Int64  // readers, operators and writers that are not closed
@@ -76,6 +78,9 @@ func (j *job) graph() *graph.Graph {
 		State: []state.Descriptor{countState}, Fingerprint: countUID,
 		Operator: func() (operator.Operator, error) { return &count{job: j}, nil }})
 	g.Add(graph.Node{UID: sinkUID, Inputs: []graph.Edge{{From: counted}}, Sink: &sink{j}})
+	for i := range g.Nodes {
+		g.Nodes[i].Parallelism = j.own[g.Nodes[i].UID]
+	}
 	return g
 }
 

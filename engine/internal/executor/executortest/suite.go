@@ -4,6 +4,7 @@ package executortest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -43,6 +44,7 @@ func Run(t *testing.T, open Open) {
 		test func(t *testing.T, open Open)
 	}{
 		{"splits are read and the end is told, each in its order", testReads},
+		{"a task has as many subtasks as its operators' own parallelism says", testOwnParallelism},
 		{"commands are kept for subtasks that do not run yet, and obeyed in sequence", testSequence},
 		{"orders for another execution are dropped", testOthers},
 		{"a command that nobody can obey is a failure of the execution", testNobody},
@@ -405,6 +407,38 @@ func testReads(t *testing.T, open Open) {
 	o.trigger(first, 1) // barriers come through after the end
 	if got := committed(o.acks(first, 1)); got != "20" {
 		t.Errorf("%s rows were counted, want 20", got)
+	}
+}
+
+func testOwnParallelism(t *testing.T, open Open) {
+	j := newJob()
+	j.own = map[string]int{feedUID: 1, keyUID: 1, countUID: 3, sinkUID: 1}
+	want := map[message.Subtask]bool{{Task: feedUID}: true, {Task: countUID}: true, {Task: countUID, Index: 1}: true, {Task: countUID, Index: 2}: true, {Task: sinkUID}: true}
+	o := newOwner(t, open, j)
+	o.deploy(first, nil)
+	running := map[message.Subtask]bool{}
+	o.until(func(e message.Event) bool {
+		if r, ok := e.Report.(message.Running); ok {
+			running[r.Subtask] = true
+		}
+		return len(running) == len(want)
+	})
+	if !maps.Equal(running, want) {
+		t.Errorf("%v run, want %v", running, want)
+	}
+	o.assign(first, 0, "split", "30")
+	o.command(first, 0, message.NoMoreSplits{})
+	untilReport[message.Ended](o)
+	o.command(first, 0, message.Trigger{ID: 1})
+	acks := map[message.Subtask]message.Ack{}
+	o.until(func(e message.Event) bool {
+		if a, ok := e.Report.(message.Ack); ok {
+			acks[a.Subtask] = a
+		}
+		return len(acks) == len(want)
+	})
+	if got := committed(acks); got != "30" {
+		t.Errorf("%s rows were counted, want 30", got)
 	}
 }
 
