@@ -1,0 +1,162 @@
+package stream_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/weirstream/weir/engine/connector/print"
+	"github.com/weirstream/weir/engine/enginetest"
+	"github.com/weirstream/weir/engine/job"
+	"github.com/weirstream/weir/engine/rest"
+	"github.com/weirstream/weir/engine/stream"
+)
+
+// testdata/timers holds state of a time when timers were cells of windows: a job's folder with incremental checkpoints, and the
+// savepoint made of the last of them. lines.txt is what was printed until then. It was written by this program, tickers, which was
+// interrupted when it had read as many rows as earlierPieces says, one after the other, at parallelism 2.
+const earlier = "testdata/timers"
+
+var earlierPieces = []int{220, 330, 341}
+
+// tick is a row of tickers.
+type tick struct {
+	Key int32
+	N   int32
+	At  int64
+}
+
+func ticks() (rows []tick) {
+	for i := range int32(600) {
+		rows = append(rows, tick{Key: i * 7 % 37, N: i, At: int64(i) * 10})
+	}
+	return rows
+}
+
+// tickers has every operator that sets timers.
+func tickers(t *testing.T, tap *enginetest.Tap[tick], out *bytes.Buffer) *stream.Graph {
+	t.Helper()
+	j := stream.New()
+	in := stream.FromEvents(j, "ticks", tap, func(r *tick) int64 { return r.At }, 1)
+	byKey := stream.KeyBy(in, func(r *tick) int32 { return r.Key })
+	const per = 1000
+	alarm := func(name string) func(s *stream.Setup) stream.Functions[tick, string] {
+		return func(s *stream.Setup) stream.Functions[tick, string] {
+			fired := stream.ValueState[int64](s, "fired")
+			key := stream.EncodedState(s, "key", stream.Text[string]())
+			return stream.Functions[tick, string]{
+				Row: func(c *stream.Context[string], r *tick) error {
+					key.Put(c, fmt.Sprint(r.Key))
+					c.Timer(r.At/per*per + 2*per)
+					c.Timer(r.At + 1500)
+					return nil
+				},
+				OnTimer: func(c *stream.Context[string], ms int64) error {
+					*fired.Ref(c)++
+					k, _ := key.Get(c)
+					c.Emit(fmt.Sprintf("%s: %d of %s at %d", name, *fired.Ref(c), k, ms))
+					return nil
+				},
+			}
+		}
+	}
+	even := stream.KeyBy(stream.Filter(in, func(r *tick) bool { return r.N%2 == 0 }), func(r *tick) int32 { return r.Key })
+	odd := stream.KeyBy(stream.Filter(in, func(r *tick) bool { return r.N%2 == 1 }), func(r *tick) int32 { return r.Key })
+	pairs := stream.IntervalJoin(even, odd, "pairs", stream.Interval{Lower: -400, Upper: 800}, stream.Fixed[tick](), stream.Fixed[tick](),
+		func(a, b *tick, out *string) { *out = fmt.Sprintf("pair: %d and %d of %d", a.N, b.N, a.Key) })
+	all := stream.Union("all", stream.Process(byKey, "alarms", alarm("alarm")), stream.ProcessInOrder(byKey, "turns", alarm("turn")), pairs)
+	stream.To(all, "print", print.Rows(out, "", func(dst []byte, line *string) []byte { return append(dst, *line...) }))
+	g, err := j.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// runTickers reads the rows from one on up to another, and returns what is printed meanwhile and the last checkpoint.
+func runTickers(t *testing.T, cfg job.Config, from, rows int) (lines []string, checkpoint string) {
+	t.Helper()
+	all := ticks()
+	tap := enginetest.NewTap(all, len(all))
+	tap.Open(rows)
+	var out bytes.Buffer
+	g := tickers(t, tap, &out)
+	interrupt, started, ended := make(chan struct{}), make(chan *job.Job, 1), make(chan error, 1)
+	var result job.Result
+	go func() {
+		var err error
+		result, err = job.Run(t.Context(), cfg, g, job.Options{Interrupt: interrupt, Started: func(j *job.Job) { started <- j }})
+		ended <- err
+	}()
+	if rows < len(all) {
+		waitFor(t, <-started, func(o rest.Job) bool { return o.State == rest.Running && tap.Read() == rows-from })
+		close(interrupt)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	lines = strings.Split(strings.TrimSpace(out.String()), "\n")
+	for i := range lines {
+		_, lines[i], _ = strings.Cut(lines[i], "+I") // there is the subtask before it
+	}
+	slices.Sort(lines)
+	return lines, result.LastCheckpoint
+}
+
+// TestTimersOfEarlierSnapshotsFireAllTheSame however they are restored: as a savepoint, at any parallelism, or as the job's own
+// checkpoints, whose runs hold timers as changes of cells.
+func TestTimersOfEarlierSnapshotsFireAllTheSame(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join(earlier, "lines.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := strings.Split(strings.TrimSpace(string(content)), "\n")
+	written := earlierPieces[len(earlierPieces)-1]
+	want, _ := runTickers(t, config(t, 2), 0, len(ticks()))
+	check := func(t *testing.T, after ...string) {
+		t.Helper()
+		got := append(slices.Clone(before), after...)
+		slices.Sort(got)
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	for _, parallelism := range []int{1, 2, 3, 7} {
+		t.Run(fmt.Sprintf("savepoint at parallelism %d", parallelism), func(t *testing.T) {
+			cfg := config(t, parallelism)
+			saved, err := filepath.Glob(filepath.Join(earlier, "savepoint-*"))
+			if err != nil || len(saved) != 1 {
+				t.Fatal(saved, err)
+			}
+			cfg.Restore.Path = saved[0]
+			after, _ := runTickers(t, cfg, written, len(ticks()))
+			check(t, after...)
+		})
+	}
+	for _, parallelism := range []int{2, 3} {
+		t.Run(fmt.Sprintf("checkpoint at parallelism %d", parallelism), func(t *testing.T) {
+			folder := t.TempDir()
+			if err := os.CopyFS(folder, os.DirFS(filepath.Join(earlier, "chain"))); err != nil {
+				t.Fatal(err)
+			}
+			cfg := earlierConfig(t, folder)
+			cfg.Parallelism = parallelism
+			first, _ := runTickers(t, cfg, written, 400)
+			second, _ := runTickers(t, cfg, 400, len(ticks()))
+			check(t, append(first, second...)...)
+		})
+	}
+}
+
+func earlierConfig(t *testing.T, folder string) job.Config {
+	cfg := config(t, 2)
+	cfg.Job, cfg.Storage, cfg.Interval = "tickers", folder, time.Hour
+	return cfg
+}
