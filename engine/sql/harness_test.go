@@ -214,6 +214,12 @@ func (c testContext) Table(d state.Descriptor) (state.Table, error) {
 func (c testContext) Sorted(state.Descriptor) (state.Sorted, error) {
 	return nil, fmt.Errorf("no sorted maps here")
 }
+
+func (c testContext) Timers(state.Descriptor) (state.Timers, error) {
+	return nil, fmt.Errorf("no sorted maps here")
+}
+
+func (c testContext) ProcessingTime() int64          { return 0 }
 func (c testContext) RestoredWatermark(uint64) int64 { return c.n.h.restored }
 func (c testContext) MaxRestoredWatermark() int64    { return c.n.h.restored }
 func (c testContext) Skipped(n int)                  { c.n.skipped += n }

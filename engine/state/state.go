@@ -16,6 +16,8 @@ const (
 	WindowValue
 	// SortedMap is any number of entries for each key, of any size, in the order of their names.
 	SortedMap
+	// Timer is a set of times for each key, in the order of the times over all keys.
+	Timer
 )
 
 // String names the kind as snapshots do.
@@ -27,6 +29,8 @@ func (k Kind) String() string {
 		return "window-value"
 	case SortedMap:
 		return "sorted-map"
+	case Timer:
+		return "timer"
 	}
 	return "unknown"
 }
@@ -38,7 +42,7 @@ type Descriptor struct {
 	Kind Kind
 	// Key and Value describe the fields for people and for the check on restore; a changed key or value is refused.
 	Key, Value []string
-	// CellBytes is the fixed width of a cell; 0 for a SortedMap.
+	// CellBytes is the fixed width of a cell; 0 for a SortedMap and a Timer.
 	CellBytes int
 }
 

@@ -110,7 +110,7 @@ func partsOf(s *snapshot.Snapshot, want Filter) ([]part, error) {
 
 func newPart(s *snapshot.Snapshot, o *snapshot.OperatorState, schema snapshot.StateSchema, layers []snapshot.Layer) part {
 	d := state.Descriptor{Name: schema.Name, Key: schema.KeyFields, Value: schema.ValueFields}
-	for _, k := range []state.Kind{state.Value, state.WindowValue, state.SortedMap} {
+	for _, k := range []state.Kind{state.Value, state.WindowValue, state.SortedMap, state.Timer} {
 		if k.String() == schema.Kind {
 			d.Kind = k
 		}
@@ -154,9 +154,12 @@ func (p *part) read(ctx context.Context, s *snapshot.Snapshot, group int) ([]loc
 		entries = append(entries, e)
 		return nil
 	}
-	if p.descriptor.Kind == state.SortedMap {
+	switch p.descriptor.Kind {
+	case state.Timer:
+		err = backend.DecodeTimerBlock(file, whole.Block, whole.Content, func(ms int64, key []byte) error { return add(ms, key, nil, nil) })
+	case state.SortedMap:
 		err = backend.DecodeSortedBlock(file, whole.Block, whole.Content, func(key, name, value []byte) error { return add(0, key, name, value) })
-	} else {
+	default:
 		err = p.readCells(file, whole.Block, whole.Content, add)
 	}
 	slices.SortFunc(entries, compare)

@@ -80,7 +80,7 @@ func (w programWords) say(e *Entry, window int64, key, name, value []byte) error
 		e.Value = w.reader.AppendValue(nil, value)
 		return nil
 	}
-	if w.kind == state.WindowValue {
+	if w.kind == state.WindowValue || w.kind == state.Timer {
 		e.Window = strconv.AppendInt(nil, window, 10)
 	}
 	e.Value = w.reader.AppendCell(nil, value)

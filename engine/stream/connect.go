@@ -11,8 +11,10 @@ type CoFunctions[A, B, O any] struct {
 	// First and Second are called for every row of the first and the second stream.
 	First  func(c *Context[O], row *A) error
 	Second func(c *Context[O], row *B) error
-	// OnTimer is called for every timer that is due; nil if the function sets none.
+	// OnTimer is called for every timer of event time that is due; nil if the function sets none.
 	OnTimer func(c *Context[O], ms int64) error
+	// OnProcessingTimer is called for every timer of processing time that is due; nil if the function sets none.
+	OnProcessingTimer func(c *Context[O], ms int64) error
 }
 
 // CoProcess is [Process] for two streams of different rows that are divided by keys of one type: rows with equal keys meet in
@@ -21,9 +23,9 @@ func CoProcess[K, A, B, O any](first Keyed[K, A], second Keyed[K, B], uid string
 	return addCoProcess(first, second, uid, func(s *Setup) declared[O] {
 		f := build(s)
 		return declared[O]{
-			timers: f.OnTimer != nil,
+			timers: onTimers[O]{f.OnTimer, f.OnProcessingTimer},
 			calls: func(c *Context[O]) calls {
-				return &typedCalls[O]{c: c, inputs: []rowCalls{each(c, f.First), each(c, f.Second)}, onTimer: f.OnTimer}
+				return &typedCalls[O]{c: c, inputs: []rowCalls{each(c, f.First), each(c, f.Second)}}
 			},
 		}
 	})

@@ -19,10 +19,11 @@ import (
 	"github.com/weirstream/weir/engine/stream"
 )
 
-// testdata/timers holds state of a time when timers were cells of windows: a job's folder with incremental checkpoints, and the
-// savepoint made of the last of them. lines.txt is what was printed until then. It was written by this program, tickers, which was
-// interrupted when it had read as many rows as earlierPieces says, one after the other, at parallelism 2.
-const earlier = "testdata/timers"
+// testdata/cells holds state of a time when timers were cells of windows, testdata/timers of one when they are a kind of state: a job's
+// folder with incremental checkpoints, and the savepoint made of the last of them. lines.txt is what was printed until then. All was
+// written by this program, tickers, which was interrupted when it had read as many rows as earlierPieces says, one after the other,
+// at parallelism 2.
+var earlier = []string{"testdata/cells", "testdata/timers"}
 
 var earlierPieces = []int{220, 330, 341}
 
@@ -111,8 +112,14 @@ func runTickers(t *testing.T, cfg job.Config, from, rows int) (lines []string, c
 }
 
 // TestTimersOfEarlierSnapshotsFireAllTheSame however they are restored: as a savepoint, at any parallelism, or as the job's own
-// checkpoints, whose runs hold timers as changes of cells.
+// checkpoints, whose runs hold them as changes.
 func TestTimersOfEarlierSnapshotsFireAllTheSame(t *testing.T) {
+	for _, folder := range earlier {
+		t.Run(folder, func(t *testing.T) { goesOnFrom(t, folder) })
+	}
+}
+
+func goesOnFrom(t *testing.T, earlier string) {
 	content, err := os.ReadFile(filepath.Join(earlier, "lines.txt"))
 	if err != nil {
 		t.Fatal(err)

@@ -311,7 +311,7 @@ func (o *processOp) inOrder(ms int64, out operator.Output) error {
 			break
 		}
 		if at > math.MinInt64 {
-			if err := o.fireDue(at-1, out); err != nil {
+			if err := o.event.fireUntil(at-1, out); err != nil {
 				return err
 			}
 		}
@@ -320,5 +320,5 @@ func (o *processOp) inOrder(ms int64, out operator.Output) error {
 			return err
 		}
 	}
-	return o.fireDue(ms, out)
+	return o.event.fireUntil(ms, out)
 }

@@ -32,10 +32,10 @@ func IntervalJoin[K, A, B, O any](first Keyed[K, A], second Keyed[K, B], uid str
 			second: waitingState(s, "second", secondRows),
 		}
 		return declared[O]{
-			timers:      true,
+			timers:      onTimers[O]{event: j.expire},
 			fingerprint: []string{fmt.Sprintf("interval from %d to %d ms", within.Lower, within.Upper)},
 			calls: func(c *Context[O]) calls {
-				return &typedCalls[O]{c: c, inputs: []rowCalls{each(c, j.firstRow), each(c, j.secondRow)}, onTimer: j.expire}
+				return &typedCalls[O]{c: c, inputs: []rowCalls{each(c, j.firstRow), each(c, j.secondRow)}}
 			},
 		}
 	})
@@ -63,7 +63,7 @@ func (j *intervalJoin[A, B, O]) firstRow(c *Context[O], a *A) error {
 	}
 	if until := later(at, j.within.Upper); until > c.op.acted {
 		j.first.add(c, at, *a)
-		c.op.setTimer(j.cleanup(until))
+		c.op.event.set(j.cleanup(until))
 	}
 	cursor := j.second.entries.borrow()
 	defer j.second.entries.give(cursor)
@@ -86,7 +86,7 @@ func (j *intervalJoin[A, B, O]) secondRow(c *Context[O], b *B) error {
 	}
 	if until := earlier(at, j.within.Lower); until > c.op.acted {
 		j.second.add(c, at, *b)
-		c.op.setTimer(j.cleanup(until))
+		c.op.event.set(j.cleanup(until))
 	}
 	cursor := j.first.entries.borrow()
 	defer j.first.entries.give(cursor)

@@ -80,16 +80,19 @@ func (c *Context[O]) Emit(row O) {
 	}
 }
 
-// Timer asks for a call of OnTimer for the current key when event time reaches ms. Asking twice for the same time
-// is one call; a time that has passed already is called for at the next watermark.
-func (c *Context[O]) Timer(ms int64) { c.op.setTimer(ms) }
-
 // Functions are what a process function does.
 type Functions[T, O any] struct {
 	// Row is called for every row.
 	Row func(c *Context[O], row *T) error
-	// OnTimer is called for every timer that is due; nil if the function sets none.
+	// OnTimer is called for every timer of event time that is due; nil if the function sets none.
 	OnTimer func(c *Context[O], ms int64) error
+	// OnProcessingTimer is called for every timer of processing time that is due; nil if the function sets none.
+	OnProcessingTimer func(c *Context[O], ms int64) error
+}
+
+// onTimers are the functions that are called for timers.
+type onTimers[O any] struct {
+	event, processing func(c *Context[O], ms int64) error
 }
 
 // Process calls functions for each row, with the state of the row's key. build is called once for each subtask, and once
@@ -106,7 +109,7 @@ func Process[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) Function
 type declared[O any] struct {
 	// calls binds the function to the context that it is called with.
 	calls  func(*Context[O]) calls
-	timers bool // it may set some
+	timers onTimers[O] // nil: it sets none of the kind
 	// fingerprint is what the states mean beside what their layouts say.
 	fingerprint []string
 	queued      []state.Descriptor // the states of a queue before it
@@ -118,9 +121,9 @@ func process[T, O any](build func(*Setup) Functions[T, O]) func(*Setup) declared
 	return func(s *Setup) declared[O] {
 		f := build(s)
 		return declared[O]{
-			timers: f.OnTimer != nil,
+			timers: onTimers[O]{f.OnTimer, f.OnProcessingTimer},
 			calls: func(c *Context[O]) calls {
-				return &typedCalls[O]{c: c, inputs: []rowCalls{each(c, f.Row)}, onTimer: f.OnTimer}
+				return &typedCalls[O]{c: c, inputs: []rowCalls{each(c, f.Row)}}
 			},
 		}
 	}
@@ -137,23 +140,34 @@ func addProcess[K, O any](j *Job, uid string, in []graph.Edge, declare func(*Set
 	for _, m := range probe.maps {
 		states = append(states, m.descriptor)
 	}
-	if d.timers {
-		states = append(states, timerState)
+	if d.timers.event != nil {
+		states = append(states, eventTimers)
+	}
+	if d.timers.processing != nil {
+		states = append(states, processingTimers)
 	}
 	states = append(states, d.queued...)
+	for i, s := range states {
+		if slices.ContainsFunc(states[:i], func(other state.Descriptor) bool { return other.Name == s.Name }) {
+			j.fail(uid, fmt.Errorf("two of its states have the name %s, which timers and rows that wait may have; give one another", s.Name))
+		}
+	}
 	node := graph.Node{
 		UID: uid, Name: "process", Inputs: in, State: states, Fingerprint: fingerprint[K](states, d.fingerprint),
 		Operator: func() (operator.Operator, error) {
 			setup := &Setup{}
 			d := declare(setup)
-			op := &processOp{states: setup.descriptors, cells: setup.cells, maps: setup.maps, hasTimers: d.timers}
+			op := &processOp{states: setup.descriptors, cells: setup.cells, maps: setup.maps}
 			for _, c := range op.cells {
 				c.row = &op.row
 			}
 			if d.newQueue != nil {
 				op.queue = d.newQueue()
 			}
-			op.call = d.calls(&Context[O]{op: op})
+			c := &Context[O]{op: op}
+			op.call = d.calls(c)
+			op.event = bindTimers(op, eventTimers, c, d.timers.event)
+			op.processing = bindTimers(op, processingTimers, c, d.timers.processing)
 			return op, nil
 		},
 	}
@@ -168,13 +182,14 @@ func (s Keyed[K, T]) keyed(input int) graph.Edge {
 	return graph.Edge{From: s.node, Kind: graph.Keyed, Input: input}
 }
 
-// timerState holds the timers as windows: the window is the time at which the timer is due.
-var timerState = state.Descriptor{Name: "timers", Kind: state.WindowValue, Key: []string{"key BYTES"}, Value: []string{"timer"}, CellBytes: 8}
-
 func fingerprint[K any](states []state.Descriptor, more []string) string {
 	lines := append([]string{"key " + reflect.TypeFor[K]().String()}, more...)
 	for _, d := range states {
-		lines = append(lines, fmt.Sprintf("state %s %v %s", d.Name, d.Kind, strings.Join(d.Value, ", ")))
+		kind := d.Kind
+		if d.Name == eventTimers.Name && kind == state.Timer {
+			kind = state.WindowValue // which they were kept as once: what they mean is the same
+		}
+		lines = append(lines, fmt.Sprintf("state %s %v %s", d.Name, kind, strings.Join(d.Value, ", ")))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -204,17 +219,17 @@ func fixedLayout(t reflect.Type) (string, error) {
 // calls is a process function with its types hidden, so that one operator serves all.
 type calls interface {
 	rows(input int, data batch.Payload, from, end int) error
-	timer(ms int64) error
+	// flush emits what the function has emitted; flushFull only if that is a batch.
 	flush(out operator.Output) error
+	flushFull(out operator.Output) error
 }
 
 // rowCalls calls a function for the rows from and up to end of a batch.
 type rowCalls func(data batch.Payload, from, end int) error
 
 type typedCalls[O any] struct {
-	c       *Context[O]
-	inputs  []rowCalls
-	onTimer func(c *Context[O], ms int64) error
+	c      *Context[O]
+	inputs []rowCalls
 }
 
 func (t *typedCalls[O]) rows(input int, data batch.Payload, from, end int) error {
@@ -243,11 +258,11 @@ func each[T, O any](c *Context[O], row func(c *Context[O], row *T) error) rowCal
 	}
 }
 
-func (t *typedCalls[O]) timer(ms int64) error {
-	if err := t.onTimer(t.c, ms); err != nil {
-		return err
+func (t *typedCalls[O]) flushFull(out operator.Output) error {
+	if len(t.c.out.V) < batch.TargetRows {
+		return nil
 	}
-	return t.c.op.failure
+	return t.flush(out)
 }
 
 func (t *typedCalls[O]) flush(out operator.Output) error {
@@ -263,14 +278,13 @@ func (t *typedCalls[O]) flush(out operator.Output) error {
 
 // processOp resolves the cells of a batch's keys and calls the function row by row.
 type processOp struct {
-	states    []state.Descriptor
-	hasTimers bool
-	call      calls
+	states []state.Descriptor
+	call   calls
 
-	tables []state.Table
-	timers state.Table
-	cells  []*cells // by state
-	maps   []*entries
+	tables            []state.Table
+	cells             []*cells // by state
+	maps              []*entries
+	event, processing timers
 	// failure is what went wrong with a state while the function was called.
 	failure error
 
@@ -280,12 +294,6 @@ type processOp struct {
 	timed  bool // rows, or the timers that fire, have event time
 	marked bool // rows have marks, which what is emitted for them gets too: it is late where they would be
 	out    batch.Batch
-	due    batch.Batch // keys whose timers fire now; no rows
-	setKey batch.Batch // one key, to set a timer; no rows
-	cell1  [1][]byte
-	times  []int64
-	// earliest is not later than the first timer; math.MaxInt64: there is none that can be due.
-	earliest int64
 
 	ctx   operator.Context
 	acted int64 // highest watermark
@@ -315,9 +323,8 @@ func (o *processOp) Open(ctx operator.Context) (err error) {
 			return err
 		}
 	}
-	if o.hasTimers {
-		o.timers, err = ctx.Table(timerState)
-		o.earliest = math.MinInt64 // there may be restored ones
+	if err = o.event.open(ctx); err == nil {
+		err = o.processing.open(ctx)
 	}
 	return err
 }
@@ -378,78 +385,16 @@ func (o *processOp) isLate(at int64, hash uint64) bool {
 	return at <= o.acted || at <= o.ctx.RestoredWatermark(hash)
 }
 
-func (o *processOp) setTimer(ms int64) {
-	key := o.key()
-	o.setKey.Hash = append(o.setKey.Hash[:0], o.in.Hash[o.row])
-	o.setKey.Window = append(o.setKey.Window[:0], ms)
-	o.setKey.Keys.Reset()
-	o.setKey.Keys.Append(key)
-	o.timers.Resolve(&o.setKey, 0, o.cell1[:])
-	o.earliest = min(o.earliest, ms)
-}
-
 // Watermark handles what is due.
 func (o *processOp) Watermark(ms int64, out operator.Output) (forward int64, err error) {
 	o.acted = max(o.acted, ms)
 	if o.queue != nil {
 		return ms, o.inOrder(ms, out)
 	}
-	return ms, o.fireDue(ms, out)
+	return ms, o.event.fireUntil(ms, out)
 }
 
 // Flush has nothing to emit: what a function emits goes out with the batch that it was called for.
 func (o *processOp) Flush(operator.Output) error { return nil }
-
-// fireDue fires the timers that are due, in the order of their time; a timer may set others.
-func (o *processOp) fireDue(ms int64, out operator.Output) error {
-	if !o.hasTimers {
-		return nil
-	}
-	// earliest tells whether there is anything to do without a look at the timers, of which there may be many.
-	for o.earliest <= ms {
-		o.times = o.timers.Windows(o.times[:0])
-		o.earliest = math.MaxInt64
-		for i, at := range o.times {
-			// A timer for a time that can never come is not fired at the end of input either.
-			if at > ms || at == math.MaxInt64 {
-				o.earliest = min(o.earliest, at)
-				break
-			}
-			if err := o.fire(at); err != nil {
-				return err
-			}
-			if err := o.call.flush(out); err != nil {
-				return err
-			}
-			if i+1 < len(o.times) && o.earliest < o.times[i+1] {
-				break // a timer was set that is due before the next of these
-			}
-		}
-		if o.earliest == math.MaxInt64 {
-			break
-		}
-	}
-	return nil
-}
-
-func (o *processOp) fire(at int64) error {
-	o.due.Hash = o.due.Hash[:0]
-	o.due.Keys.Reset()
-	o.timers.Range(at, func(hash uint64, key, _ []byte) bool {
-		o.due.Keys.Append(key)
-		o.due.Hash = append(o.due.Hash, hash)
-		return true
-	})
-	o.timers.DropWindow(at)
-	o.time, o.timed, o.marked = at, true, false // a timer that is due is in time
-	return o.run(&o.due, func(from, end int) error {
-		for o.row = from; o.row < end; o.row++ {
-			if err := o.call.timer(at); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
 
 func (o *processOp) Close() error { return nil }

@@ -52,7 +52,7 @@ func (r *StateReader) AppendKey(dst, key []byte) []byte {
 func (r *StateReader) AppendCell(dst, cell []byte) []byte {
 	at := 0
 	fields := r.descriptor.Value
-	if r.descriptor.Name == timerState.Name && len(fields) == 1 && fields[0] == timerState.Value[0] {
+	if r.descriptor.Kind == state.Timer || r.descriptor.Name == eventTimers.Name && len(fields) == 1 && fields[0] == eventTimers.Value[0] {
 		return append(dst, "null"...) // there is nothing but the time
 	}
 	if len(fields) == 1 && !labelled(fields[0]) {

@@ -38,6 +38,8 @@ type Backend interface {
 	Table(name string) (state.Table, error)
 	// Sorted returns a declared sorted map.
 	Sorted(name string) (state.Sorted, error)
+	// Timers returns declared timers.
+	Timers(name string) (state.Timers, error)
 	// Restore fills the empty backend with the blocks of its key groups, whoever wrote them. Damage is a
 	// *snapshot.CorruptError.
 	Restore(ctx context.Context, from []snapshot.SubtaskState, blocks Blocks) error

@@ -61,6 +61,15 @@ func BlockCellBytes(file string, b snapshot.Block, content []byte) (int, error) 
 	return int(min(width, math.MaxInt32)), err
 }
 
+// OfCells tells whether a block, or one of changes, is of cells.
+func OfCells(file string, b snapshot.Block, content []byte) (bool, error) {
+	if len(content) == 0 {
+		d := blockDecoder{file: file, block: b}
+		return false, d.corrupt("it is empty")
+	}
+	return content[0] == blockVersion || content[0] == changesVersion, nil
+}
+
 // Refusal is why an entry cannot be part of a block.
 type Refusal string
 

@@ -18,7 +18,9 @@ import (
 //	group   = number removes *(length place) puts *entry
 //	entry   = as in a block of a sorted map          the first one of a group shares no bytes
 //
-// version is a byte: 3, or 4 of a sorted map. number (of the key group), drops, removes, windows and puts (how many follow) are
+// One of timers is like one of a sorted map, with entries as in a block of timers.
+//
+// version is a byte: 3, 4 of a sorted map, or 6 of timers. number (of the key group), drops, removes, windows and puts (how many follow) are
 // unsigned varints. A group is changed in this order: the windows at drops go, then what removes names, then the entries take the
 // place of those that are there. What is to go need not be there.
 const (
@@ -194,44 +196,52 @@ type SortedChanges struct {
 
 // DecodeSortedChanges reads a block of changes of a sorted map. Errors are those of DecodeSortedBlock.
 func DecodeSortedChanges(file string, b snapshot.Block, content []byte, to SortedChanges) error {
-	d := blockDecoder{file: file, block: b, content: content}
+	d := &blockDecoder{file: file, block: b, content: content}
 	if err := d.version(sortedChangesVersion); err != nil {
 		return err
 	}
-	for last := b.Group - 1; d.at < len(content); {
-		group, err := d.group(&last)
+	wanted := false
+	remove := func(start int, place []byte) error {
+		key, name, err := d.splitPlace(start, place)
+		if err != nil || !wanted {
+			return err
+		}
+		return d.refusedAt(start, to.Remove(key, name))
+	}
+	put := d.sortedEntry(func(key, name, value []byte) error {
+		if !wanted {
+			return nil
+		}
+		return to.Put(key, name, value)
+	})
+	return d.placeChanges(true, func(group int) { wanted = to.Wants(group) }, remove, put)
+}
+
+// placeChanges reads the key groups of a block of changes of entries that have places; group is called before those of each.
+func (d *blockDecoder) placeChanges(valued bool, group func(int), remove func(start int, place []byte) error,
+	put func(start int, place, value []byte) error,
+) error {
+	for last := d.block.Group - 1; d.at < len(d.content); {
+		g, err := d.group(&last)
 		if err != nil {
 			return err
 		}
-		wanted := to
-		if !to.Wants(group) {
-			wanted = SortedChanges{
-				Remove: func([]byte, []byte) error { return nil }, Put: func([]byte, []byte, []byte) error { return nil },
+		group(g)
+		err = d.each("number of entries that went", func() error {
+			start := d.at
+			place, err := d.bytes("an entry's place")
+			if err != nil {
+				return err
 			}
+			return remove(start, place)
+		})
+		if err != nil {
+			return err
 		}
-		if err := d.sortedChanges(wanted); err != nil {
+		r := placeReader{valued: valued}
+		if err := d.each("number of entries", func() error { return r.next(d, put) }); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (d *blockDecoder) sortedChanges(to SortedChanges) error {
-	err := d.each("number of entries that went", func() error {
-		start := d.at
-		place, err := d.bytes("an entry's place")
-		if err != nil {
-			return err
-		}
-		key, name, err := d.splitPlace(start, place)
-		if err != nil {
-			return err
-		}
-		return d.refusedAt(start, to.Remove(key, name))
-	})
-	if err != nil {
-		return err
-	}
-	var r placeReader
-	return d.each("number of entries", func() error { return r.next(d, to.Put) })
 }

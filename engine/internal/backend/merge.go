@@ -92,7 +92,8 @@ type merger struct {
 	base    *snapshot.Layer // nil: no block holds the group whole
 	width   int             // of cells
 	cells   map[int64]map[string]string
-	entries map[string]string // of a sorted map, by place
+	entries map[string]string // of a sorted map, or timers, by place
+	timers  bool
 }
 
 func (m *merger) changed() bool { return m.cells != nil || m.entries != nil }
@@ -100,6 +101,19 @@ func (m *merger) changed() bool { return m.cells != nil || m.entries != nil }
 // follow takes changes; whole is the content of the block before all of them, if there is one.
 func (m *merger) follow(l snapshot.Layer, group int, whole, content []byte) error {
 	wants := func(g int) bool { return g == group }
+	if len(content) > 0 && content[0] == timerChangesVersion {
+		if err := m.beginTimers(whole); err != nil {
+			return err
+		}
+		return DecodeTimerChanges(l.File.Path, l.Block, content, TimerChanges{
+			Wants: wants,
+			Remove: func(ms int64, key []byte) error {
+				delete(m.entries, string(AppendTimerPlace(nil, ms, key)))
+				return nil
+			},
+			Put: m.putTimer,
+		})
+	}
 	if len(content) > 0 && content[0] == sortedChangesVersion {
 		if err := m.beginSorted(whole); err != nil {
 			return err
@@ -155,6 +169,22 @@ func (m *merger) beginSorted(whole []byte) error {
 	return DecodeSortedBlock(m.base.File.Path, m.base.Block, whole, m.putEntry)
 }
 
+func (m *merger) beginTimers(whole []byte) error {
+	if m.entries != nil {
+		return nil
+	}
+	m.entries, m.timers = map[string]string{}, true
+	if m.base == nil {
+		return nil
+	}
+	return DecodeTimerBlock(m.base.File.Path, m.base.Block, whole, m.putTimer)
+}
+
+func (m *merger) putTimer(ms int64, key []byte) error {
+	m.entries[string(AppendTimerPlace(nil, ms, key))] = ""
+	return nil
+}
+
 func (m *merger) putEntry(key, name, value []byte) error {
 	m.entries[placeOf(key, name)] = string(value)
 	return nil
@@ -168,6 +198,15 @@ func placeOf(key, name []byte) string {
 
 // encode returns what there is now: the same for the same entries.
 func (m *merger) encode() []byte {
+	if m.timers {
+		dst := AppendTimerBlock(nil)
+		var last []byte
+		for _, at := range slices.Sorted(maps.Keys(m.entries)) {
+			dst = AppendTimer(dst, last, []byte(at))
+			last = []byte(at)
+		}
+		return dst
+	}
 	if m.entries != nil {
 		dst := AppendSortedBlock(nil)
 		var last []byte
@@ -245,7 +284,7 @@ func writeWholeGroup(ctx context.Context, r *Reader, group int, states []string,
 // isEmpty tells whether the content of a whole block has no entries.
 func isEmpty(content []byte) bool {
 	begun := 1
-	if content[0] != sortedBlockVersion {
+	if content[0] == blockVersion {
 		_, width := binary.Uvarint(content[1:])
 		begun += width
 	}

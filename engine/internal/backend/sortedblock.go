@@ -22,15 +22,20 @@ func AppendSortedBlock(dst []byte) []byte { return append(dst, sortedBlockVersio
 
 // AppendSortedEntry adds an entry with its place to a block in which the entry before has the place last; nil: it is the first.
 func AppendSortedEntry(dst, last, place, value []byte) []byte {
+	dst = appendPlace(dst, last, place)
+	dst = binary.AppendUvarint(dst, uint64(len(value)))
+	return append(dst, value...)
+}
+
+// appendPlace adds a place behind another one.
+func appendPlace(dst, last, place []byte) []byte {
 	shared := 0
 	for shared < min(len(last), len(place)) && last[shared] == place[shared] {
 		shared++
 	}
 	dst = binary.AppendUvarint(dst, uint64(shared))
 	dst = binary.AppendUvarint(dst, uint64(len(place)-shared))
-	dst = append(dst, place[shared:]...)
-	dst = binary.AppendUvarint(dst, uint64(len(value)))
-	return append(dst, value...)
+	return append(dst, place[shared:]...)
 }
 
 // DecodeSortedBlock calls entry for each entry of a block, in order; key and name are valid during the call, value aliases content.
@@ -40,22 +45,24 @@ func DecodeSortedBlock(file string, b snapshot.Block, content []byte, entry func
 	if err := d.version(sortedBlockVersion); err != nil {
 		return err
 	}
-	var r placeReader
+	r := placeReader{valued: true}
 	for d.at < len(content) {
-		if err := r.next(&d, entry); err != nil {
+		if err := r.next(&d, d.sortedEntry(entry)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// placeReader reads entries of sorted maps that follow each other.
+// placeReader reads entries that follow each other in the order of their places.
 type placeReader struct {
+	valued      bool // entries have values
 	place, last []byte
 	begun       bool
 }
 
-func (r *placeReader) next(d *blockDecoder, entry func(key, name, value []byte) error) error {
+// next reads an entry, which begins at start.
+func (r *placeReader) next(d *blockDecoder, entry func(start int, place, value []byte) error) error {
 	start := d.at
 	shared, err := d.uvarint("number of shared bytes")
 	if err != nil {
@@ -73,19 +80,28 @@ func (r *placeReader) next(d *blockDecoder, entry func(key, name, value []byte) 
 		d.at = start
 		return d.corrupt("an entry is not above the one before")
 	}
-	value, err := d.bytes("a value")
-	if err != nil {
-		return err
+	var value []byte
+	if r.valued {
+		if value, err = d.bytes("a value"); err != nil {
+			return err
+		}
 	}
-	key, name, err := d.splitPlace(start, r.place)
-	if err != nil {
+	if err := entry(start, r.place, value); err != nil {
 		return err
-	}
-	if err := entry(key, name, value); err != nil {
-		return d.refused(start, err)
 	}
 	r.place, r.last, r.begun = r.last, r.place, true
 	return nil
+}
+
+// sortedEntry calls f for entries of a sorted map.
+func (d *blockDecoder) sortedEntry(f func(key, name, value []byte) error) func(start int, place, value []byte) error {
+	return func(start int, place, value []byte) error {
+		key, name, err := d.splitPlace(start, place)
+		if err != nil {
+			return err
+		}
+		return d.refusedAt(start, f(key, name, value))
+	}
 }
 
 // splitPlace returns the key and the name of the place of an entry that begins at start.

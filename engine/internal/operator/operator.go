@@ -44,6 +44,16 @@ type CheckpointListener interface {
 	CheckpointComplete(checkpoint int64) error
 }
 
+// ProcessingTimed is an Operator that waits for processing time: the time of the machine's clock, which never goes back while a subtask
+// runs. What it does then is not the same in another run (P4).
+type ProcessingTimed interface {
+	// NextTimer is the processing time, in ms since the epoch, that the operator waits for; found is false if it waits for none.
+	NextTimer() (ms int64, found bool)
+	// ProcessingTime tells that processing time has come to ms, which is not before the next timer. It handles a part of what is due,
+	// so that barriers and rows do not wait for all of it, and is called again for the rest. It is not called once the input has ended.
+	ProcessingTime(ms int64, out Output) error
+}
+
 // Context is what the task offers to an operator.
 type Context interface {
 	context.Context
@@ -54,12 +64,16 @@ type Context interface {
 	Table(d state.Descriptor) (state.Table, error)
 	// Sorted returns a sorted map of the operator, restored.
 	Sorted(d state.Descriptor) (state.Sorted, error)
+	// Timers returns timers of the operator, restored.
+	Timers(d state.Descriptor) (state.Timers, error)
 	// RestoredWatermark is the lowest watermark that the operator had acted on in any of the restored key groups that
 	// hold state for the hash, math.MinInt64 for new state (P4): what it had fired must not fire again.
 	RestoredWatermark(hash uint64) int64
 	// MaxRestoredWatermark is the highest that RestoredWatermark returns for any hash: what lies beyond it needs no look-up
 	// for each row.
 	MaxRestoredWatermark() int64
+	// ProcessingTime is the current processing time, in ms since the epoch.
+	ProcessingTime() int64
 	// Late counts a record that was dropped because it came too late.
 	Late(records int)
 	// Skipped counts records that were dropped because they are faulty and the user asked to go on.

@@ -2,10 +2,10 @@ package task
 
 import "time"
 
-// Clock is the time that a subtask sees. It decides nothing about results: it paces sources, finds idle ones and
-// measures.
+// Clock is the time that a subtask sees. It paces sources, finds idle ones and measures, which decides nothing about results; and it is
+// the processing time of operators that ask for it, whose results are not the same in another run (P4, class D3 of P14).
 type Clock interface {
-	// Now is monotonic.
+	// Now has a monotonic reading beside that of the wall clock, as time.Now has.
 	Now() time.Time
 	// Timer returns a channel that receives after d, and what ends the timer early.
 	Timer(d time.Duration) (after <-chan time.Time, stop func())

@@ -62,7 +62,7 @@ func (c *consumer) handle(e exchange.Element) error {
 	case exchange.Idle, exchange.Active:
 		return root.Idle(e.Kind == exchange.Idle)
 	case exchange.EndOfInput:
-		return root.End()
+		return c.task.end()
 	case exchange.Barrier:
 		return c.task.snapshot(e.Value, c.gate.AlignmentTime())
 	case exchange.Superseded:

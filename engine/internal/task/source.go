@@ -222,7 +222,7 @@ func (s *source) end() error {
 	if err := s.raise(math.MaxInt64); err != nil {
 		return err
 	}
-	if err := s.root.End(); err != nil {
+	if err := s.task.end(); err != nil {
 		return err
 	}
 	s.task.report(message.Ended{Subtask: s.task.id})

@@ -243,6 +243,14 @@ func (c *operatorContext) Sorted(d state.Descriptor) (state.Sorted, error) {
 	return c.stage.backend.Sorted(d.Name)
 }
 
+// Timers returns declared timers, restored.
+func (c *operatorContext) Timers(d state.Descriptor) (state.Timers, error) {
+	if c.stage.backend == nil {
+		return nil, fmt.Errorf("the operator declares no keyed state, so it has no timers %q", d.Name)
+	}
+	return c.stage.backend.Timers(d.Name)
+}
+
 // RestoredWatermark is what the operator had acted on in the key group of a hash.
 func (c *operatorContext) RestoredWatermark(hash uint64) int64 {
 	if c.stage.backend == nil {
@@ -258,6 +266,9 @@ func (c *operatorContext) MaxRestoredWatermark() int64 {
 	}
 	return c.stage.backend.MaxRestoredWatermark()
 }
+
+// ProcessingTime is that of the subtask.
+func (c *operatorContext) ProcessingTime() int64 { return c.stage.task.processingTime() }
 
 // Late counts rows that came too late.
 func (c *operatorContext) Late(records int) { c.stage.metrics.late.Add(int64(records)) }

@@ -27,6 +27,10 @@ type subtask struct {
 	commands *commandQueue
 	current  *stage // whose code is running
 	parts    *parts
+
+	timed []timed // those that may wait for processing time
+	now   int64   // processing time, as it was last seen
+	ended bool    // the input has
 }
 
 // input is where a subtask gets what it does next: the reader of a source, or the gate of a consumer.
@@ -93,12 +97,13 @@ func (t *subtask) open() error {
 			return inOperator(s.uid, err)
 		}
 	}
+	t.listTimed()
 	t.current = t.stages[0]
 	return inOperator(t.stages[0].uid, t.input.open())
 }
 
-// loop obeys, and does one step after the other, until the subtask is cancelled. Commands come first, so that a barrier
-// waits for one batch at most.
+// loop obeys, fires timers, and does one step after the other, until the subtask is cancelled. Commands come first, so that a barrier
+// waits for one batch at most, of rows and of timers.
 func (t *subtask) loop() error {
 	for {
 		for _, c := range t.commands.take() {
@@ -106,7 +111,11 @@ func (t *subtask) loop() error {
 				return inOperator(t.stages[0].uid, err)
 			}
 		}
-		p, err := t.input.step()
+		var p pause
+		err := t.fireTimers()
+		if err == nil {
+			p, err = t.input.step()
+		}
 		if err == nil && p.needed {
 			err = t.wait(p)
 		}
@@ -153,15 +162,24 @@ func (t *subtask) completed(checkpoint int64) error {
 	return t.input.completed(checkpoint)
 }
 
-// wait ends with the pause, with a command, or when the subtask is cancelled. Nothing is kept back meanwhile.
+// wait ends with the pause, with a command, when a timer is due, or when the subtask is cancelled. Nothing is kept back meanwhile.
 func (t *subtask) wait(p pause) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
+	limit, isDue := t.untilTimer()
+	if isDue {
+		return nil
+	}
+	if limit == 0 || p.limit > 0 && p.limit <= limit {
+		limit = p.limit
+	} else {
+		p.due = nil
+	}
 	var after <-chan time.Time
-	if p.limit > 0 {
+	if limit > 0 {
 		var stop func()
-		after, stop = t.exec.cfg.Clock.Timer(p.limit)
+		after, stop = t.exec.cfg.Clock.Timer(limit)
 		defer stop()
 	}
 	select {

@@ -252,6 +252,12 @@ func (c *lateCounter) Table(state.Descriptor) (state.Table, error) {
 func (c *lateCounter) Sorted(state.Descriptor) (state.Sorted, error) {
 	return nil, fmt.Errorf("no state here")
 }
+
+func (c *lateCounter) Timers(state.Descriptor) (state.Timers, error) {
+	return nil, fmt.Errorf("no state here")
+}
+
+func (c *lateCounter) ProcessingTime() int64          { return 0 }
 func (c *lateCounter) RestoredWatermark(uint64) int64 { return math.MinInt64 }
 func (c *lateCounter) MaxRestoredWatermark() int64    { return math.MinInt64 }
 func (c *lateCounter) Skipped(n int)                  { c.skipped += n }

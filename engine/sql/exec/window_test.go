@@ -42,6 +42,12 @@ func (c *aggregateContext) Table(state.Descriptor) (state.Table, error) { return
 func (c *aggregateContext) Sorted(state.Descriptor) (state.Sorted, error) {
 	return nil, fmt.Errorf("an aggregate has no sorted map")
 }
+
+func (c *aggregateContext) Timers(state.Descriptor) (state.Timers, error) {
+	return nil, fmt.Errorf("an aggregate has no sorted map")
+}
+
+func (c *aggregateContext) ProcessingTime() int64               { return 0 }
 func (c *aggregateContext) RestoredWatermark(hash uint64) int64 { return c.restored(hash) }
 func (c *aggregateContext) MaxRestoredWatermark() int64         { return c.restored(0) }
 func (c *aggregateContext) Late(n int)                          { c.late += n }

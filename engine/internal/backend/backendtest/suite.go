@@ -31,6 +31,10 @@ func Run(t *testing.T, factory backend.Factory) {
 	t.Run("a random history of sorted maps equals that of a map in order, also when it is frozen and restored", func(t *testing.T) {
 		both(t, func(t *testing.T, seed uint64, incremental bool) { sortedHistory(t, factory, seed, incremental) })
 	})
+	t.Run("a random history of timers equals that of a set in order, also when it is frozen and restored", func(t *testing.T) {
+		both(t, func(t *testing.T, seed uint64, incremental bool) { timerHistory(t, factory, seed, incremental) })
+	})
+	t.Run("timers are restored from cells of windows, which they were once", func(t *testing.T) { timersOfCells(t, factory) })
 	t.Run("what is frozen stays as it was, while the state is changed and another version is written", func(t *testing.T) { isolation(t, factory) })
 	t.Run("a batch of new keys is resolved in prefixes whose cells stay valid", func(t *testing.T) { prefixes(t, factory) })
 	t.Run("every key group keeps the watermark that it acted on, with and without cells", func(t *testing.T) { watermarks(t, factory) })

@@ -1,8 +1,8 @@
 // Package heap keeps keyed state in memory, without a pointer for a key or an entry: cells in open-addressing tables, entries of
-// sorted maps in B+-trees.
+// sorted maps and timers in B+-trees.
 //
 // There is a table for each key group, in each window, with short keys and cells inline. What was measured: two to three times as
-// fast as a Go map, and nothing for the garbage collector to scan. Of a sorted map there is a tree for each key group, whose
+// fast as a Go map, and nothing for the garbage collector to scan. Of a sorted map, or of timers, there is a tree for each key group, whose
 // leaves are buffers of 4 KiB.
 //
 // It promises what package backend asks for. A freeze takes a time that grows with the number of key groups alone; after
@@ -28,12 +28,15 @@ type Backend struct {
 	scope    backend.Scope
 	tables   []*table
 	sorted   []*sorted
+	timers   []*timers
 	epoch    int64
 	versions []*version
 	acted    int64
 	restored []int64 // watermark acted on before the restore, by group; never changed after it
 	base     *base   // nil: the next checkpoint is written whole
 	last     *taken  // what was frozen last; nil: nothing was
+	// converted: something restored lies in its files as a state of another kind, so that no run can follow them.
+	converted bool
 }
 
 // New makes an empty backend. It is a backend.Factory.
@@ -44,7 +47,7 @@ func New(scope backend.Scope) (backend.Backend, error) {
 		b.restored[g] = snapshot.NoTime
 	}
 	for _, d := range scope.States {
-		if d.CellBytes < 0 || b.table(d.Name) != nil || b.sortedMap(d.Name) != nil {
+		if d.CellBytes < 0 || b.table(d.Name) != nil || b.sortedMap(d.Name) != nil || b.timersOf(d.Name) != nil {
 			return nil, fmt.Errorf("state %s is declared twice or with a width of %d bytes", d.Name, d.CellBytes)
 		}
 		switch d.Kind {
@@ -52,6 +55,8 @@ func New(scope backend.Scope) (backend.Backend, error) {
 			b.tables = append(b.tables, newTable(b, d))
 		case state.SortedMap:
 			b.sorted = append(b.sorted, newSorted(b, d))
+		case state.Timer:
+			b.timers = append(b.timers, newTimers(b, d))
 		default:
 			return nil, fmt.Errorf("state %s has kind %v, which the heap backend does not hold", d.Name, d.Kind)
 		}
@@ -63,6 +68,15 @@ func (b *Backend) sortedMap(name string) *sorted {
 	for _, s := range b.sorted {
 		if s.descriptor.Name == name {
 			return s
+		}
+	}
+	return nil
+}
+
+func (b *Backend) timersOf(name string) *timers {
+	for _, t := range b.timers {
+		if t.descriptor.Name == name {
+			return t
 		}
 	}
 	return nil
@@ -93,6 +107,14 @@ func (b *Backend) Sorted(name string) (state.Sorted, error) {
 	return nil, fmt.Errorf("operator %s does not declare a sorted map %q", b.scope.UID, name)
 }
 
+// Timers returns declared timers.
+func (b *Backend) Timers(name string) (state.Timers, error) {
+	if t := b.timersOf(name); t != nil {
+		return t, nil
+	}
+	return nil, fmt.Errorf("operator %s does not declare timers %q", b.scope.UID, name)
+}
+
 // ActOn records that the operator has acted on a watermark.
 func (b *Backend) ActOn(watermark int64) { b.acted = max(b.acted, watermark) }
 
@@ -106,7 +128,7 @@ func (b *Backend) MaxRestoredWatermark() int64 { return slices.Max(b.restored) }
 
 // Close gives up the state.
 func (b *Backend) Close() error {
-	b.tables, b.sorted = nil, nil
+	b.tables, b.sorted, b.timers = nil, nil, nil
 	return nil
 }
 
@@ -120,10 +142,13 @@ func (b *Backend) Freeze(checkpoint, complete int64) backend.Frozen {
 	f := &frozen{scope: b.scope, version: v, acted: b.acted, restored: b.restored, base: b.base, taken: b.last}
 	b.epoch++
 	for _, d := range b.scope.States {
-		if t := b.table(d.Name); t != nil {
-			f.states = append(f.states, t.freeze())
-		} else {
+		switch d.Kind {
+		case state.SortedMap:
 			f.states = append(f.states, b.sortedMap(d.Name).freeze())
+		case state.Timer:
+			f.states = append(f.states, b.timersOf(d.Name).freeze())
+		default:
+			f.states = append(f.states, b.table(d.Name).freeze())
 		}
 	}
 	return f

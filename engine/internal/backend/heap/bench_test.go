@@ -1,6 +1,7 @@
 package heap_test
 
 import (
+	container "container/heap"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -192,6 +193,80 @@ func BenchmarkSorted(b *testing.B) {
 			i, _ := plain.find(key, name)
 			for _, e := range plain[string(key)][i:min(i+10, len(plain[string(key)]))] {
 				sum += len(e.value)
+			}
+		})
+	}
+}
+
+// goTimers is the hand-written way to keep timers: a binary heap and a set.
+type goTimers struct {
+	heap []goTimer
+	set  map[goTimer]struct{}
+}
+
+type goTimer struct {
+	ms  int64
+	key uint64
+}
+
+func (h *goTimers) Len() int           { return len(h.heap) }
+func (h *goTimers) Less(i, k int) bool { return h.heap[i].ms < h.heap[k].ms }
+func (h *goTimers) Swap(i, k int)      { h.heap[i], h.heap[k] = h.heap[k], h.heap[i] }
+func (h *goTimers) Push(t any)         { h.heap = append(h.heap, t.(goTimer)) }
+func (h *goTimers) Pop() any {
+	last := h.heap[len(h.heap)-1]
+	h.heap = h.heap[:len(h.heap)-1]
+	return last
+}
+
+// BenchmarkTimers keeps so many timers, of as many keys: the first one fires, and its key sets one for a later time.
+func BenchmarkTimers(b *testing.B) {
+	for _, n := range []int{1_000, 100_000, 1_000_000} {
+		later := func(r *rand.Rand) int64 { return 1 + r.Int64N(int64(n)) }
+		b.Run(fmt.Sprintf("Go heap and map/%d", n), func(b *testing.B) {
+			r := rand.New(rand.NewPCG(1, 2))
+			h := &goTimers{set: map[goTimer]struct{}{}}
+			add := func(t goTimer) {
+				if _, there := h.set[t]; !there {
+					h.set[t] = struct{}{}
+					container.Push(h, t)
+				}
+			}
+			for i := range n {
+				add(goTimer{later(r), uint64(i)})
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				t := container.Pop(h).(goTimer)
+				delete(h.set, t)
+				add(goTimer{t.ms + later(r), t.key})
+			}
+		})
+		b.Run(fmt.Sprintf("timers/%d", n), func(b *testing.B) {
+			r := rand.New(rand.NewPCG(1, 2))
+			backing, err := heap.New(backend.Scope{UID: "op", EndGroup: 128, MaxParallelism: 128,
+				States: []state.Descriptor{{Name: "timers", Kind: state.Timer}}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			timers, err := backing.Timers("timers")
+			if err != nil {
+				b.Fatal(err)
+			}
+			var key [8]byte
+			for i := range n {
+				binary.LittleEndian.PutUint64(key[:], uint64(i))
+				timers.Set(xxh3.Hash(key[:]), later(r), key[:])
+			}
+			var due batch.Batch
+			b.ReportAllocs()
+			for b.Loop() {
+				ms, _ := timers.First()
+				due.Hash = due.Hash[:0]
+				due.Keys.Reset()
+				timers.At(ms, 1, &due)
+				timers.Delete(due.Hash[0], ms, due.Keys.At(0))
+				timers.Set(due.Hash[0], ms+later(r), due.Keys.At(0))
 			}
 		})
 	}

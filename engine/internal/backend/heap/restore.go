@@ -3,10 +3,12 @@ package heap
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/backend"
 	"github.com/weirstream/weir/engine/snapshot"
@@ -65,7 +67,7 @@ func (b *Backend) Restore(ctx context.Context, from []snapshot.SubtaskState, blo
 
 // Continue makes what was restored the base of the next checkpoint, if all of it is runs.
 func (b *Backend) Continue(from snapshot.SubtaskState) {
-	if !b.scope.Incremental {
+	if !b.scope.Incremental || b.converted {
 		return
 	}
 	for _, f := range from.Files {
@@ -98,6 +100,9 @@ func (b *Backend) fill(l snapshot.Layer, content []byte) error {
 			return s.fill(l, content)
 		}
 		return s.follow(l, content)
+	}
+	if t := b.timersOf(l.Block.State); t != nil {
+		return t.restore(l, content)
 	}
 	return fault.Permanentf("", "restore it with the job that wrote it, or give the operator another uid to start empty",
 		"the snapshot has a state %q that the operator does not declare", l.Block.State)
@@ -205,4 +210,70 @@ func (s *sorted) follow(l snapshot.Layer, content []byte) error {
 			return err
 		},
 	})
+}
+
+// restore takes a block. Timers were cells of windows once: the window is the time, and the cell says nothing.
+func (t *timers) restore(l snapshot.Layer, content []byte) error {
+	cells, err := backend.OfCells(l.File.Path, l.Block, content)
+	if err != nil {
+		return err
+	}
+	group := l.Block.Group
+	wants := func(g int) bool {
+		group = g
+		return t.backend.wanted(l, g)
+	}
+	set := func(ms int64, key []byte) (added bool, err error) {
+		hash := xxh3.Hash(key)
+		if err := t.backend.ofGroup(hash, group); err != nil {
+			return false, err
+		}
+		return t.Set(hash, ms, key), nil
+	}
+	setOnce := func(ms int64, key []byte) error {
+		added, err := set(ms, key)
+		if err == nil && !added {
+			err = backend.Refusal("a timer is there twice")
+		}
+		return err
+	}
+	put := func(ms int64, key []byte) error {
+		_, err := set(ms, key)
+		return err
+	}
+	remove := func(ms int64, key []byte) error {
+		hash := xxh3.Hash(key)
+		err := t.backend.ofGroup(hash, group)
+		if err == nil {
+			t.Delete(hash, ms, key)
+		}
+		return err
+	}
+	whole := l.Block.End == 0
+	switch {
+	case !cells && whole:
+		return backend.DecodeTimerBlock(l.File.Path, l.Block, content, setOnce)
+	case !cells:
+		return backend.DecodeTimerChanges(l.File.Path, l.Block, content, backend.TimerChanges{Wants: wants, Remove: remove, Put: put})
+	}
+	t.backend.converted = true
+	const width = 8 // of the cells that timers were
+	if whole {
+		return backend.DecodeBlock(l.File.Path, l.Block, content, width, func(ms int64, key, _ []byte) error { return setOnce(ms, key) })
+	}
+	return backend.DecodeChanges(l.File.Path, l.Block, content, width, backend.CellChanges{
+		Wants:  wants,
+		Drop:   func(ms int64) { t.drop(group-t.backend.scope.FirstGroup, ms) },
+		Remove: remove,
+		Put:    func(ms int64, key, _ []byte) error { return put(ms, key) },
+	})
+}
+
+// drop removes all timers of a key group for a time.
+func (t *timers) drop(g int, ms int64) {
+	var due batch.Batch
+	t.tree(g, ms, math.MaxInt, &due)
+	for i, hash := range due.Hash {
+		t.Delete(hash, ms, due.Keys.At(i))
+	}
 }

@@ -11,24 +11,130 @@ import (
 	"github.com/weirstream/weir/engine/state"
 )
 
-// sorted is a state of the kind SortedMap: a tree for each key group. In it, an entry stands under the length of its key, the key
-// and its name, so that the entries of a key are together. It implements state.Sorted.
-type sorted struct {
+// ordered is a state of entries that have places: a tree for each key group. What a place is depends on the kind of the state.
+type ordered struct {
 	backend    *Backend
 	descriptor state.Descriptor
+	encoding   encoding
 	trees      []tree // by key group, from the first of the scope on
 	gone       removals
 	n          int
 	buffer     []byte // of what is looked for
 }
 
+// encoding is how entries stand in blocks.
+type encoding struct {
+	begin, beginChanges func(dst []byte) []byte
+	entry               func(dst, last, place, value []byte) []byte
+}
+
+func newOrdered(b *Backend, d state.Descriptor, e encoding) ordered {
+	return ordered{backend: b, descriptor: d, encoding: e, trees: make([]tree, b.scope.EndGroup-b.scope.FirstGroup), gone: newRemovals(b)}
+}
+
+// group is the key group of a hash, from the first of the scope on.
+func (o *ordered) group(hash uint64) int {
+	return state.KeyGroup(hash, o.backend.scope.MaxParallelism) - o.backend.scope.FirstGroup
+}
+
+func (o *ordered) writer(group int) *writer {
+	return &writer{versions: o.backend, group: group, epoch: o.backend.epoch, based: o.backend.based()}
+}
+
+// put sets the value at a place of a group, and says whether there was none.
+func (o *ordered) put(group int, at, value []byte) bool {
+	t := &o.trees[group]
+	before := t.n
+	o.writer(group).put(t, at, value)
+	o.n += t.n - before
+	return t.n > before
+}
+
+// remove removes what is at a place of a group, and says whether it was there.
+func (o *ordered) remove(group int, at []byte) bool {
+	if !o.writer(group).remove(&o.trees[group], at) {
+		return false
+	}
+	o.n--
+	o.gone.removePlace(group, o.n, at)
+	return true
+}
+
+// Len is the number of entries.
+func (o *ordered) Len() int { return o.n }
+
+// freeze returns the trees as they are now.
+func (o *ordered) freeze() frozenState {
+	f := &frozenOrdered{descriptor: o.descriptor, encoding: o.encoding, trees: make([]frozenTree, len(o.trees)), frozenRemovals: o.gone.freeze()}
+	for g := range o.trees {
+		f.trees[g] = frozenTree{o.trees[g].root, o.trees[g].n}
+	}
+	return f
+}
+
+// frozenOrdered is an ordered state at a freeze.
+type frozenOrdered struct {
+	descriptor state.Descriptor
+	encoding   encoding
+	trees      []frozenTree // by key group
+	frozenRemovals
+}
+
+type frozenTree struct {
+	root *node
+	n    int // entries
+}
+
+func (f *frozenOrdered) name() string { return f.descriptor.Name }
+
+func (f *frozenOrdered) begin(dst []byte) []byte { return f.encoding.begin(dst) }
+
+func (f *frozenOrdered) encode(dst []byte, g int) (block []byte, entries int) {
+	var last []byte
+	f.trees[g].root.each(func(at, value []byte) bool {
+		dst = f.encoding.entry(dst, last, at, value)
+		last = at
+		entries++
+		return true
+	})
+	return dst, entries
+}
+
+func (f *frozenOrdered) beginChanges(dst []byte) []byte { return f.encoding.beginChanges(dst) }
+
+func (f *frozenOrdered) measure(g int, based int64) (changed, all int) {
+	f.trees[g].root.eachChanged(based, func([]byte, []byte) { changed++ })
+	return changed, f.trees[g].n
+}
+
+func (f *frozenOrdered) changes(dst []byte, g, number int, based int64) []byte {
+	puts, _ := f.measure(g, based)
+	gone := f.since(g, based)
+	if puts == 0 && gone.Bytes() == 0 {
+		return dst
+	}
+	dst = backend.AppendSortedGroupChanges(dst, number, gone, puts)
+	var last []byte
+	f.trees[g].root.eachChanged(based, func(at, value []byte) {
+		dst = f.encoding.entry(dst, last, at, value)
+		last = at
+	})
+	return dst
+}
+
+// sorted is a state of the kind SortedMap. An entry stands under the length of its key, the key and its name, so that the entries of
+// a key are together. It implements state.Sorted.
+type sorted struct{ ordered }
+
+var sortedEncoding = encoding{backend.AppendSortedBlock, backend.AppendSortedChanges, backend.AppendSortedEntry}
+
 func newSorted(b *Backend, d state.Descriptor) *sorted {
-	return &sorted{backend: b, descriptor: d, trees: make([]tree, b.scope.EndGroup-b.scope.FirstGroup), gone: newRemovals(b)}
+	return &sorted{newOrdered(b, d, sortedEncoding)}
 }
 
 // place returns the tree of a key, its group, and under what an entry stands in it: valid until the next call.
 func (s *sorted) place(hash uint64, key, name []byte) (t *tree, group int, at []byte) {
-	group = state.KeyGroup(hash, s.backend.scope.MaxParallelism) - s.backend.scope.FirstGroup
+	group = s.group(hash)
 	s.buffer = append(appendPrefix(s.buffer[:0], key), name...)
 	return &s.trees[group], group, s.buffer
 }
@@ -36,10 +142,6 @@ func (s *sorted) place(hash uint64, key, name []byte) (t *tree, group int, at []
 // appendPrefix appends what all entries of a key begin with in their tree.
 func appendPrefix(dst, key []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(key))), key...)
-}
-
-func (s *sorted) writer(group int) *writer {
-	return &writer{versions: s.backend, group: group, epoch: s.backend.epoch, based: s.backend.based()}
 }
 
 // Get returns the value of an entry.
@@ -50,21 +152,14 @@ func (s *sorted) Get(hash uint64, key, name []byte) ([]byte, bool) {
 
 // Put sets the value of an entry.
 func (s *sorted) Put(hash uint64, key, name, value []byte) {
-	t, group, at := s.place(hash, key, name)
-	before := t.n
-	s.writer(group).put(t, at, value)
-	s.n += t.n - before
+	_, group, at := s.place(hash, key, name)
+	s.put(group, at, value)
 }
 
 // Delete removes an entry.
 func (s *sorted) Delete(hash uint64, key, name []byte) bool {
-	t, group, at := s.place(hash, key, name)
-	if !s.writer(group).remove(t, at) {
-		return false
-	}
-	s.n--
-	s.gone.removePlace(group, s.n, at)
-	return true
+	_, group, at := s.place(hash, key, name)
+	return s.remove(group, at)
 }
 
 // Clear removes all entries of a key.
@@ -83,11 +178,9 @@ func (s *sorted) Clear(hash uint64, key []byte) int {
 			break
 		}
 		at = append(at[:0], next...) // next is in the leaf that is about to change
-		s.writer(group).remove(t, at)
-		s.gone.removePlace(group, s.n, at)
+		s.remove(group, at)
 		removed++
 	}
-	s.n -= removed
 	return removed
 }
 
@@ -113,67 +206,6 @@ func split(at []byte) (key, name []byte) {
 	length, width := binary.Uvarint(at)
 	end := width + int(length)
 	return at[width:end:end], at[end:]
-}
-
-// Len is the number of entries.
-func (s *sorted) Len() int { return s.n }
-
-// freeze returns the trees as they are now.
-func (s *sorted) freeze() frozenState {
-	f := &frozenSorted{descriptor: s.descriptor, trees: make([]frozenTree, len(s.trees)), frozenRemovals: s.gone.freeze()}
-	for g := range s.trees {
-		f.trees[g] = frozenTree{s.trees[g].root, s.trees[g].n}
-	}
-	return f
-}
-
-// frozenSorted is a SortedMap at a freeze.
-type frozenSorted struct {
-	descriptor state.Descriptor
-	trees      []frozenTree // by key group
-	frozenRemovals
-}
-
-type frozenTree struct {
-	root *node
-	n    int // entries
-}
-
-func (f *frozenSorted) name() string { return f.descriptor.Name }
-
-func (f *frozenSorted) begin(dst []byte) []byte { return backend.AppendSortedBlock(dst) }
-
-func (f *frozenSorted) encode(dst []byte, g int) (block []byte, entries int) {
-	var last []byte
-	f.trees[g].root.each(func(at, value []byte) bool {
-		dst = backend.AppendSortedEntry(dst, last, at, value)
-		last = at
-		entries++
-		return true
-	})
-	return dst, entries
-}
-
-func (f *frozenSorted) beginChanges(dst []byte) []byte { return backend.AppendSortedChanges(dst) }
-
-func (f *frozenSorted) measure(g int, based int64) (changed, all int) {
-	f.trees[g].root.eachChanged(based, func([]byte, []byte) { changed++ })
-	return changed, f.trees[g].n
-}
-
-func (f *frozenSorted) changes(dst []byte, g, number int, based int64) []byte {
-	puts, _ := f.measure(g, based)
-	gone := f.since(g, based)
-	if puts == 0 && gone.Bytes() == 0 {
-		return dst
-	}
-	dst = backend.AppendSortedGroupChanges(dst, number, gone, puts)
-	var last []byte
-	f.trees[g].root.eachChanged(based, func(at, value []byte) {
-		dst = backend.AppendSortedEntry(dst, last, at, value)
-		last = at
-	})
-	return dst
 }
 
 // cursor goes through the entries of one key. It implements state.Cursor.
