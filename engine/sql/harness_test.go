@@ -219,11 +219,12 @@ func (c testContext) Timers(state.Descriptor) (state.Timers, error) {
 	return nil, fmt.Errorf("no sorted maps here")
 }
 
-func (c testContext) ProcessingTime() int64          { return 0 }
-func (c testContext) RestoredWatermark(uint64) int64 { return c.n.h.restored }
-func (c testContext) MaxRestoredWatermark() int64    { return c.n.h.restored }
-func (c testContext) Skipped(n int)                  { c.n.skipped += n }
-func (c testContext) Late(n int)                     { c.n.late += n }
+func (c testContext) ProcessingTime() int64             { return 0 }
+func (c testContext) SideOutput(string) operator.Output { return nil }
+func (c testContext) RestoredWatermark(uint64) int64    { return c.n.h.restored }
+func (c testContext) MaxRestoredWatermark() int64       { return c.n.h.restored }
+func (c testContext) Skipped(n int)                     { c.n.skipped += n }
+func (c testContext) Late(n int)                        { c.n.late += n }
 
 // Emit hands a batch to the consumers: as it is inside a task, copied over a keyed edge.
 func (n *node) Emit(b *batch.Batch) error {

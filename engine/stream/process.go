@@ -19,6 +19,7 @@ type Setup struct {
 	descriptors []state.Descriptor
 	cells       []*cells // by state
 	maps        []*entries
+	sides       []side
 	errs        []error
 }
 
@@ -153,11 +154,11 @@ func addProcess[K, O any](j *Job, uid string, in []graph.Edge, declare func(*Set
 		}
 	}
 	node := graph.Node{
-		UID: uid, Name: "process", Inputs: in, State: states, Fingerprint: fingerprint[K](states, d.fingerprint),
+		UID: uid, Name: "process", Inputs: in, State: states, Fingerprint: fingerprint[K](states, d.fingerprint), Side: probe.sideNames(),
 		Operator: func() (operator.Operator, error) {
 			setup := &Setup{}
 			d := declare(setup)
-			op := &processOp{states: setup.descriptors, cells: setup.cells, maps: setup.maps}
+			op := &processOp{states: setup.descriptors, cells: setup.cells, maps: setup.maps, sides: setup.sides}
 			for _, c := range op.cells {
 				c.row = &op.row
 			}
@@ -174,7 +175,11 @@ func addProcess[K, O any](j *Job, uid string, in []graph.Edge, declare func(*Set
 	if len(states) == 0 {
 		node.Fingerprint = ""
 	}
-	return Stream[O]{j, j.add(node)}
+	at := j.add(node)
+	for _, s := range probe.sides {
+		j.sides[sideOf{at, s.tag()}] = s.rows()
+	}
+	return Stream[O]{job: j, node: at}
 }
 
 // keyed is the edge that brings the rows of a keyed stream to an input of an operator.
@@ -259,13 +264,22 @@ func each[T, O any](c *Context[O], row func(c *Context[O], row *T) error) rowCal
 }
 
 func (t *typedCalls[O]) flushFull(out operator.Output) error {
-	if len(t.c.out.V) < batch.TargetRows {
+	full := len(t.c.out.V) >= batch.TargetRows
+	for _, s := range t.c.op.sides {
+		full = full || s.rows().Len() >= batch.TargetRows
+	}
+	if !full {
 		return nil
 	}
 	return t.flush(out)
 }
 
 func (t *typedCalls[O]) flush(out operator.Output) error {
+	for _, s := range t.c.op.sides {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
 	if len(t.c.out.V) == 0 {
 		return nil
 	}
@@ -281,9 +295,11 @@ type processOp struct {
 	states []state.Descriptor
 	call   calls
 
-	tables            []state.Table
-	cells             []*cells // by state
-	maps              []*entries
+	tables []state.Table
+	cells  []*cells // by state
+	maps   []*entries
+	sides  []side
+
 	event, processing timers
 	// failure is what went wrong with a state while the function was called.
 	failure error
@@ -322,6 +338,9 @@ func (o *processOp) Open(ctx operator.Context) (err error) {
 		if m.sorted, err = ctx.Sorted(m.descriptor); err != nil {
 			return err
 		}
+	}
+	for _, s := range o.sides {
+		s.open(o, ctx.SideOutput(s.tag()))
 	}
 	if err = o.event.open(ctx); err == nil {
 		err = o.processing.open(ctx)

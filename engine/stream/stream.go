@@ -32,10 +32,11 @@ type Job struct {
 	graph graph.Graph
 	errs  []error
 	names map[string]int
+	sides map[sideOf]batch.Payload // what rows side outputs have
 }
 
 // New returns an empty job.
-func New() *Job { return &Job{names: map[string]int{}} }
+func New() *Job { return &Job{names: map[string]int{}, sides: map[sideOf]batch.Payload{}} }
 
 // Graph returns the job's description, or all that is wrong with it.
 func (j *Job) Graph() (*Graph, error) {
@@ -65,7 +66,11 @@ func (j *Job) derived(from int, kind string) string {
 type Stream[T any] struct {
 	job  *Job
 	node int
+	side string // the side output of the node that the rows come from; empty: its main output
 }
+
+// edge brings the rows of the stream to a node.
+func (s Stream[T]) edge() graph.Edge { return graph.Edge{From: s.node, Output: s.side} }
 
 // Keyed is a stream of rows of type T that is divided by a key of type K.
 type Keyed[K, T any] struct {
@@ -135,21 +140,21 @@ func from[T any](j *Job, uid string, src *graph.Source, options []SourceOption) 
 		var zero T
 		j.fail(uid, fmt.Errorf("the source reads %T, not rows of %T", src.Payload(), zero))
 	}
-	return Stream[T]{j, j.add(graph.Node{UID: uid, Name: "source", Source: src})}
+	return Stream[T]{job: j, node: j.add(graph.Node{UID: uid, Name: "source", Source: src})}
 }
 
 // Map turns each row into one of another type. f writes its result to out, which is zeroed.
 func Map[I, O any](s Stream[I], f func(in *I, out *O)) Stream[O] {
-	return Stream[O]{s.job, s.job.add(graph.Node{
-		UID: s.job.derived(s.node, "map"), Name: "map", Inputs: []graph.Edge{{From: s.node}},
+	return Stream[O]{job: s.job, node: s.job.add(graph.Node{
+		UID: s.job.derived(s.node, "map"), Name: "map", Inputs: []graph.Edge{s.edge()},
 		Operator: func() (operator.Operator, error) { return &mapOp[I, O]{f: f}, nil },
 	})}
 }
 
 // FlatMap turns each row into any number of rows of another type: f calls emit for each, which have the event time of row.
 func FlatMap[I, O any](s Stream[I], f func(row *I, emit func(O))) Stream[O] {
-	return Stream[O]{s.job, s.job.add(graph.Node{
-		UID: s.job.derived(s.node, "flatmap"), Name: "flatMap", Inputs: []graph.Edge{{From: s.node}},
+	return Stream[O]{job: s.job, node: s.job.add(graph.Node{
+		UID: s.job.derived(s.node, "flatmap"), Name: "flatMap", Inputs: []graph.Edge{s.edge()},
 		Operator: func() (operator.Operator, error) {
 			o := &flatMapOp[I, O]{f: f}
 			o.emit = func(row O) { o.rows.V = append(o.rows.V, row) }
@@ -160,8 +165,8 @@ func FlatMap[I, O any](s Stream[I], f func(row *I, emit func(O))) Stream[O] {
 
 // Filter keeps the rows for which f is true.
 func Filter[T any](s Stream[T], f func(*T) bool) Stream[T] {
-	return Stream[T]{s.job, s.job.add(graph.Node{
-		UID: s.job.derived(s.node, "filter"), Name: "filter", Inputs: []graph.Edge{{From: s.node}},
+	return Stream[T]{job: s.job, node: s.job.add(graph.Node{
+		UID: s.job.derived(s.node, "filter"), Name: "filter", Inputs: []graph.Edge{s.edge()},
 		Operator: func() (operator.Operator, error) { return &filterOp[T]{f: f}, nil },
 	})}
 }
@@ -192,21 +197,21 @@ func KeyByEncoded[K, T any](s Stream[T], encode func(dst []byte, row *T) []byte)
 
 func keyBy[K, T any](s Stream[T], encoder func() encodeKeys[T]) Keyed[K, T] {
 	return Keyed[K, T]{s.job, s.job.add(graph.Node{
-		UID: s.job.derived(s.node, "key"), Name: "keyBy", Inputs: []graph.Edge{{From: s.node}}, Follows: true,
+		UID: s.job.derived(s.node, "key"), Name: "keyBy", Inputs: []graph.Edge{s.edge()}, Follows: true,
 		Operator: func() (operator.Operator, error) { return &keyOp[T]{encode: encoder()}, nil },
 	})}
 }
 
 // Union joins streams of one type into one; the order between them is not defined.
 func Union[T any](uid string, first Stream[T], rest ...Stream[T]) Stream[T] {
-	in := []graph.Edge{{From: first.node}}
+	in := []graph.Edge{first.edge()}
 	for _, s := range rest {
 		if s.job != first.job {
 			first.job.fail(uid, fmt.Errorf("the streams belong to different jobs"))
 		}
-		in = append(in, graph.Edge{From: s.node})
+		in = append(in, s.edge())
 	}
-	return Stream[T]{first.job, first.job.add(graph.Node{
+	return Stream[T]{job: first.job, node: first.job.add(graph.Node{
 		UID: uid, Name: "union", Inputs: in,
 		Operator: func() (operator.Operator, error) { return passOp{}, nil },
 	})}
@@ -214,5 +219,5 @@ func Union[T any](uid string, first Stream[T], rest ...Stream[T]) Stream[T] {
 
 // To writes the stream to a sink that takes batch.Rows[T].
 func To[T any](s Stream[T], uid string, sink connector.Sink) Sink {
-	return Sink{s.job, s.job.add(graph.Node{UID: uid, Name: "sink", Inputs: []graph.Edge{{From: s.node}}, Sink: sink})}
+	return Sink{s.job, s.job.add(graph.Node{UID: uid, Name: "sink", Inputs: []graph.Edge{s.edge()}, Sink: sink})}
 }

@@ -5,6 +5,7 @@ package graph
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,9 @@ type Edge struct {
 	// Input is which input of the node's operator the rows come to, from 0. Edges of one input are a union: an operator that
 	// tells its inputs apart does not see which edge a row took.
 	Input int
+	// Output is the name of the side output of From that the rows come from; empty: its main output. Watermarks, barriers and the end
+	// of input come along every edge.
+	Output string
 }
 
 // Node is an operator, a source or a sink. Exactly one of Source, Operator and Sink is set.
@@ -55,6 +59,10 @@ type Node struct {
 	// Marks says that the operator decides by the marks of its rows which of them are late (P4): they go with the rows up to it,
 	// and no further.
 	Marks bool
+	// Side names the operator's side outputs: rows of other types than those of its main output, each with edges of its own. One that no
+	// edge comes from loses its rows.
+	Side []string
+
 	// State lists the keyed states; a node that has any is reached by Keyed edges only.
 	State []state.Descriptor
 	// Fingerprint says in readable words what the state means; it must be equal on restore (P9). Empty: no state.
@@ -177,6 +185,9 @@ func (g *Graph) Check() error {
 		}
 		for _, e := range n.Inputs {
 			read[e.From] = true
+			if from := &g.Nodes[e.From]; e.Output != "" && !slices.Contains(from.Side, e.Output) {
+				return fmt.Errorf("operator %s: operator %s has no side output %q", n.UID, from.UID, e.Output)
+			}
 		}
 	}
 	for i, n := range g.Nodes {
@@ -207,6 +218,8 @@ func (n *Node) check(index int) error {
 		return fmt.Errorf("its parallelism is %d, which is not positive", n.Parallelism)
 	case n.Parallelism == 0 && n.Follows && n.Source != nil:
 		return fmt.Errorf("a source follows no other")
+	case len(n.Side) > 0 && n.Operator == nil:
+		return fmt.Errorf("only an operator has side outputs")
 	case len(n.State) > 0 && n.Fingerprint == "":
 		return fmt.Errorf("it has state but no fingerprint")
 	}

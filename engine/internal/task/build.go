@@ -45,7 +45,7 @@ func (b *builder) subtask(task Task, index int, limit *pace) *subtask {
 	t := &subtask{id: message.Subtask{Task: task.Name, Index: index}, index: index, parallelism: task.Parallelism, exec: b.exec, commands: newCommandQueue(), parts: newParts()}
 	t.ctx, t.cancel = context.WithCancel(b.ctx)
 	for _, n := range task.Nodes {
-		s := &stage{uid: b.graph.Nodes[n].UID, node: &b.graph.Nodes[n], task: t, metrics: newCounters(), forwarded: none}
+		s := newStage(t, &b.graph.Nodes[n])
 		t.stages = append(t.stages, s)
 		b.stages[n] = append(b.stages[n], s)
 	}
@@ -93,7 +93,7 @@ func (b *builder) connect(to int) {
 	if gates == nil {
 		for _, edge := range n.Inputs {
 			for i, from := range b.stages[edge.From] {
-				from.next = append(from.next, b.stages[to][i])
+				from.send(edge.Output, b.stages[to][i])
 			}
 		}
 		return
@@ -118,7 +118,7 @@ func (b *builder) connect(to int) {
 			if b.marked[to] {
 				o.WithMarks()
 			}
-			from.next = append(from.next, o)
+			from.send(edge.Output, o)
 			from.task.outputs = append(from.task.outputs, o)
 		}
 	}

@@ -28,7 +28,9 @@ type stage struct {
 	uid     string
 	node    *graph.Node
 	task    *subtask
-	next    []receiver
+	next    []receiver // all, of every output: watermarks, idleness and the end go to them
+	main    []receiver // those of the main output
+	side    map[string]*sideOutput
 	metrics *counters
 
 	// What the node is decides which of these is set.
@@ -38,6 +40,14 @@ type stage struct {
 	prepared prepared        // of a sink
 
 	forwarded int64 // the last watermark that was passed on
+}
+
+func newStage(t *subtask, n *graph.Node) *stage {
+	s := &stage{uid: n.UID, node: n, task: t, metrics: newCounters(), forwarded: none, side: map[string]*sideOutput{}}
+	for _, name := range n.Side {
+		s.side[name] = &sideOutput{stage: s}
+	}
+	return s
 }
 
 // open makes what the node is, with its state restored.
@@ -126,12 +136,41 @@ func (o *fanOut) Emit(b *batch.Batch) error {
 		return nil
 	}
 	o.metrics.out(b)
-	for _, r := range o.next {
+	return emit(b, o.main)
+}
+
+func emit(b *batch.Batch, to []receiver) error {
+	for _, r := range to {
 		if err := r.Emit(b); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sideOutput is a side output of a stage.
+type sideOutput struct {
+	stage *stage
+	next  []receiver
+}
+
+// Emit hands a batch on.
+func (o *sideOutput) Emit(b *batch.Batch) error {
+	if b.Len() == 0 {
+		return nil
+	}
+	o.stage.metrics.out(b)
+	return emit(b, o.next)
+}
+
+// send lets the rows of an output, the main one if it has no name, go to a receiver.
+func (s *stage) send(output string, to receiver) {
+	s.next = append(s.next, to)
+	if output == "" {
+		s.main = append(s.main, to)
+		return
+	}
+	s.side[output].next = append(s.side[output].next, to)
 }
 
 // Watermark lets the operator act on event time, then passes on the watermark that holds for what it emits later.
@@ -250,6 +289,9 @@ func (c *operatorContext) Timers(d state.Descriptor) (state.Timers, error) {
 	}
 	return c.stage.backend.Timers(d.Name)
 }
+
+// SideOutput is one that the operator declares.
+func (c *operatorContext) SideOutput(name string) operator.Output { return c.stage.side[name] }
 
 // RestoredWatermark is what the operator had acted on in the key group of a hash.
 func (c *operatorContext) RestoredWatermark(hash uint64) int64 {

@@ -257,11 +257,12 @@ func (c *lateCounter) Timers(state.Descriptor) (state.Timers, error) {
 	return nil, fmt.Errorf("no state here")
 }
 
-func (c *lateCounter) ProcessingTime() int64          { return 0 }
-func (c *lateCounter) RestoredWatermark(uint64) int64 { return math.MinInt64 }
-func (c *lateCounter) MaxRestoredWatermark() int64    { return math.MinInt64 }
-func (c *lateCounter) Skipped(n int)                  { c.skipped += n }
-func (c *lateCounter) Late(n int)                     { c.late += n }
+func (c *lateCounter) ProcessingTime() int64             { return 0 }
+func (c *lateCounter) SideOutput(string) operator.Output { return nil }
+func (c *lateCounter) RestoredWatermark(uint64) int64    { return math.MinInt64 }
+func (c *lateCounter) MaxRestoredWatermark() int64       { return math.MinInt64 }
+func (c *lateCounter) Skipped(n int)                     { c.skipped += n }
+func (c *lateCounter) Late(n int)                        { c.late += n }
 
 // collect remembers what is emitted.
 type collect struct {

@@ -48,6 +48,7 @@ func (c *aggregateContext) Timers(state.Descriptor) (state.Timers, error) {
 }
 
 func (c *aggregateContext) ProcessingTime() int64               { return 0 }
+func (c *aggregateContext) SideOutput(string) operator.Output   { return nil }
 func (c *aggregateContext) RestoredWatermark(hash uint64) int64 { return c.restored(hash) }
 func (c *aggregateContext) MaxRestoredWatermark() int64         { return c.restored(0) }
 func (c *aggregateContext) Late(n int)                          { c.late += n }
