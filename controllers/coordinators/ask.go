@@ -19,6 +19,9 @@ type Answer struct {
 	Job *rest.Job
 	// Untrusted: whoever answers does not prove to be the job's coordinator.
 	Untrusted bool
+	// Ending: its pod is being deleted. What it says of what it has done holds; it is asked for nothing new, and what it did not do the
+	// next pod may.
+	Ending bool
 	// Operation is what became of the request that was asked about; nil: the coordinator knows of none, or nobody asked.
 	Operation *rest.Operation
 }
@@ -34,7 +37,7 @@ func (a *Answer) Attempt() int64 {
 // Ask asks the coordinator in a pod how its job is, and what became of the request with an id; an empty id asks of none. That
 // no answer comes is a fact, not an error: the reason is logged.
 func (d *Directory) Ask(ctx context.Context, pod *corev1.Pod, jobUID types.UID, id string) Answer {
-	a := Answer{Pod: pod.Name}
+	a := Answer{Pod: pod.Name, Ending: !pod.DeletionTimestamp.IsZero()}
 	job, op, err := d.question(ctx, pod, jobUID, id)
 	if err != nil {
 		a.Untrusted = rest.IsUntrusted(err)

@@ -210,6 +210,8 @@ func (f *facts) missing() string {
 			return fmt.Sprintf("whoever answers in pod %s is not the job's coordinator", c.Pod)
 		case c.Job == nil:
 			return fmt.Sprintf("the coordinator in pod %s does not answer", c.Pod)
+		case c.Ending:
+			return fmt.Sprintf("pod %s ends; the next one is asked", c.Pod)
 		}
 	}
 	for i := range f.coordinators {

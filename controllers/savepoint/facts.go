@@ -81,12 +81,13 @@ func (f *facts) backoffLimit() int32 {
 }
 
 // operation is what became of the Savepoint's request, as the coordinators know it: a success before what is under way,
-// and that before a failure, because a job's earlier pod may have failed what its later one does. Nil: nobody knows of any.
+// and that before a failure, because a job's earlier pod may have failed what its later one does. The failure of one that ends
+// is no try: its end may be why, and the next pod is asked. Nil: nobody knows of any.
 func (f *facts) operation() *rest.Operation {
 	var best *rest.Operation
 	rank := map[rest.Status]int{rest.Undone: 1, rest.InProgress: 2, rest.Done: 3}
 	for _, c := range f.coordinators {
-		if c.Operation != nil && (best == nil || rank[c.Operation.Status] > rank[best.Status]) {
+		if c.Operation != nil && !(c.Ending && c.Operation.Status == rest.Undone) && (best == nil || rank[c.Operation.Status] > rank[best.Status]) {
 			best = c.Operation
 		}
 	}
@@ -99,7 +100,7 @@ func (f *facts) candidate() *coordinators.Answer {
 	var best *coordinators.Answer
 	for i := range f.coordinators {
 		c := &f.coordinators[i]
-		if c.Job != nil && plan.Serves(f.mode(), c.Job) && f.heldBy(c) == "" && (best == nil || preferred(c.Job, best.Job)) {
+		if c.Job != nil && !c.Ending && plan.Serves(f.mode(), c.Job) && f.heldBy(c) == "" && (best == nil || preferred(c.Job, best.Job)) {
 			best = c
 		}
 	}

@@ -63,7 +63,7 @@ func (r *Reconciler) operators(ctx context.Context, job *v1alpha1.StreamJob, s *
 	return made, nil
 }
 
-// pods are those of a job's coordinators that can be asked.
+// pods are those of a job's coordinators that can be asked how they are.
 func (r *Reconciler) pods(ctx context.Context, job *v1alpha1.StreamJob) ([]corev1.Pod, error) {
 	selector, err := labels.Parse(resources.PodSelector(job.Name))
 	if err != nil {
@@ -75,7 +75,7 @@ func (r *Reconciler) pods(ctx context.Context, job *v1alpha1.StreamJob) ([]corev
 	}
 	var live []corev1.Pod
 	for _, p := range list.Items {
-		if p.Status.PodIP != "" && p.Status.Phase == corev1.PodRunning && p.DeletionTimestamp.IsZero() {
+		if resources.CoordinatorRuns(&p) {
 			live = append(live, p)
 		}
 	}

@@ -23,7 +23,7 @@ import (
 //
 //	new [mode=] [deadline=] [tries=] [policy=]   a Savepoint is created; the clock shows 0s
 //	job running|absent|suspended|rests|deleting [generation=]   its StreamJob; rests: stopped, without a pod
-//	pod NAME STATE [outcome=] [op=] [code=] [path=] [own=false] [attempt=] [checkpoint=]   what a coordinator says; STATE silent: nothing; gone: no such pod
+//	pod NAME STATE [outcome=] [op=] [code=] [path=] [own=false] [ending=true] [attempt=] [checkpoint=]   what a coordinator says; STATE silent: nothing; gone: no such pod
 //	copied attempt=                              the object has the annotations of another Savepoint
 //	operator NAME purpose= phase= [checkpoint=]   a Savepoint by which the operator stops the job, or stopped it
 //	pass [+DURATION] [says=] [code=]             time passes, then the controller looks; says is the answer if it asks
@@ -149,7 +149,7 @@ func number(t *testing.T, text string) int64 {
 }
 
 func (s *story) pod(t *testing.T, name, state string, arg func(string, string) string) {
-	c := coordinators.Answer{Pod: name}
+	c := coordinators.Answer{Pod: name, Ending: arg("ending", "false") == "true"}
 	switch state {
 	case "silent":
 	case "stranger":

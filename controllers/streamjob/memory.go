@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/weirstream/weir/controllers/plan"
+	"github.com/weirstream/weir/controllers/resources"
 )
 
 // memory is what an operator keeps of each job between passes, by name. It is about pace alone: all of it may be lost.
@@ -92,7 +93,7 @@ func (m *jobMemory) answeredAt(pod *corev1.Pod) time.Time {
 }
 
 func life(pod *corev1.Pod) int32 {
-	if c := container(pod); c != nil {
+	if c := resources.Container(pod); c != nil {
 		return c.RestartCount
 	}
 	return 0

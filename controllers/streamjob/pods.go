@@ -83,9 +83,7 @@ func podFacts(p *corev1.Pod) plan.Pod {
 	if p.DeletionTimestamp != nil {
 		f.GoneBy = p.DeletionTimestamp.Time
 	}
-	if c := container(p); c != nil && c.State.Running != nil && p.Status.PodIP != "" {
-		f.Running = true
-	}
+	f.Running = resources.CoordinatorRuns(p)
 	if !f.Running && f.Trouble == nil {
 		f.Waiting = waiting(p)
 	}
@@ -101,19 +99,9 @@ func podFacts(p *corev1.Pod) plan.Pod {
 	return f
 }
 
-// container is the status of the one container; nil: the kubelet has not told yet.
-func container(p *corev1.Pod) *corev1.ContainerStatus {
-	for i := range p.Status.ContainerStatuses {
-		if p.Status.ContainerStatuses[i].Name == resources.ContainerName {
-			return &p.Status.ContainerStatuses[i]
-		}
-	}
-	return nil
-}
-
 // trouble is why a pod does not start that somebody has to look after; nil: it is well, or may be soon.
 func trouble(p *corev1.Pod) *plan.Trouble {
-	c := container(p)
+	c := resources.Container(p)
 	if c == nil || c.State.Waiting == nil {
 		return nil
 	}
@@ -167,7 +155,7 @@ func waiting(p *corev1.Pod) string {
 			return c.Message
 		}
 	}
-	if c := container(p); c != nil && c.State.Waiting != nil && c.State.Waiting.Reason == "CrashLoopBackOff" {
+	if c := resources.Container(p); c != nil && c.State.Waiting != nil && c.State.Waiting.Reason == "CrashLoopBackOff" {
 		return fmt.Sprintf("it has crashed %d times%s, and is started again", c.RestartCount, lastEnd(c))
 	} else if c != nil && c.State.Waiting != nil {
 		return c.State.Waiting.Reason + colon(c.State.Waiting.Message)

@@ -112,7 +112,7 @@ func jobFailure(task *batchv1.Job) (batchv1.JobCondition, bool) {
 
 // endedAt is when a pod's container ended.
 func endedAt(pod *corev1.Pod) time.Time {
-	if c := container(pod); c != nil && c.State.Terminated != nil {
+	if c := resources.Container(pod); c != nil && c.State.Terminated != nil {
 		return c.State.Terminated.FinishedAt.Time
 	}
 	return pod.CreationTimestamp.Time
