@@ -68,7 +68,7 @@ cluster-down: ## Stop the cluster that cluster-up, demo or e2e has started, and 
 
 .PHONY: demo
 demo: .bin/versitygw .bin/helm ## The main job on Kubernetes: killed, upgraded, rescaled, drained, every output row checked.
-	@cd e2e/cluster && go test -count=1 -timeout=30m -run='^TestTheStory$$'
+	@cd e2e/cluster && go test -count=1 -timeout=30m -run='^TestTheWalkthrough$$'
 
 .PHONY: kube
 kube: # The programs of KUBEBUILDER_ASSETS; ten minutes the first time.
@@ -100,7 +100,7 @@ soak: .bin/versitygw ## Use jobs for SOAK (1h) as people do: edit, move, copy, d
 soak-cluster: .bin/versitygw .bin/helm ## Delete, edit, scale and double the objects of a job on a real cluster for SOAK (1h); it must come back each time.
 	@SOAK=$(SOAK) go run ./hack/testsum -count=1 -timeout=24h -run=TestWhatPeopleDoToAJobsObjectsLosesNoRow ./e2e/cluster
 
-# -short tells each story of the operator once: faults at its writes are make test's, and races are in the story as well.
+# -short runs each scenario of the operator once: faults at its writes are make test's, and races are in the scenario as well.
 .PHONY: test-race
 test-race: .bin/versitygw kube ## Run the tests of engine and operator (RACE chooses) under the race detector, which needs a C compiler.
 	@cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || { \

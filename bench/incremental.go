@@ -117,11 +117,11 @@ func changeAndCheckpoint(ctx context.Context, dir, name string, whole bool) (res
 	}
 	cfg := config(name, 1)
 	cfg.Storage, cfg.WholeCheckpoints, cfg.MaxParallelism, cfg.Retained = dir, whole, incrementalGroups, 1000
-	started, ended := make(chan *job.Job, 1), make(chan error, 1)
+	started, ended := make(chan *job.Handle, 1), make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		_, err := job.Run(ctx, cfg, g, job.Options{Started: func(j *job.Job) { started <- j }})
+		_, err := job.Run(ctx, cfg, g, job.Options{Started: func(j *job.Handle) { started <- j }})
 		ended <- err
 	}()
 	select {
@@ -138,7 +138,7 @@ func changeAndCheckpoint(ctx context.Context, dir, name string, whole bool) (res
 }
 
 // takeEach lets the job read on, and takes a checkpoint after each change.
-func takeEach(running *job.Job, source *gate, folder string) (result changed, err error) {
+func takeEach(running *job.Handle, source *gate, folder string) (result changed, err error) {
 	before := int64(0)
 	for i := range changes + 1 {
 		rows := int64(incrementalKeys + i*changedKeys)

@@ -186,7 +186,7 @@ func TestKillsLoseNothingRepeatNothingAndCostLittle(t *testing.T) {
 // victim is a job that is killed again and again, and what was seen of it.
 type victim struct {
 	t      *testing.T
-	job    *harness.Job
+	job    *harness.FlightDelays
 	chain  *harness.Chain
 	output *harness.Place
 	audit  *harness.Audit
@@ -205,7 +205,7 @@ type victim struct {
 // halfTime is what was visible when half of the records were read.
 type halfTime struct{ records, rows int }
 
-func newVictim(t *testing.T, job *harness.Job, files []flights.File, want oracle.Result, random *rand.Rand) *victim {
+func newVictim(t *testing.T, job *harness.FlightDelays, files []flights.File, want oracle.Result, random *rand.Rand) *victim {
 	output := harness.Open(t, job.Output)
 	return &victim{t: t, job: job, chain: job.Chain(), output: output, audit: output.Audit(), random: random,
 		files: files, want: want, checkpoints: map[int64]bool{}, removed: map[string]bool{}}

@@ -74,7 +74,7 @@ func TestASavepointInABucketGoesOn(t *testing.T) {
 }
 
 // bucketJob returns a job with all its places in a bucket, and its input there.
-func bucketJob(t *testing.T, bucket *harness.Bucket, files []flights.File) *harness.Job {
+func bucketJob(t *testing.T, bucket *harness.Bucket, files []flights.File) *harness.FlightDelays {
 	t.Helper()
 	job := harness.NewJob(t, weir)
 	job.SplitOrder, job.Interval = "path", 500*time.Millisecond

@@ -18,7 +18,7 @@ import (
 )
 
 // running starts the flight-delays job, slowly enough that it can be asked for something.
-func running(t *testing.T) (*harness.Job, *harness.Process, []flights.File) {
+func running(t *testing.T) (*harness.FlightDelays, *harness.Process, []flights.File) {
 	t.Helper()
 	files := input(t, flights.Options{Records: 6000, Files: 15})
 	job := harness.NewJob(t, weir)
@@ -28,7 +28,7 @@ func running(t *testing.T) (*harness.Job, *harness.Process, []flights.File) {
 }
 
 // startedWell starts a job and waits until it has written something.
-func startedWell(t *testing.T, job *harness.Job) *harness.Process {
+func startedWell(t *testing.T, job *harness.FlightDelays) *harness.Process {
 	t.Helper()
 	run := job.Start()
 	output := harness.Open(t, job.Output)
@@ -37,7 +37,7 @@ func startedWell(t *testing.T, job *harness.Job) *harness.Process {
 }
 
 // savepoint runs a command of the job that prints the path of a savepoint.
-func savepoint(t *testing.T, job *harness.Job, args ...string) string {
+func savepoint(t *testing.T, job *harness.FlightDelays, args ...string) string {
 	t.Helper()
 	command := job.Weir(args...)
 	command.Succeed(patience)

@@ -17,7 +17,7 @@ import (
 
 // faultyJob is a job in a bucket that is reached through a proxy, while the test looks at it directly.
 type faultyJob struct {
-	*harness.Job
+	*harness.FlightDelays
 	proxy  *s3proxy.Proxy
 	chain  *harness.Chain
 	output *harness.Place
@@ -40,7 +40,7 @@ func newFaultyJob(t *testing.T) *faultyJob {
 		want: expect(t, oracle.Query{Delay: 28 * time.Hour}, files).Rows}
 	f.audit = f.output.Audit()
 	through := func(url string) string { return strings.Replace(url, bucket.Endpoint(), proxy.Endpoint(), 1) }
-	f.Job = direct
+	f.FlightDelays = direct
 	f.Input, f.Output = through(f.Input), through(f.Output)
 	f.Checkpoints, f.Savepoints = through(f.Checkpoints), through(f.Savepoints)
 	return f
@@ -192,7 +192,7 @@ func TestAFolderWithoutPermissionIsNotAnEmptyOne(t *testing.T) {
 }
 
 // asNobody makes a job run as a user whom permissions bind, with folders of its own.
-func asNobody(t *testing.T, job *harness.Job) {
+func asNobody(t *testing.T, job *harness.FlightDelays) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		return // permissions bind this user

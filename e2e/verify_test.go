@@ -232,7 +232,7 @@ func TestADamagedHeadWithoutOutputIsPassedOver(t *testing.T) {
 }
 
 // damage flips a byte of the data file that was written last for a checkpoint, which those before do not share, and returns its path.
-func damage(t *testing.T, job *harness.Job, m *snapshot.Metadata) string {
+func damage(t *testing.T, job *harness.FlightDelays, m *snapshot.Metadata) string {
 	t.Helper()
 	if len(m.Files()) == 0 {
 		t.Fatal("the newest checkpoint has no data file to damage")

@@ -23,14 +23,14 @@ import (
 var stores = []struct {
 	name string
 	// job returns a job whose output and chain are there.
-	job func(t *testing.T) *harness.Job
+	job func(t *testing.T) *harness.FlightDelays
 	// letIn makes room for a second process, as if it were on another host.
-	letIn func(t *testing.T, job *harness.Job)
+	letIn func(t *testing.T, job *harness.FlightDelays)
 }{
 	{
 		name: "file",
-		job:  func(t *testing.T) *harness.Job { return harness.NewJob(t, weir) },
-		letIn: func(t *testing.T, job *harness.Job) {
+		job:  func(t *testing.T) *harness.FlightDelays { return harness.NewJob(t, weir) },
+		letIn: func(t *testing.T, job *harness.FlightDelays) {
 			// A host that shares the folder over a network need not see the lock of this one: a new lock file is what
 			// it has. On one host the second process is refused (see badinput_test.go).
 			if err := os.Remove(filepath.Join(job.Folder(), ".weir-lock")); err != nil {
@@ -40,13 +40,13 @@ var stores = []struct {
 	},
 	{
 		name: "s3",
-		job: func(t *testing.T) *harness.Job {
+		job: func(t *testing.T) *harness.FlightDelays {
 			job := harness.NewJob(t, weir)
 			bucket := harness.NewBucket(t)
 			job.Output, job.Checkpoints, job.Savepoints = bucket.URL("out"), bucket.URL("chk"), bucket.URL("sav")
 			return job
 		},
-		letIn: func(*testing.T, *harness.Job) {},
+		letIn: func(*testing.T, *harness.FlightDelays) {},
 	},
 }
 

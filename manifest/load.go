@@ -40,8 +40,8 @@ type Input struct {
 	Cluster bool
 }
 
-// Job is a StreamJob that was read and holds to all rules.
-type Job struct {
+// StreamJob is one that was read and holds to all rules.
+type StreamJob struct {
 	// Name is metadata.name, or the stem of the SQL file's name.
 	Name string
 	// Spec has a value for every field that has a default.
@@ -55,7 +55,7 @@ type Job struct {
 }
 
 // Load reads, completes and checks a job. Its errors are *Error.
-func Load(in Input) (*Job, error) {
+func Load(in Input) (*StreamJob, error) {
 	l := loader{in: in, places: map[string]Place{}}
 	if in.Global != nil {
 		if err := l.global(*in.Global); err != nil {
@@ -200,7 +200,7 @@ func (l *loader) set(path string) bool {
 	return false
 }
 
-func (l *loader) finish() (*Job, error) {
+func (l *loader) finish() (*StreamJob, error) {
 	spec := &l.object.Spec
 	local := !l.in.Cluster
 	complete(spec, l.name, local)
@@ -219,7 +219,7 @@ func (l *loader) finish() (*Job, error) {
 	if local {
 		l.noteWithoutEffect()
 	}
-	return &Job{Name: l.object.Name, Spec: *spec, Config: configOf(spec), SQL: l.sql, Notes: l.notes}, nil
+	return &StreamJob{Name: l.object.Name, Spec: *spec, Config: configOf(spec), SQL: l.sql, Notes: l.notes}, nil
 }
 
 // onlyInPods lists what says something about pods alone.

@@ -22,7 +22,7 @@ spec:
 `
 
 // load reads a manifest and settings.
-func load(manifest string, settings ...string) (*Job, error) {
+func load(manifest string, settings ...string) (*StreamJob, error) {
 	in := Input{Manifest: &File{Name: "job.yaml", Text: []byte(manifest)}}
 	for _, text := range settings {
 		s, err := ParseSetting(text)

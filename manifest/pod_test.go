@@ -16,7 +16,7 @@ import (
 const inPod = minimal + "  checkpoint: {storage: s3://bucket/weir}\n"
 
 // loadInPod reads a manifest as the operator and pods do.
-func loadInPod(manifest string, global ...string) (*Job, error) {
+func loadInPod(manifest string, global ...string) (*StreamJob, error) {
 	in := Input{Manifest: &File{Name: "job.yaml", Text: []byte(manifest)}, Cluster: true}
 	for _, text := range global {
 		in.Global = &File{Name: "weir.yaml", Text: []byte(text)}

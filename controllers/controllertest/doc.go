@@ -10,7 +10,7 @@
 //
 // What is broken on purpose: Faults sits between an operator and the API server. It ends the operator before or after its
 // n-th write, answers a write with a conflict, and serves one old read after a write, as a cache does that lags behind.
-// EveryStep runs a story once for each of these at each of the story's writes.
+// EveryStep runs a scenario once for each of these at each of the scenario's writes.
 //
 // A World has a namespace, a node and an operator of its own, so that tests run in parallel on the one control plane of
 // their package, which the first world starts and Main stops. Nothing here waits for a time to pass: Eventually asks until a fact holds.

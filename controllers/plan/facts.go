@@ -14,7 +14,7 @@ import (
 // Facts is what is wanted of one StreamJob and what was observed of it.
 type Facts struct {
 	Now time.Time
-	Job Job
+	Job StreamJob
 	// Owner is the owner of this StreamJob's attempts: "<cluster id>/<uid>".
 	Owner      string
 	Target     Target
@@ -49,8 +49,8 @@ type Refusal struct {
 	Trouble
 }
 
-// Job is the StreamJob itself.
-type Job struct {
+// StreamJob is what the object itself says, but for what its spec resolves to.
+type StreamJob struct {
 	Name       string
 	Generation int64
 	Desired    v1alpha1.DesiredState

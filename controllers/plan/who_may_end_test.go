@@ -120,7 +120,7 @@ func TestWhoseTheEndIs(t *testing.T) {
 		{"a user takes a savepoint of it", outcome.Stopped, users(v1alpha1.Continue, v1alpha1.SavepointInProgress, 0), "", "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := viewOf(Facts{Owner: "cluster/uid", Job: Job{Name: "job", Generation: 1}, Target: Target{Revision: "a"}, Savepoints: c.savepoints,
+			v := viewOf(Facts{Owner: "cluster/uid", Job: StreamJob{Name: "job", Generation: 1}, Target: Target{Revision: "a"}, Savepoints: c.savepoints,
 				Revisions: []Revision{{Name: "a", Exists: true, Replicas: 1,
 					Coordinator: &rest.Job{State: rest.Stopped, Attempt: 3, Chain: head(c.end)}}}})
 			name := func(s *Savepoint) string {

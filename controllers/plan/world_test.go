@@ -60,7 +60,7 @@ func (w *world) settings() rest.Settings { return rest.Settings{Parallelism: w.p
 // observe is what a reconciler would see.
 func (w *world) observe() plan.Facts {
 	f := plan.Facts{Now: w.now, Owner: owner,
-		Job:        plan.Job{Name: "job", Generation: w.generation, Desired: w.desired},
+		Job:        plan.StreamJob{Name: "job", Generation: w.generation, Desired: w.desired},
 		Target:     plan.Target{Revision: w.revision, Settings: w.settings(), Recorded: w.recorded == w.generation, StopFirst: w.stopFirst, Fresh: time.Hour, Folder: "mem"},
 		LastStatus: w.lastStatus}
 	if w.preflight.Name != "" && w.checks == w.revision {

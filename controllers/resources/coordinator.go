@@ -20,7 +20,7 @@ import (
 
 // ConfigMap holds the resolved manifest. A new generation of the same revision changes it in place: the pod is told its
 // settings when an attempt is activated, and reads the rest when it starts.
-func (j *Job) ConfigMap() *corev1ac.ConfigMapApplyConfiguration {
+func (j *Objects) ConfigMap() *corev1ac.ConfigMapApplyConfiguration {
 	return corev1ac.ConfigMap(j.name(), j.in.Namespace).
 		WithLabels(j.labels()).
 		WithAnnotations(j.generation()).
@@ -68,7 +68,7 @@ func ReadConfigMap(c *corev1.ConfigMap) (spec v1alpha1.StreamJobSpec, generation
 }
 
 // Service gives the coordinators of all revisions names in DNS, ready or not: one on standby is asked too.
-func (j *Job) Service() *corev1ac.ServiceApplyConfiguration {
+func (j *Objects) Service() *corev1ac.ServiceApplyConfiguration {
 	return corev1ac.Service(ServiceName(j.in.Name), j.in.Namespace).
 		WithLabels(Labels(j.in.Name)).
 		WithOwnerReferences(j.owner()).
@@ -85,7 +85,7 @@ func servicePort(name string, port int32) *corev1ac.ServicePortApplyConfiguratio
 
 // StatefulSet runs the revision's coordinator in its pods, or none; replicas is Pods or 0. It never replaces a running pod
 // because its template changed, as with another release of the operator: only the upgrade's handover stops a job.
-func (j *Job) StatefulSet(replicas int32) *appsv1ac.StatefulSetApplyConfiguration {
+func (j *Objects) StatefulSet(replicas int32) *appsv1ac.StatefulSetApplyConfiguration {
 	selector := with(coordinatorLabels(j.in.Name), v1alpha1.LabelRevision, j.in.Revision)
 	return appsv1ac.StatefulSet(j.name(), j.in.Namespace).
 		WithLabels(j.labels()).

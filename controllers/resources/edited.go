@@ -47,7 +47,7 @@ func Own(set, made *appsv1.StatefulSet) {
 }
 
 // ServiceFits tells whether a Service leads to the coordinators still.
-func (j *Job) ServiceFits(s *corev1.Service) bool {
+func (j *Objects) ServiceFits(s *corev1.Service) bool {
 	if s.Spec.ClusterIP != corev1.ClusterIPNone || !s.Spec.PublishNotReadyAddresses || !equality.Semantic.DeepEqual(s.Spec.Selector, coordinatorLabels(j.in.Name)) {
 		return false
 	}

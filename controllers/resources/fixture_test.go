@@ -80,7 +80,7 @@ func complete(t *testing.T, spec v1alpha1.StreamJobSpec) v1alpha1.StreamJobSpec 
 	return load(t, text).Spec
 }
 
-func load(t *testing.T, text []byte) *manifest.Job {
+func load(t *testing.T, text []byte) *manifest.StreamJob {
 	t.Helper()
 	job, err := manifest.Load(manifest.Input{Manifest: &manifest.File{Name: "StreamJob air/flights", Text: text}, Cluster: true})
 	if err != nil {
@@ -93,9 +93,9 @@ func load(t *testing.T, text []byte) *manifest.Job {
 }
 
 // newJob is a Job of air/flights.
-func newJob(t *testing.T, spec v1alpha1.StreamJobSpec) *resources.Job {
+func newJob(t *testing.T, spec v1alpha1.StreamJobSpec) *resources.Objects {
 	t.Helper()
-	job, err := resources.NewJob(input(spec))
+	job, err := resources.NewObjects(input(spec))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 // Secret holds the job's identity, by which its coordinator proves what it is and knows who asks (P11). It is the only
 // object with a secret value in it. The identity is derived from the operator's key and the job's UID, so that nobody has
 // to read the Secret back.
-func (j *Job) Secret(id *rest.Identity) *corev1ac.SecretApplyConfiguration {
+func (j *Objects) Secret(id *rest.Identity) *corev1ac.SecretApplyConfiguration {
 	return corev1ac.Secret(SecretName(j.in.Name), j.in.Namespace).
 		WithLabels(Labels(j.in.Name)).
 		WithOwnerReferences(j.owner()).

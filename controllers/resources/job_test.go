@@ -20,9 +20,9 @@ import (
 	"github.com/weirstream/weir/manifest"
 )
 
-func newJobOf(t *testing.T, in resources.Input) *resources.Job {
+func newJobOf(t *testing.T, in resources.Input) *resources.Objects {
 	t.Helper()
-	job, err := resources.NewJob(in)
+	job, err := resources.NewObjects(in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestAJobThatCannotBecomeObjectsIsRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			in := input(plain(t))
 			c.change(&in)
-			if _, err := resources.NewJob(in); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := resources.NewObjects(in); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})

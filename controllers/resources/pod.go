@@ -62,7 +62,7 @@ type process struct {
 }
 
 // pod is the one builder of pods. The user's template adds; where both say something, the operator's word counts.
-func (j *Job) pod(p process) *corev1ac.PodTemplateSpecApplyConfiguration {
+func (j *Objects) pod(p process) *corev1ac.PodTemplateSpecApplyConfiguration {
 	worker := &j.in.Spec.Worker
 	template := &worker.PodTemplate
 	c := corev1ac.Container().

@@ -72,7 +72,7 @@ type Recorded struct {
 
 // ControllerRevision records the revision, once: number counts a job's revisions up, source is what the user's spec says
 // of the revision fields.
-func (j *Job) ControllerRevision(number int64, source RevisionFields) (*appsv1ac.ControllerRevisionApplyConfiguration, error) {
+func (j *Objects) ControllerRevision(number int64, source RevisionFields) (*appsv1ac.ControllerRevisionApplyConfiguration, error) {
 	text, err := marshal(Recorded{Source: source, Spec: j.in.Spec})
 	if err != nil {
 		return nil, fmt.Errorf("write revision %s: %w", j.in.Revision, err)

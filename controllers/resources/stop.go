@@ -9,7 +9,7 @@ import (
 // StopSavepoint stops an attempt for the sake of this generation of the spec; purpose is the value of
 // v1alpha1.LabelPurpose. Its spec is immutable and its name says all that it is made of, so it is created, once: that it
 // exists already is as good. Deleting the object leaves the data, unless the operator does it because it is one too many.
-func (j *Job) StopSavepoint(attempt int64, purpose string) *v1alpha1.Savepoint {
+func (j *Objects) StopSavepoint(attempt int64, purpose string) *v1alpha1.Savepoint {
 	mode, keep, yes := v1alpha1.Stop, v1alpha1.Retain, true
 	return &v1alpha1.Savepoint{
 		ObjectMeta: metav1.ObjectMeta{

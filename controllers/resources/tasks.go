@@ -27,7 +27,7 @@ type task struct {
 }
 
 // run makes the Job of a task. Its pods stay as they ended: their termination messages are the result.
-func (j *Job) run(t task) *batchv1ac.JobApplyConfiguration {
+func (j *Objects) run(t task) *batchv1ac.JobApplyConfiguration {
 	labels := with(t.labels, v1alpha1.LabelPurpose, t.purpose)
 	return batchv1ac.Job(t.name, j.in.Namespace).
 		WithLabels(labels).
@@ -47,7 +47,7 @@ func (j *Job) run(t task) *batchv1ac.JobApplyConfiguration {
 
 // Preflight checks that the revision's image can be pulled, that its SQL plans, and that its state fits the newest
 // checkpoint, or what spec.restore names (P3, P9).
-func (j *Job) Preflight() *batchv1ac.JobApplyConfiguration {
+func (j *Objects) Preflight() *batchv1ac.JobApplyConfiguration {
 	return j.run(task{
 		name:    PreflightName(j.in.Name, j.in.Revision, value(j.in.Spec.Restore.Nonce)),
 		purpose: PurposePreflight, labels: j.labels(), owner: j.owner(),
@@ -57,7 +57,7 @@ func (j *Job) Preflight() *batchv1ac.JobApplyConfiguration {
 }
 
 // Discard claims the job's next attempt, so that no other can publish, and deletes its folder (onDelete: Delete).
-func (j *Job) Discard() *batchv1ac.JobApplyConfiguration {
+func (j *Objects) Discard() *batchv1ac.JobApplyConfiguration {
 	return j.run(task{
 		name: DiscardName(j.in.Name), purpose: PurposeDiscard, labels: j.labels(), owner: j.owner(),
 		args: []string{"--owner=" + j.in.Owner}, small: true,
@@ -66,7 +66,7 @@ func (j *Job) Discard() *batchv1ac.JobApplyConfiguration {
 
 // Dispose deletes a savepoint from storage with the identity of the job it was made of (deletionPolicy: Delete). The Job
 // belongs to the Savepoint.
-func (j *Job) Dispose(s *v1alpha1.Savepoint) *batchv1ac.JobApplyConfiguration {
+func (j *Objects) Dispose(s *v1alpha1.Savepoint) *batchv1ac.JobApplyConfiguration {
 	return j.run(task{
 		name: DisposeName(s.UID), purpose: PurposeDispose, labels: j.labels(),
 		owner: ownedBy(v1alpha1.SavepointKind, s.Name, s.UID),

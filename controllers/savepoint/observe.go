@@ -151,7 +151,7 @@ func (r *Reconciler) dispose(ctx context.Context, f *facts, path string) (dispos
 	if revision == "" {
 		return disposal{state: cannotDispose, message: "StreamJob " + f.job.Name + " has no revision whose image and credentials could be used"}, nil
 	}
-	job, err := resources.NewJob(resources.Input{Name: f.job.Name, Namespace: f.job.Namespace, UID: f.job.UID, Generation: f.job.Generation,
+	job, err := resources.NewObjects(resources.Input{Name: f.job.Name, Namespace: f.job.Namespace, UID: f.job.UID, Generation: f.job.Generation,
 		Spec: spec, Revision: revision, Owner: r.ClusterID + "/" + string(f.job.UID)})
 	if err != nil {
 		return disposal{state: cannotDispose, message: err.Error()}, nil //nolint:nilerr // it is told, and does not hold up the object

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { controllertest.Main(m) }
 // pod is the one that World.StartJob makes for job flights.
 var pod = controllertest.PodOf("flights")
 
-// quick is a pace at which stories take less than a second.
+// quick is a pace at which scenarios take less than a second.
 func quick() savepoint.Pace {
 	return savepoint.Pace{Busy: 20 * time.Millisecond, Waiting: 100 * time.Millisecond,
 		Retry: backoff.Backoff{First: 20 * time.Millisecond, Most: 100 * time.Millisecond, Jitter: backoff.UpperHalf}, Patience: 5 * time.Minute, Progress: time.Millisecond}

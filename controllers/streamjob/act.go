@@ -151,7 +151,7 @@ func (s *scope) ails() bool {
 const sharedAgain = time.Minute
 
 // applyShared writes what the pods of all revisions need. The Secret may not be read: its name is reserved.
-func (r *Reconciler) applyShared(ctx context.Context, s *scope, j *resources.Job) error {
+func (r *Reconciler) applyShared(ctx context.Context, s *scope, j *resources.Objects) error {
 	id, err := r.Coordinators.Identity(s.job.UID)
 	if err != nil {
 		return err
@@ -175,13 +175,13 @@ func (r *Reconciler) apply(ctx context.Context, o runtime.ApplyConfiguration) er
 }
 
 // objects are those of a revision.
-func (r *Reconciler) objects(s *scope, revision string, spec v1alpha1.StreamJobSpec, generation int64) (*resources.Job, error) {
-	return resources.NewJob(resources.Input{Name: s.job.Name, Namespace: s.job.Namespace, UID: s.job.UID, Generation: generation,
+func (r *Reconciler) objects(s *scope, revision string, spec v1alpha1.StreamJobSpec, generation int64) (*resources.Objects, error) {
+	return resources.NewObjects(resources.Input{Name: s.job.Name, Namespace: s.job.Namespace, UID: s.job.UID, Generation: generation,
 		Spec: spec, Revision: revision, Owner: r.owner(s.job)})
 }
 
 // targetObjects are those of the target.
-func (r *Reconciler) targetObjects(s *scope) (*resources.Job, error) {
+func (r *Reconciler) targetObjects(s *scope) (*resources.Objects, error) {
 	return r.objects(s, s.resolution.revision, s.resolution.forPods(), s.job.Generation)
 }
 
@@ -242,7 +242,7 @@ func (r *Reconciler) startRevision(ctx context.Context, s *scope, revision strin
 }
 
 // sharedObjects makes what the pods of a revision need: of the target as its spec says, of an older one as it was recorded.
-func (r *Reconciler) sharedObjects(ctx context.Context, s *scope, revision string) (*resources.Job, error) {
+func (r *Reconciler) sharedObjects(ctx context.Context, s *scope, revision string) (*resources.Objects, error) {
 	if revision == s.resolution.revision {
 		j, err := r.targetObjects(s)
 		if err != nil {

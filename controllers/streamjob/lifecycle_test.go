@@ -11,26 +11,26 @@ import (
 func as[T any](v T) *T { return &v }
 
 // start applies a job and waits until it is ready and nothing is left to do.
-func start(t *testing.T, w *controllertest.World, change func(*v1alpha1.StreamJobSpec)) (*tale, *v1alpha1.StreamJob) {
+func start(t *testing.T, w *controllertest.World, change func(*v1alpha1.StreamJobSpec)) (*scenario, *v1alpha1.StreamJob) {
 	t.Helper()
 	_, clock := startOperator(w, quick())
-	s := &tale{t: t, w: w, name: "flights", clock: clock}
+	s := &scenario{t: t, w: w, name: "flights", clock: clock}
 	s.apply(change)
 	return s, s.started()
 }
 
 // started waits until a new job is ready and nothing is left to do.
-func (s *tale) started() *v1alpha1.StreamJob {
+func (s *scenario) started() *v1alpha1.StreamJob {
 	s.t.Helper()
 	job := s.ready(v1alpha1.ReasonRunning)
 	s.settled([]string{job.Status.Revision}, 1)
 	return job
 }
 
-// goOn is the tale of a job that an earlier story started.
-func goOn(t *testing.T, w *controllertest.World) (*tale, *v1alpha1.StreamJob) {
+// goOn is the scenario of a job that an earlier one started.
+func goOn(t *testing.T, w *controllertest.World) (*scenario, *v1alpha1.StreamJob) {
 	t.Helper()
-	s := &tale{t: t, w: w, name: "flights"}
+	s := &scenario{t: t, w: w, name: "flights"}
 	return s, s.started()
 }
 

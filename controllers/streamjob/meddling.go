@@ -41,7 +41,7 @@ func (r *Reconciler) putBack(ctx context.Context, s *scope, revision string) (st
 }
 
 // recordedObjects are those of a revision as its ConfigMap says, or its ControllerRevision, where somebody changed that.
-func (r *Reconciler) recordedObjects(s *scope, revision string) (*resources.Job, error) {
+func (r *Reconciler) recordedObjects(s *scope, revision string) (*resources.Objects, error) {
 	if c := s.config(revision); c != nil {
 		return r.objects(s, revision, c.spec, c.generation)
 	}
@@ -52,7 +52,7 @@ func (r *Reconciler) recordedObjects(s *scope, revision string) (*resources.Job,
 }
 
 // putBackSet writes the whole StatefulSet: what is applied would leave in it what somebody has added.
-func (r *Reconciler) putBackSet(ctx context.Context, j *resources.Job, seen *appsv1.StatefulSet) error {
+func (r *Reconciler) putBackSet(ctx context.Context, j *resources.Objects, seen *appsv1.StatefulSet) error {
 	text, err := json.Marshal(j.StatefulSet(resources.Pods))
 	if err != nil {
 		return fmt.Errorf("write StatefulSet %s: %w", seen.Name, err)

@@ -23,7 +23,7 @@ import (
 )
 
 // object reads one of the job's objects into o.
-func (s *tale) object(o client.Object, name string) {
+func (s *scenario) object(o client.Object, name string) {
 	s.t.Helper()
 	if err := s.w.Client.Get(s.w.Context(), client.ObjectKey{Namespace: s.w.Namespace, Name: name}, o); err != nil {
 		s.t.Fatal(err)
@@ -31,7 +31,7 @@ func (s *tale) object(o client.Object, name string) {
 }
 
 // patch changes an object as kubectl does.
-func (s *tale) patch(o client.Object, name, patch string) {
+func (s *scenario) patch(o client.Object, name, patch string) {
 	s.t.Helper()
 	s.object(o, name)
 	if err := s.w.Client.Patch(s.w.Context(), o, client.RawPatch(types.MergePatchType, []byte(patch)), client.FieldOwner("kubectl-edit")); err != nil {
@@ -40,7 +40,7 @@ func (s *tale) patch(o client.Object, name, patch string) {
 }
 
 // again waits until a fact about an object holds.
-func (s *tale) again(o client.Object, name, what string, fact func() bool) {
+func (s *scenario) again(o client.Object, name, what string, fact func() bool) {
 	s.t.Helper()
 	s.w.Eventually(what, func(ctx context.Context) error {
 		if err := s.w.Client.Get(ctx, client.ObjectKey{Namespace: s.w.Namespace, Name: name}, o); err != nil {
@@ -171,9 +171,9 @@ func TestASecondPodIsTakenAwayAtOnce(t *testing.T) {
 // pods, or deleted. Without a pod nobody can end the stop, and the job would wait for that.
 func TestAPodThatIsTakenAwayWhileItIsStoppedComesBack(t *testing.T) {
 	t.Parallel()
-	for name, take := range map[string]func(*tale, string){
-		"scaled":  func(s *tale, set string) { s.patch(&appsv1.StatefulSet{}, set, `{"spec":{"replicas":0}}`) },
-		"deleted": func(s *tale, set string) { s.delete(&appsv1.StatefulSet{}, set) },
+	for name, take := range map[string]func(*scenario, string){
+		"scaled":  func(s *scenario, set string) { s.patch(&appsv1.StatefulSet{}, set, `{"spec":{"replicas":0}}`) },
+		"deleted": func(s *scenario, set string) { s.delete(&appsv1.StatefulSet{}, set) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -197,7 +197,7 @@ func TestAPodDoesNotRunAManifestThatWasEdited(t *testing.T) {
 	t.Parallel()
 	w := controllertest.NewWorld(t)
 	operator, clock := startOperator(w, quick())
-	s := &tale{t: t, w: w, name: "flights", clock: clock}
+	s := &scenario{t: t, w: w, name: "flights", clock: clock}
 	s.apply(asIs)
 	job := s.started()
 	name := s.name + "-" + job.Status.Revision

@@ -12,7 +12,7 @@ import (
 )
 
 // objects are the names of what there is of a job, by kind.
-func (s *tale) objects(ctx context.Context) (map[string][]string, error) {
+func (s *scenario) objects(ctx context.Context) (map[string][]string, error) {
 	all := map[string][]string{}
 	for kind, list := range map[string]client.ObjectList{
 		"StatefulSet": &appsv1.StatefulSetList{}, "ControllerRevision": &appsv1.ControllerRevisionList{}, "ConfigMap": &corev1.ConfigMapList{},

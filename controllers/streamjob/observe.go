@@ -62,7 +62,7 @@ func (r *Reconciler) observe(ctx context.Context, from source, name types.Namesp
 	s.resolution = r.resolve(s)
 	s.facts = plan.Facts{
 		Now: r.Now(), Owner: r.owner(s.job), Target: s.resolution.target(s.job.Status.LastCheckpoint), OwnersUnknown: r.OneNamespace,
-		Job: plan.Job{Name: s.job.Name, Generation: s.job.Generation, Desired: v1alpha1.Running,
+		Job: plan.StreamJob{Name: s.job.Name, Generation: s.job.Generation, Desired: v1alpha1.Running,
 			Finalizer: controllerutil.ContainsFinalizer(s.job, v1alpha1.Finalizer)},
 	}
 	if d := s.resolution.spec.DesiredState; d != nil {

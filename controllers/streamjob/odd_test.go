@@ -23,11 +23,11 @@ import (
 // odd is a way in which people and clusters meddle with a job that runs.
 type odd struct {
 	name string
-	do   func(s *tale, revision string)
+	do   func(s *scenario, revision string)
 }
 
 // delete deletes one of the job's objects.
-func (s *tale) delete(o client.Object, name string, options ...client.DeleteOption) {
+func (s *scenario) delete(o client.Object, name string, options ...client.DeleteOption) {
 	s.t.Helper()
 	o.SetNamespace(s.w.Namespace)
 	o.SetName(name)
@@ -37,7 +37,7 @@ func (s *tale) delete(o client.Object, name string, options ...client.DeleteOpti
 }
 
 // strip removes what a JSON path of an object holds.
-func (s *tale) strip(o client.Object, name, path string) {
+func (s *scenario) strip(o client.Object, name, path string) {
 	s.t.Helper()
 	s.object(o, name)
 	patch := fmt.Appendf(nil, `[{"op":"remove","path":%q}]`, path)
@@ -47,46 +47,46 @@ func (s *tale) strip(o client.Object, name, path string) {
 }
 
 var odds = []odd{
-	{"the StatefulSet is deleted", func(s *tale, r string) { s.delete(&appsv1.StatefulSet{}, s.name+"-"+r) }},
-	{"the StatefulSet is deleted, and its pod stays", func(s *tale, r string) {
+	{"the StatefulSet is deleted", func(s *scenario, r string) { s.delete(&appsv1.StatefulSet{}, s.name+"-"+r) }},
+	{"the StatefulSet is deleted, and its pod stays", func(s *scenario, r string) {
 		s.delete(&appsv1.StatefulSet{}, s.name+"-"+r, client.PropagationPolicy(metav1.DeletePropagationOrphan))
 	}},
-	{"the StatefulSet has no owner any more", func(s *tale, r string) { s.strip(&appsv1.StatefulSet{}, s.name+"-"+r, "/metadata/ownerReferences") }},
-	{"the StatefulSet has lost a label", func(s *tale, r string) {
+	{"the StatefulSet has no owner any more", func(s *scenario, r string) { s.strip(&appsv1.StatefulSet{}, s.name+"-"+r, "/metadata/ownerReferences") }},
+	{"the StatefulSet has lost a label", func(s *scenario, r string) {
 		s.strip(&appsv1.StatefulSet{}, s.name+"-"+r, "/metadata/labels/app.kubernetes.io~1managed-by")
 	}},
-	{"the StatefulSet is restarted as a Deployment would be", func(s *tale, r string) {
+	{"the StatefulSet is restarted as a Deployment would be", func(s *scenario, r string) {
 		s.patch(&appsv1.StatefulSet{}, s.name+"-"+r, `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"now"}}}}}`)
 	}},
-	{"the ConfigMap is deleted", func(s *tale, r string) { s.delete(&corev1.ConfigMap{}, s.name+"-"+r) }},
-	{"the ConfigMap and the pod are deleted", func(s *tale, r string) {
+	{"the ConfigMap is deleted", func(s *scenario, r string) { s.delete(&corev1.ConfigMap{}, s.name+"-"+r) }},
+	{"the ConfigMap and the pod are deleted", func(s *scenario, r string) {
 		s.delete(&corev1.ConfigMap{}, s.name+"-"+r)
 		s.delete(&corev1.Pod{}, s.name+"-"+r+"-0")
 	}},
-	{"the ConfigMap has lost its annotations", func(s *tale, r string) { s.strip(&corev1.ConfigMap{}, s.name+"-"+r, "/metadata/annotations") }},
-	{"the ConfigMap is empty", func(s *tale, r string) { s.strip(&corev1.ConfigMap{}, s.name+"-"+r, "/data") }},
-	{"the Secret is deleted, then the pod", func(s *tale, r string) {
+	{"the ConfigMap has lost its annotations", func(s *scenario, r string) { s.strip(&corev1.ConfigMap{}, s.name+"-"+r, "/metadata/annotations") }},
+	{"the ConfigMap is empty", func(s *scenario, r string) { s.strip(&corev1.ConfigMap{}, s.name+"-"+r, "/data") }},
+	{"the Secret is deleted, then the pod", func(s *scenario, r string) {
 		s.delete(&corev1.Secret{}, resources.SecretName(s.name))
 		s.delete(&corev1.Pod{}, s.name+"-"+r+"-0")
 	}},
-	{"all ControllerRevisions are deleted", func(s *tale, _ string) {
+	{"all ControllerRevisions are deleted", func(s *scenario, _ string) {
 		if err := s.w.Client.DeleteAllOf(s.w.Context(), &appsv1.ControllerRevision{}, client.InNamespace(s.w.Namespace), client.MatchingLabels{v1alpha1.LabelJob: s.name}); err != nil {
 			s.t.Fatal(err)
 		}
 	}},
-	{"the pod is deleted, as by a drain of its node", func(s *tale, r string) { s.delete(&corev1.Pod{}, s.name+"-"+r+"-0") }},
-	{"the pod is lost with its node", func(s *tale, r string) {
+	{"the pod is deleted, as by a drain of its node", func(s *scenario, r string) { s.delete(&corev1.Pod{}, s.name+"-"+r+"-0") }},
+	{"the pod is lost with its node", func(s *scenario, r string) {
 		if err := s.w.Node.KillPod(s.w.Context(), s.name+"-"+r+"-0"); err != nil {
 			s.t.Fatal(err)
 		}
 	}},
-	{"the pod's node is out of sight, and the pod is forced away", func(s *tale, r string) {
+	{"the pod's node is out of sight, and the pod is forced away", func(s *scenario, r string) {
 		if err := s.w.Node.AbandonPod(s.w.Context(), s.name+"-"+r+"-0"); err != nil {
 			s.t.Fatal(err)
 		}
 	}},
-	{"the container is killed for its memory", func(s *tale, r string) { s.w.Node.RestartContainer(s.name + "-" + r + "-0") }},
-	{"the status is wiped", func(s *tale, _ string) {
+	{"the container is killed for its memory", func(s *scenario, r string) { s.w.Node.RestartContainer(s.name + "-" + r + "-0") }},
+	{"the status is wiped", func(s *scenario, _ string) {
 		job, err := s.get(s.w.Context())
 		if err == nil {
 			job.Status = v1alpha1.StreamJobStatus{}
@@ -96,12 +96,12 @@ var odds = []odd{
 			s.t.Fatal(err)
 		}
 	}},
-	{"the finalizer is removed", func(s *tale, _ string) { s.strip(&v1alpha1.StreamJob{}, s.name, "/metadata/finalizers") }},
-	{"it is suspended and resumed at once", func(s *tale, _ string) {
+	{"the finalizer is removed", func(s *scenario, _ string) { s.strip(&v1alpha1.StreamJob{}, s.name, "/metadata/finalizers") }},
+	{"it is suspended and resumed at once", func(s *scenario, _ string) {
 		s.edit(func(spec *v1alpha1.StreamJobSpec) { spec.DesiredState = as(v1alpha1.Suspended) })
 		s.edit(func(spec *v1alpha1.StreamJobSpec) { spec.DesiredState = as(v1alpha1.Running) })
 	}},
-	{"it is changed and changed back at once", func(s *tale, _ string) {
+	{"it is changed and changed back at once", func(s *scenario, _ string) {
 		s.edit(func(spec *v1alpha1.StreamJobSpec) { spec.SQL = as("INSERT INTO t SELECT 7") })
 		s.edit(func(spec *v1alpha1.StreamJobSpec) { spec.SQL = as("INSERT INTO t SELECT 1") })
 	}},
@@ -134,7 +134,7 @@ func TestOddHandling(t *testing.T) {
 }
 
 // comesBack waits until the job runs as its spec says, with all its objects and one pod, and takes checkpoints.
-func (s *tale) comesBack() {
+func (s *scenario) comesBack() {
 	s.t.Helper()
 	before := len(s.bucket().Checkpoints())
 	s.w.Eventually("the job has all that it needs, and goes on", func(ctx context.Context) error {

@@ -24,7 +24,7 @@ func TestAJobRecoversWithTheOperatorAway(t *testing.T) {
 	t.Parallel()
 	w := controllertest.NewWorld(t)
 	operator, _ := startOperator(w, quick())
-	s := &tale{t: t, w: w, name: "flights"}
+	s := &scenario{t: t, w: w, name: "flights"}
 	s.apply(asIs)
 	revision := s.started().Status.Revision
 	operator.Stop()
@@ -66,7 +66,7 @@ func TestALaterOperatorRestartsNoJob(t *testing.T) {
 		}
 	}
 	old := w.StartOperator(with("weir:1", nil))
-	s := &tale{t: t, w: w, name: "flights"}
+	s := &scenario{t: t, w: w, name: "flights"}
 	s.apply(func(spec *v1alpha1.StreamJobSpec) { spec.Image = nil })
 	job := s.started()
 	uid := s.podUID(job.Status.Revision)

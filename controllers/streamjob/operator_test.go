@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	controllertest.Main(m)
 }
 
-// quick is a pace at which a story takes seconds.
+// quick is a pace at which a scenario takes seconds.
 func quick() streamjob.Pace {
 	return streamjob.Pace{Poll: 100 * time.Millisecond, Hurry: 50 * time.Millisecond, Progress: 100 * time.Millisecond,
 		Retry: backoff.Backoff{First: 50 * time.Millisecond, Most: 200 * time.Millisecond, Jitter: backoff.Exactly}}
@@ -57,23 +57,23 @@ func startOperator(w *controllertest.World, pace streamjob.Pace) (*controllertes
 	}), c
 }
 
-// tale is a story about one StreamJob.
-type tale struct {
+// scenario is what happens to one StreamJob.
+type scenario struct {
 	t     *testing.T
 	w     *controllertest.World
 	name  string
 	clock *controllertest.Clock
 }
 
-func (s *tale) bucket() *controllertest.Bucket { return s.w.Bucket(s.w.Namespace + "." + s.name) }
+func (s *scenario) bucket() *controllertest.Bucket { return s.w.Bucket(s.w.Namespace + "." + s.name) }
 
-func (s *tale) get(ctx context.Context) (*v1alpha1.StreamJob, error) {
+func (s *scenario) get(ctx context.Context) (*v1alpha1.StreamJob, error) {
 	job := &v1alpha1.StreamJob{}
 	return job, s.w.Client.Get(ctx, client.ObjectKey{Namespace: s.w.Namespace, Name: s.name}, job)
 }
 
 // apply creates the StreamJob.
-func (s *tale) apply(change func(*v1alpha1.StreamJobSpec)) {
+func (s *scenario) apply(change func(*v1alpha1.StreamJobSpec)) {
 	s.t.Helper()
 	job := s.w.StreamJob(s.name)
 	change(&job.Spec)
@@ -83,7 +83,7 @@ func (s *tale) apply(change func(*v1alpha1.StreamJobSpec)) {
 }
 
 // edit changes the spec, as a user does.
-func (s *tale) edit(change func(*v1alpha1.StreamJobSpec)) {
+func (s *scenario) edit(change func(*v1alpha1.StreamJobSpec)) {
 	s.t.Helper()
 	job, err := s.get(s.w.Context())
 	if err == nil {
@@ -97,13 +97,13 @@ func (s *tale) edit(change func(*v1alpha1.StreamJobSpec)) {
 }
 
 // ready waits until the job is Ready at its generation, for this reason.
-func (s *tale) ready(reason string) *v1alpha1.StreamJob {
+func (s *scenario) ready(reason string) *v1alpha1.StreamJob {
 	s.t.Helper()
 	return s.condition(v1alpha1.ConditionReady, reason)
 }
 
 // condition waits until a condition is true at the job's generation.
-func (s *tale) condition(kind, reason string) (job *v1alpha1.StreamJob) {
+func (s *scenario) condition(kind, reason string) (job *v1alpha1.StreamJob) {
 	s.t.Helper()
 	s.w.Eventually(fmt.Sprintf("%s is %s because of %s", s.name, kind, reason), func(ctx context.Context) (err error) {
 		if job, err = s.get(ctx); err != nil {
@@ -127,7 +127,7 @@ func texts(conditions []metav1.Condition) (all []string) {
 
 // settled waits until nothing is left of what is over: the StatefulSets are those of these revisions, with so many pods, and
 // there is no preflight.
-func (s *tale) settled(revisions []string, pods int) {
+func (s *scenario) settled(revisions []string, pods int) {
 	s.t.Helper()
 	s.w.Eventually("what is over is removed", func(ctx context.Context) error {
 		got, err := s.objects(ctx)
@@ -150,7 +150,7 @@ func (s *tale) settled(revisions []string, pods int) {
 }
 
 // attempts waits for so many claims, and checks that none was made but by one activation, or by a pod itself.
-func (s *tale) attempts(n int) []controllertest.Attempt {
+func (s *scenario) attempts(n int) []controllertest.Attempt {
 	s.t.Helper()
 	var all []controllertest.Attempt
 	s.w.Eventually(fmt.Sprintf("%d attempts", n), func(context.Context) error {
@@ -163,7 +163,7 @@ func (s *tale) attempts(n int) []controllertest.Attempt {
 }
 
 // gone waits until the StreamJob and all that belonged to it are.
-func (s *tale) gone() {
+func (s *scenario) gone() {
 	s.t.Helper()
 	s.w.Eventually("the StreamJob is gone with all that it owned", func(ctx context.Context) error {
 		if _, err := s.get(ctx); !apierrors.IsNotFound(err) {

@@ -10,7 +10,7 @@ import (
 )
 
 // savepoint has the job make one, and goes on.
-func (s *tale) savepoint(name string) *v1alpha1.Savepoint {
+func (s *scenario) savepoint(name string) *v1alpha1.Savepoint {
 	s.t.Helper()
 	p := &v1alpha1.Savepoint{Spec: v1alpha1.SavepointSpec{JobRef: v1alpha1.JobReference{Name: s.name}}}
 	p.Namespace, p.Name = s.w.Namespace, name

@@ -19,7 +19,7 @@ const keep = 10
 
 // recordRevision writes the ControllerRevision of the target. Its data never changes; its number does when a job returns to
 // it, so that the newest is the one with the highest.
-func (r *Reconciler) recordRevision(ctx context.Context, s *scope, j *resources.Job) error {
+func (r *Reconciler) recordRevision(ctx context.Context, s *scope, j *resources.Objects) error {
 	highest := int64(0)
 	for _, c := range s.recorded {
 		highest = max(highest, c.number)

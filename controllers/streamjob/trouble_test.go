@@ -22,7 +22,7 @@ import (
 )
 
 // untouched checks that the pod of a revision is the same, and was not restarted, and that checkpoints go on.
-func (s *tale) untouched(podOf string, uid types.UID) {
+func (s *scenario) untouched(podOf string, uid types.UID) {
 	s.t.Helper()
 	pod := &corev1.Pod{}
 	if err := s.w.Client.Get(s.w.Context(), client.ObjectKey{Namespace: s.w.Namespace, Name: s.name + "-" + podOf + "-0"}, pod); err != nil {
@@ -43,7 +43,7 @@ func (s *tale) untouched(podOf string, uid types.UID) {
 	}
 }
 
-func (s *tale) podUID(revision string) types.UID {
+func (s *scenario) podUID(revision string) types.UID {
 	s.t.Helper()
 	pod := &corev1.Pod{}
 	if err := s.w.Client.Get(s.w.Context(), client.ObjectKey{Namespace: s.w.Namespace, Name: s.name + "-" + revision + "-0"}, pod); err != nil {
@@ -110,7 +110,7 @@ func TestCheckpointsThatFailInARowAreTold(t *testing.T) {
 }
 
 // fresh waits until CheckpointFresh says this, and returns its message.
-func (s *tale) fresh(status metav1.ConditionStatus, reason string) (message string) {
+func (s *scenario) fresh(status metav1.ConditionStatus, reason string) (message string) {
 	s.t.Helper()
 	s.w.Eventually(fmt.Sprintf("CheckpointFresh is %s because of %s", status, reason), func(ctx context.Context) error {
 		job, err := s.get(ctx)
@@ -188,7 +188,7 @@ func TestTwoJobsDoNotShareAFolder(t *testing.T) {
 	t.Parallel()
 	w := controllertest.NewWorld(t)
 	s, _ := start(t, w, func(spec *v1alpha1.StreamJobSpec) { spec.JobID = as("shared") })
-	other := &tale{t: t, w: w, name: "other"}
+	other := &scenario{t: t, w: w, name: "other"}
 	other.apply(func(spec *v1alpha1.StreamJobSpec) { spec.JobID = as("shared") })
 	stalled := other.condition(v1alpha1.ConditionStalled, v1alpha1.ReasonFenced)
 	t.Log(texts(stalled.Status.Conditions)[0])
@@ -261,7 +261,7 @@ func TestAnActivationThatIsRefusedIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	w := controllertest.NewWorld(t)
 	_, clock := startOperator(w, quick())
-	s := &tale{t: t, w: w, name: "flights", clock: clock}
+	s := &scenario{t: t, w: w, name: "flights", clock: clock}
 	s.bucket().Behave(func(b *controllertest.Behaviour) {
 		b.RefuseActivation = &rest.Error{Code: rest.Unavailable, Message: "storage is away", Remedy: "look at the bucket"}
 	})
@@ -285,7 +285,7 @@ func TestANameThatIsTaken(t *testing.T) {
 	if err := w.Client.Create(w.Context(), theirs); err != nil {
 		t.Fatal(err)
 	}
-	s := &tale{t: t, w: w, name: "flights"}
+	s := &scenario{t: t, w: w, name: "flights"}
 	s.apply(asIs)
 	stalled := s.condition(v1alpha1.ConditionStalled, v1alpha1.ReasonInvalidSpec)
 	t.Log(texts(stalled.Status.Conditions)[0])

@@ -14,7 +14,7 @@ import (
 // These tests take the operator away, so they are not run beside others.
 
 // running applies the job with some input behind it, and more to come as long as the test runs.
-func running(t *testing.T, name string) (*lab.Job, *lab.Feed) {
+func running(t *testing.T, name string) (*lab.FlightDelays, *lab.Feed) {
 	t.Helper()
 	job := stage.NewJob(t, name)
 	feed := job.Feed(4000, 400)
@@ -26,7 +26,7 @@ func running(t *testing.T, name string) (*lab.Job, *lab.Feed) {
 }
 
 // finish feeds the rest and drains the job, so that its output is all there will ever be.
-func finish(t *testing.T, job *lab.Job, feed *lab.Feed) {
+func finish(t *testing.T, job *lab.FlightDelays, feed *lab.Feed) {
 	t.Helper()
 	feed.Rest()
 	untilAllRead(t, job, feed)
@@ -36,7 +36,7 @@ func finish(t *testing.T, job *lab.Job, feed *lab.Feed) {
 
 // untilAllRead waits until a checkpoint has all that was fed behind it: a drain does not wait for files that were not found
 // yet.
-func untilAllRead(t *testing.T, job *lab.Job, feed *lab.Feed) {
+func untilAllRead(t *testing.T, job *lab.FlightDelays, feed *lab.Feed) {
 	t.Helper()
 	chain := job.Chain()
 	job.Holds(lab.Patience, "all that is in the bucket is read", func() bool {

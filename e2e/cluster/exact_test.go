@@ -36,7 +36,7 @@ func visible(t *testing.T, output *harness.Place) []oracle.Row {
 
 // requireExact fails the test unless the job's output holds exactly the rows that a query gives over all of the input, and
 // returns what it must hold.
-func requireExact(t *testing.T, job *lab.Job, query oracle.Query, feed *lab.Feed) oracle.Result {
+func requireExact(t *testing.T, job *lab.FlightDelays, query oracle.Query, feed *lab.Feed) oracle.Result {
 	t.Helper()
 	want, err := query.Run(feed.Contents())
 	if err != nil {

@@ -57,7 +57,7 @@ const reserve = 100
 type meddler struct {
 	t      *testing.T
 	random *rand.Rand
-	job    *lab.Job
+	job    *lab.FlightDelays
 	feed   *lab.Feed
 	good   *v1alpha1.StreamJob // what runs
 	steps  int

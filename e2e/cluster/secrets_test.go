@@ -59,22 +59,22 @@ func TestThePasswordIsNowhere(t *testing.T) {
 	t.Logf("%d places were searched", len(haystacks))
 }
 
-// TestAStrangerGetsNothing lets a pod of another namespace try every route of the coordinator, whatever certificate it sees.
-func TestAStrangerGetsNothing(t *testing.T) {
+// TestWhoHasNoRightsGetsNothing lets a pod of another namespace try every route of the coordinator, whatever certificate it sees.
+func TestWhoHasNoRightsGetsNothing(t *testing.T) {
 	t.Parallel()
 	job, _ := running(t, "host")
 	pod := job.Pod()
-	const namespace = "e2e-stranger"
-	answers := stage.RunPod(t, namespace, stage.Intruder, fmt.Sprintf("https://%s:8443", pod.Status.PodIP))
+	const namespace = "e2e-unauthorized"
+	answers := stage.RunPod(t, namespace, stage.Unauthorized, fmt.Sprintf("https://%s:8443", pod.Status.PodIP))
 	tried := 0
 	for line := range strings.Lines(answers) {
 		tried++
 		if !strings.Contains(line, " 401 ") {
-			t.Errorf("a stranger got %s", line)
+			t.Errorf("who has no rights got %s", line)
 		}
 		for _, secret := range []string{job.Name(), "chk-", stage.Password(), job.Token()} {
 			if strings.Contains(line, secret) {
-				t.Errorf("the answer tells a stranger of %s: %s", secret, line)
+				t.Errorf("the answer tells who has no rights of %s: %s", secret, line)
 			}
 		}
 	}
@@ -83,10 +83,10 @@ func TestAStrangerGetsNothing(t *testing.T) {
 	}
 	if _, err := stage.Kubectl(t.Context(), "auth", "can-i", "get", "secrets", "-n", job.Namespace(),
 		"--as=system:serviceaccount:"+namespace+":default", "--quiet"); err == nil {
-		t.Error("the stranger may read the job's Secrets")
+		t.Error("the pod may read the job's Secrets")
 	}
 	now := job.UntilReady()
 	if got := job.Pod(); got.UID != pod.UID || lab.Restarts(got) != 0 || now.Status.Attempt != 1 {
-		t.Errorf("attempt %d runs in pod %s with %d restarts: the stranger has disturbed the job", now.Status.Attempt, got.UID, lab.Restarts(got))
+		t.Errorf("attempt %d runs in pod %s with %d restarts: the pod has disturbed the job", now.Status.Attempt, got.UID, lab.Restarts(got))
 	}
 }

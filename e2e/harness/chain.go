@@ -23,7 +23,7 @@ type Chain struct {
 }
 
 // Chain opens the job's folder of attempts and checkpoints.
-func (j *Job) Chain() *Chain {
+func (j *FlightDelays) Chain() *Chain {
 	j.t.Helper()
 	return OpenChain(j.t, j.Folder())
 }

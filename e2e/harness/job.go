@@ -13,9 +13,9 @@ import (
 	"github.com/weirstream/weir/e2e/flights"
 )
 
-// Job is the flight-delays job with places of its own. Its fields may be changed between runs; every run writes the
+// FlightDelays is the flight-delays job with places of its own. Its fields may be changed between runs; every run writes the
 // manifest anew.
-type Job struct {
+type FlightDelays struct {
 	Name        string
 	Parallelism int
 	// MaxParallelism is the number of key groups.
@@ -56,13 +56,13 @@ type Job struct {
 }
 
 // NewJob returns a job on local folders, below a folder of its own that every user may enter.
-func NewJob(t testing.TB, binary string) *Job {
+func NewJob(t testing.TB, binary string) *FlightDelays {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	j := &Job{
+	j := &FlightDelays{
 		Name: "flight-delays", Parallelism: 2, MaxParallelism: 128, Interval: time.Second, Retained: 3,
 		Input: filepath.Join(dir, "in"), Output: filepath.Join(dir, "out"),
 		Checkpoints: filepath.Join(dir, "chk"), Savepoints: filepath.Join(dir, "sav"),
@@ -76,7 +76,7 @@ func NewJob(t testing.TB, binary string) *Job {
 }
 
 // Copy returns a job with the same settings under another name, with checkpoints, output and savepoints of its own.
-func (j *Job) Copy(name string) *Job {
+func (j *FlightDelays) Copy(name string) *FlightDelays {
 	c := *j
 	c.Name = name
 	c.Output, c.Checkpoints, c.Savepoints = beside(j.Output, name), beside(j.Checkpoints, name), beside(j.Savepoints, name)
@@ -93,13 +93,13 @@ func beside(place, name string) string {
 }
 
 // Dir is the folder that holds the job's manifest, logs and, unless it was told otherwise, data.
-func (j *Job) Dir() string { return j.dir }
+func (j *FlightDelays) Dir() string { return j.dir }
 
 // Place returns a path in the job's folder.
-func (j *Job) Place(name string) string { return filepath.Join(j.dir, name) }
+func (j *FlightDelays) Place(name string) string { return filepath.Join(j.dir, name) }
 
 // Folder is the place of the job's attempts and checkpoints.
-func (j *Job) Folder() string {
+func (j *FlightDelays) Folder() string {
 	place, query, isURL := strings.Cut(j.Checkpoints, "?")
 	if isURL {
 		query = "?" + query
@@ -108,7 +108,7 @@ func (j *Job) Folder() string {
 }
 
 // Feed writes the input, which must be a local folder.
-func (j *Job) Feed(files []flights.File) {
+func (j *FlightDelays) Feed(files []flights.File) {
 	j.t.Helper()
 	if err := flights.Write(j.Input, files); err != nil {
 		j.t.Fatal(err)
@@ -186,7 +186,7 @@ spec:
 `))
 
 // WriteManifest writes the manifest and returns its path.
-func (j *Job) WriteManifest() string {
+func (j *FlightDelays) WriteManifest() string {
 	j.t.Helper()
 	var text strings.Builder
 	if err := manifest.Execute(&text, j); err != nil {
@@ -200,33 +200,33 @@ func (j *Job) WriteManifest() string {
 }
 
 // Start runs the job, with arguments after those that name its manifest.
-func (j *Job) Start(args ...string) *Process {
+func (j *FlightDelays) Start(args ...string) *Process {
 	j.t.Helper()
 	return j.Weir(append([]string{"run", "-f", j.WriteManifest()}, args...)...)
 }
 
 // StartToCrash runs the job so that it kills itself when it reaches a step for the n-th time; the steps are those of
 // package job.
-func (j *Job) StartToCrash(step string, n int, args ...string) *Process {
+func (j *FlightDelays) StartToCrash(step string, n int, args ...string) *Process {
 	j.t.Helper()
 	crash := *j
 	crash.Env = append([]string{fmt.Sprintf("WEIR_CRASH_AT=%s:%d", step, n)}, j.Env...)
 	return crash.Start(args...)
 }
 
-func (j *Job) environment() []string {
+func (j *FlightDelays) environment() []string {
 	return append([]string{"XDG_RUNTIME_DIR=" + j.runtimeFolder()}, j.Env...)
 }
 
 // Weir runs the binary in the job's folder and environment.
-func (j *Job) Weir(args ...string) *Process {
+func (j *FlightDelays) Weir(args ...string) *Process {
 	j.t.Helper()
 	return Start(j.t, Launch{Path: j.binary, Args: args, Dir: j.dir, Logs: j.dir, Env: j.environment(), Credential: j.Credential})
 }
 
 // StartOnFullDisk runs the job with a file system of one megabyte mounted on a folder. The mount is in a name space of the
 // process's own: it needs root, or a kernel that lets users have name spaces, and is gone when the process is.
-func (j *Job) StartOnFullDisk(folder string) *Process {
+func (j *FlightDelays) StartOnFullDisk(folder string) *Process {
 	j.t.Helper()
 	args := []string{"--mount"}
 	if os.Geteuid() != 0 {

@@ -84,12 +84,12 @@ func (p *Process) cleanUp() {
 		<-p.ended
 	}
 	if p.t.Failed() && !p.quiet {
-		p.t.Log(p.Story())
+		p.t.Log(p.Report())
 	}
 }
 
-// Story tells what was run, how it ended, and the end of what it said.
-func (p *Process) Story() string {
+// Report tells what was run, how it ended, and the end of what it said.
+func (p *Process) Report() string {
 	end := "still runs"
 	if p.Ended() {
 		end = fmt.Sprintf("ended with %v", p.command.ProcessState)

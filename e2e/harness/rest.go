@@ -21,10 +21,10 @@ type registered struct {
 }
 
 // runtimeFolder is the $XDG_RUNTIME_DIR of a job's processes: jobs of other tests are not found there.
-func (j *Job) runtimeFolder() string { return j.Place("runtime") }
+func (j *FlightDelays) runtimeFolder() string { return j.Place("runtime") }
 
 // registration finds the entry of a process; false: it is not there yet, or no more.
-func (j *Job) registration(p *Process) (registered, bool) {
+func (j *FlightDelays) registration(p *Process) (registered, bool) {
 	j.t.Helper()
 	names, err := filepath.Glob(filepath.Join(j.runtimeFolder(), "weir", fmt.Sprintf("%d-*.json", p.PID())))
 	if err != nil {
@@ -48,7 +48,7 @@ func (j *Job) registration(p *Process) (registered, bool) {
 }
 
 // Address waits until a process of the job can be asked, and returns where: http://host:port.
-func (j *Job) Address(p *Process) string {
+func (j *FlightDelays) Address(p *Process) string {
 	j.t.Helper()
 	var r registered
 	p.Until(checkpointWait, "the job can be found", func() (found bool) {
@@ -59,7 +59,7 @@ func (j *Job) Address(p *Process) string {
 }
 
 // Overview asks a process of the job what it does; false: it does not answer yet, or no more.
-func (j *Job) Overview(p *Process) (rest.Job, bool) {
+func (j *FlightDelays) Overview(p *Process) (rest.Job, bool) {
 	j.t.Helper()
 	r, found := j.registration(p)
 	if !found || p.Ended() {

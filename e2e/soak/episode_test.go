@@ -64,7 +64,7 @@ func newEpisode(t *testing.T, random *rand.Rand) *episode {
 	return e
 }
 
-// note records a step of the story.
+// note records a step of the episode.
 func (e *episode) note(format string, args ...any) {
 	e.log = append(e.log, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
 }
@@ -73,7 +73,7 @@ func (e *episode) note(format string, args ...any) {
 func (e *episode) tell() {
 	e.t.Logf("what was done:\n  %s", strings.Join(e.log[max(0, len(e.log)-30):], "\n  "))
 	for _, p := range e.recent {
-		e.t.Log(p.Story())
+		e.t.Log(p.Report())
 	}
 }
 

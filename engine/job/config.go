@@ -1,9 +1,6 @@
 package job
 
 import (
-	"io"
-	"log/slog"
-
 	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/internal/attempt"
 )
@@ -22,24 +19,18 @@ type Restore = config.Restore
 
 // Options are what a process adds to a Config.
 type Options struct {
-	// Logger names the job in its lines, if they are to have it.
-	Logger *slog.Logger
-	// Interrupt, when it is closed, makes the job take a last checkpoint and end (SIGINT, SIGTERM).
-	Interrupt <-chan struct{}
+	Process
 	// Started is called when the job's controls work, before it reads anything; once, also if Run makes a second attempt.
-	Started func(*Job)
-	// AtStep is called between the steps that a crash may fall between, with their names; tests kill the process there.
-	AtStep func(Step)
-	// EngineVersion goes into snapshots.
-	EngineVersion string
-	// Random is read for names and nonces; nil: crypto/rand.
-	Random io.Reader
+	Started func(*Handle)
 }
+
+// Process is what every process adds: the user's command, and that of a pod.
+type Process = attempt.Process
 
 // Step is a place between two writes at which a crash must lose nothing.
 type Step = attempt.Step
 
-// The steps that Options.AtStep is called at; package attempt says what each stands for.
+// The steps that Process.AtStep is called at; package attempt says what each stands for.
 const (
 	StepRestoring  = attempt.StepRestoring
 	StepDeployed   = attempt.StepDeployed

@@ -9,26 +9,26 @@ import (
 	"github.com/weirstream/weir/engine/rest"
 )
 
-// Job is a job that Run runs, or has run, as it is watched and asked. It is what package web serves. Its methods may be called
+// Handle is a job that Run runs, or has run, as it is watched and asked. It is what package web serves. Its methods may be called
 // from any goroutine.
-type Job struct {
+type Handle struct {
 	attempt    atomic.Pointer[attempt.Handle] // the newest; it is there before anybody else has the job
 	graph      *Graph
 	operations *operations.List
 }
 
 // Overview describes the job as a whole.
-func (j *Job) Overview() rest.Job { return j.attempt.Load().Overview() }
+func (j *Handle) Overview() rest.Job { return j.attempt.Load().Overview() }
 
 // Operators describes the operators and their subtasks, in the order of the graph.
-func (j *Job) Operators() []rest.Operator { return j.attempt.Load().Operators() }
+func (j *Handle) Operators() []rest.Operator { return j.attempt.Load().Operators() }
 
 // Checkpoints lists the newest checkpoints, newest first.
-func (j *Job) Checkpoints() []rest.Checkpoint { return j.attempt.Load().Checkpoints() }
+func (j *Handle) Checkpoints() []rest.Checkpoint { return j.attempt.Load().Checkpoints() }
 
 // Ask begins what is asked for, or refuses it. A stop must have a place for its savepoint: whoever stops a job by hand wants
 // one. An activation is refused: whoever began this process has begun the job.
-func (j *Job) Ask(r rest.Request) (rest.Operation, error) {
+func (j *Handle) Ask(r rest.Request) (rest.Operation, error) {
 	newest := j.attempt.Load()
 	cfg := newest.Config()
 	switch {
@@ -47,10 +47,10 @@ func (j *Job) Ask(r rest.Request) (rest.Operation, error) {
 }
 
 // Operation returns what became of a request, when it is final or ctx is done.
-func (j *Job) Operation(ctx context.Context, id string) (rest.Operation, error) {
+func (j *Handle) Operation(ctx context.Context, id string) (rest.Operation, error) {
 	return j.operations.Wait(ctx, id)
 }
 
 // Answered says whether every request whose end is known has been asked about: a process that ends before leaves
 // somebody without an answer.
-func (j *Job) Answered() bool { return !j.operations.Unfetched() }
+func (j *Handle) Answered() bool { return !j.operations.Unfetched() }

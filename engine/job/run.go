@@ -30,17 +30,15 @@ type FencedError = snapshot.FencedError
 
 // Run runs a job until it ends. It returns an error if the job failed, was fenced, or could not be started; the error's
 // class (package fault) says whether the same command may succeed later. Cancelling ctx ends the job at once, without
-// a last checkpoint; Options.Interrupt takes one first.
+// a last checkpoint; Process.Interrupt takes one first.
 func Run(ctx context.Context, cfg Config, g *Graph, opt Options) (Result, error) {
 	if err := attempt.Check(cfg, g); err != nil {
 		return Result{}, err
 	}
-	j := &Job{graph: g, operations: operations.New(false)}
+	j := &Handle{graph: g, operations: operations.New(false)}
 	spec := attempt.Spec{
 		Config: cfg, Graph: g, Entry: attempt.Entry{Commanded: true}, Operations: j.operations,
-		Options: attempt.Options{
-			Logger: opt.Logger, Interrupt: opt.Interrupt, AtStep: opt.AtStep, EngineVersion: opt.EngineVersion, Random: opt.Random,
-		},
+		Process: opt.Process,
 		Started: func(h *attempt.Handle) {
 			if first := j.attempt.Swap(h) == nil; first && opt.Started != nil {
 				opt.Started(j)

@@ -17,7 +17,7 @@ const (
 
 // Serve answers the HTTP API of package rest on a listener of the loopback device, until ctx is done and whoever waits
 // for a request has been answered. It closes the listener. End ctx after Run has returned: then every request is final.
-func (j *Job) Serve(ctx context.Context, l net.Listener, token string) error {
+func (j *Handle) Serve(ctx context.Context, l net.Listener, token string) error {
 	hosts, err := web.LoopbackHosts(l.Addr())
 	if err != nil {
 		return err
@@ -40,7 +40,7 @@ func (j *Job) Serve(ctx context.Context, l net.Listener, token string) error {
 }
 
 // awaitAnswers returns when nobody is left without an answer, or after lastAnswers.
-func (j *Job) awaitAnswers() {
+func (j *Handle) awaitAnswers() {
 	deadline := time.NewTimer(lastAnswers)
 	defer deadline.Stop()
 	look := time.NewTicker(answerPoll)

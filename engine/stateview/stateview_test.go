@@ -27,7 +27,7 @@ import (
 // interrupted runs a job until a fact is true of it, and returns its last checkpoint.
 func interrupted(t *testing.T, g *stream.Graph, storage string, parallelism int, fact func(rest.Job) bool) *snapshot.Snapshot {
 	t.Helper()
-	interrupt, started, ended := make(chan struct{}), make(chan *job.Job, 1), make(chan error, 1)
+	interrupt, started, ended := make(chan struct{}), make(chan *job.Handle, 1), make(chan error, 1)
 	var result job.Result
 	go func() {
 		var err error
@@ -37,7 +37,7 @@ func interrupted(t *testing.T, g *stream.Graph, storage string, parallelism int,
 				Parallelism: parallelism, Interval: time.Hour, Timeout: time.Minute, Retained: 5,
 				Restart: job.Restart{InitialDelay: time.Millisecond, MaxDelay: time.Second, ResetAfter: time.Hour},
 			},
-		}, g, job.Options{Interrupt: interrupt, Started: func(j *job.Job) { started <- j }})
+		}, g, job.Options{Process: job.Process{Interrupt: interrupt}, Started: func(j *job.Handle) { started <- j }})
 		ended <- err
 	}()
 	j := <-started

@@ -34,19 +34,19 @@ type sale struct {
 
 // inPieces runs a job of two taps to its end: each time both are opened a bit further, the job is interrupted and begun again
 // at another parallelism.
-func inPieces[A, B any](t *testing.T, g *stream.Graph, a *enginetest.Tap[A], b *enginetest.Tap[B], all int) *job.Job {
+func inPieces[A, B any](t *testing.T, g *stream.Graph, a *enginetest.Tap[A], b *enginetest.Tap[B], all int) *job.Handle {
 	t.Helper()
 	cfg := config(t, 2)
-	var last *job.Job
+	var last *job.Handle
 	for i, open := range []int{all / 7, all / 3, all/3 + 1, all / 2, all - 1, all} {
 		a.Open(open)
 		b.Open(open)
 		cfg.Parallelism = []int{2, 3, 1, 5}[i%4]
-		interrupt, started, ended := make(chan struct{}), make(chan *job.Job, 1), make(chan error, 1)
+		interrupt, started, ended := make(chan struct{}), make(chan *job.Handle, 1), make(chan error, 1)
 		var result job.Result
 		go func() {
 			var err error
-			result, err = job.Run(t.Context(), cfg, g, job.Options{Interrupt: interrupt, Started: func(j *job.Job) { started <- j }})
+			result, err = job.Run(t.Context(), cfg, g, job.Options{Process: job.Process{Interrupt: interrupt}, Started: func(j *job.Handle) { started <- j }})
 			ended <- err
 		}()
 		last = <-started
@@ -247,10 +247,10 @@ func TestAnIntervalJoinIsANestedLoopOverWhatComesInTime(t *testing.T) {
 				bidTap.Open(all)
 				saleTap.Open(all)
 				g, sink := joined(t, bidTap, saleTap, within, 8)
-				var ran *job.Job
+				var ran *job.Handle
 				cfg := config(t, parallelism)
 				cfg.WholeCheckpoints = true // so that the size of the newest is that of what it holds
-				if _, err := job.Run(t.Context(), cfg, g, job.Options{Started: func(j *job.Job) { ran = j }}); err != nil {
+				if _, err := job.Run(t.Context(), cfg, g, job.Options{Started: func(j *job.Handle) { ran = j }}); err != nil {
 					t.Fatal(err)
 				}
 				const header = 64 // of a file of state that holds nothing
@@ -383,8 +383,8 @@ func TestFlatMapKeepsWhatSaysThatARowIsLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ran *job.Job
-	if _, err := job.Run(t.Context(), config(t, 1), g, job.Options{Started: func(j *job.Job) { ran = j }}); err != nil {
+	var ran *job.Handle
+	if _, err := job.Run(t.Context(), config(t, 1), g, job.Options{Started: func(j *job.Handle) { ran = j }}); err != nil {
 		t.Fatal(err)
 	}
 	if late := ran.Overview().RecordsLate; late != 2 {

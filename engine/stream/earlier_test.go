@@ -89,11 +89,11 @@ func runTickers(t *testing.T, cfg job.Config, from, rows int) (lines []string, c
 	tap.Open(rows)
 	var out bytes.Buffer
 	g := tickers(t, tap, &out)
-	interrupt, started, ended := make(chan struct{}), make(chan *job.Job, 1), make(chan error, 1)
+	interrupt, started, ended := make(chan struct{}), make(chan *job.Handle, 1), make(chan error, 1)
 	var result job.Result
 	go func() {
 		var err error
-		result, err = job.Run(t.Context(), cfg, g, job.Options{Interrupt: interrupt, Started: func(j *job.Job) { started <- j }})
+		result, err = job.Run(t.Context(), cfg, g, job.Options{Process: job.Process{Interrupt: interrupt}, Started: func(j *job.Handle) { started <- j }})
 		ended <- err
 	}()
 	if rows < len(all) {

@@ -165,11 +165,11 @@ func TestRowsThatWaitAreStateThatSurvivesRestartsAndRescales(t *testing.T) {
 		tap.Open(open)
 		cfg.Parallelism = []int{2, 3, 1, 5}[i%4]
 		interrupt := make(chan struct{})
-		started := make(chan *job.Job, 1)
+		started := make(chan *job.Handle, 1)
 		ended := make(chan error, 1)
 		var result job.Result
 		go func() {
-			r, err := job.Run(t.Context(), cfg, g, job.Options{Interrupt: interrupt, Started: func(j *job.Job) { started <- j }})
+			r, err := job.Run(t.Context(), cfg, g, job.Options{Process: job.Process{Interrupt: interrupt}, Started: func(j *job.Handle) { started <- j }})
 			result = r
 			ended <- err
 		}()
@@ -197,9 +197,9 @@ func TestRestoredRowsHaveTheirTurnThoughNoOtherComes(t *testing.T) {
 	tap.Open(len(rows) - 1) // the last split does not end
 	g, sink := inOrder(t, tap, 1<<30)
 	cfg := config(t, 2)
-	interrupt, started, ended := make(chan struct{}), make(chan *job.Job, 1), make(chan error, 1)
+	interrupt, started, ended := make(chan struct{}), make(chan *job.Handle, 1), make(chan error, 1)
 	go func() {
-		_, err := job.Run(t.Context(), cfg, g, job.Options{Interrupt: interrupt, Started: func(j *job.Job) { started <- j }})
+		_, err := job.Run(t.Context(), cfg, g, job.Options{Process: job.Process{Interrupt: interrupt}, Started: func(j *job.Handle) { started <- j }})
 		ended <- err
 	}()
 	waitFor(t, <-started, func(o rest.Job) bool { return tap.Read() >= len(rows)-1 && o.State == rest.Running })
@@ -220,7 +220,7 @@ func TestRestoredRowsHaveTheirTurnThoughNoOtherComes(t *testing.T) {
 	}
 }
 
-func waitFor(t *testing.T, j *job.Job, fact func(rest.Job) bool) {
+func waitFor(t *testing.T, j *job.Handle, fact func(rest.Job) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -240,8 +240,8 @@ func TestARowBehindItsSplitsWatermarkIsLateAndOneAtTheSameTimeNeedsADelay(t *tes
 	for delay, want := range map[int64]int{0: 2, 1: 3, 2: 4, 20: 5} {
 		tap := enginetest.Of(rows)
 		g, sink := inOrder(t, tap, delay)
-		var ran *job.Job
-		if _, err := job.Run(t.Context(), config(t, 1), g, job.Options{Started: func(j *job.Job) { ran = j }}); err != nil {
+		var ran *job.Handle
+		if _, err := job.Run(t.Context(), config(t, 1), g, job.Options{Started: func(j *job.Handle) { ran = j }}); err != nil {
 			t.Fatal(err)
 		}
 		late := ran.Overview().RecordsLate
@@ -330,8 +330,8 @@ func TestTheSameRowsAreLateBehindAUnion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var ran *job.Job
-		if _, err := job.Run(t.Context(), config(t, parallelism), g, job.Options{Started: func(j *job.Job) { ran = j }}); err != nil {
+		var ran *job.Handle
+		if _, err := job.Run(t.Context(), config(t, parallelism), g, job.Options{Started: func(j *job.Handle) { ran = j }}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := gocmp.Diff(want, byKey(sink.Rows())); diff != "" {

@@ -115,11 +115,11 @@ func (j rescaled) piece(t *testing.T, cfg job.Config, g *stream.Graph, open int,
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	interrupt, started, ended := make(chan struct{}), make(chan *job.Job, 1), make(chan error, 1)
+	interrupt, started, ended := make(chan struct{}), make(chan *job.Handle, 1), make(chan error, 1)
 	var result job.Result
 	go func() {
 		var err error
-		result, err = job.Run(ctx, cfg, g, job.Options{Interrupt: interrupt, Started: func(j *job.Job) { started <- j }})
+		result, err = job.Run(ctx, cfg, g, job.Options{Process: job.Process{Interrupt: interrupt}, Started: func(j *job.Handle) { started <- j }})
 		ended <- err
 	}()
 	running := <-started
@@ -153,8 +153,8 @@ func TestTheSameRowsAreLateAtEveryParallelism(t *testing.T) {
 			j.taps[i].Open(n)
 		}
 		g := j.graph(t, func() int { return []int{0, 1, 2, 3, 5}[r.IntN(5)] })
-		var ran *job.Job
-		if _, err := job.Run(t.Context(), config(t, 1+int(seed%3)), g, job.Options{Started: func(j *job.Job) { ran = j }}); err != nil {
+		var ran *job.Handle
+		if _, err := job.Run(t.Context(), config(t, 1+int(seed%3)), g, job.Options{Started: func(j *job.Handle) { ran = j }}); err != nil {
 			t.Fatal(err)
 		}
 		if got := ran.Overview().RecordsLate; got != late {
@@ -175,9 +175,9 @@ func TestASnapshotSaysTheParallelismOfEachOperator(t *testing.T) {
 		return map[int]int{1: 2, 3: 4, 6: 5, 9: 1}[next]
 	})
 	cfg := config(t, 3)
-	started, ended := make(chan *job.Job, 1), make(chan error, 1)
+	started, ended := make(chan *job.Handle, 1), make(chan error, 1)
 	go func() {
-		_, err := job.Run(t.Context(), cfg, g, job.Options{Started: func(j *job.Job) { started <- j }})
+		_, err := job.Run(t.Context(), cfg, g, job.Options{Started: func(j *job.Handle) { started <- j }})
 		ended <- err
 	}()
 	running := <-started

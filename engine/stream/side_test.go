@@ -82,9 +82,9 @@ func TestSideOutputsHaveRowsOfTheirOwnTypesOnce(t *testing.T) {
 	for i, open := range []int{150, 400, 401, 700} {
 		tap.Open(open)
 		cfg.Parallelism = []int{1, 3, 2}[i%3]
-		interrupt, started, ended := make(chan struct{}), make(chan *job.Job, 1), make(chan error, 1)
+		interrupt, started, ended := make(chan struct{}), make(chan *job.Handle, 1), make(chan error, 1)
 		go func() {
-			r, err := job.Run(t.Context(), cfg, g, job.Options{Interrupt: interrupt, Started: func(j *job.Job) { started <- j }})
+			r, err := job.Run(t.Context(), cfg, g, job.Options{Process: job.Process{Interrupt: interrupt}, Started: func(j *job.Handle) { started <- j }})
 			if err == nil && (r.Outcome == outcome.Completed) != (open == len(words)) {
 				err = fmt.Errorf("it ended as %v", r.Outcome)
 			}

@@ -198,9 +198,9 @@ func TestStatesOfEveryShapeSurviveRestartsAndRescales(t *testing.T) {
 	for i, open := range []int{500, 1400, 1600, 2100, 2101, 2900, n} {
 		tap.Open(open)
 		cfg.Parallelism = []int{2, 3, 1, 5}[i%4]
-		interrupt, started, ended := make(chan struct{}), make(chan *job.Job, 1), make(chan error, 1)
+		interrupt, started, ended := make(chan struct{}), make(chan *job.Handle, 1), make(chan error, 1)
 		go func() {
-			_, err := job.Run(t.Context(), cfg, g, job.Options{Interrupt: interrupt, Started: func(j *job.Job) { started <- j }})
+			_, err := job.Run(t.Context(), cfg, g, job.Options{Process: job.Process{Interrupt: interrupt}, Started: func(j *job.Handle) { started <- j }})
 			ended <- err
 		}()
 		running := <-started

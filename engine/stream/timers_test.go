@@ -158,9 +158,9 @@ func TestTimersFireAsFromAQueueByTime(t *testing.T) {
 	for i, open := range []int{200, 330, 331, 700, 999, 1000} {
 		tap.Open(open)
 		cfg.Parallelism = []int{2, 3, 1, 5}[i%4]
-		interrupt, started, ended := make(chan struct{}), make(chan *job.Job, 1), make(chan error, 1)
+		interrupt, started, ended := make(chan struct{}), make(chan *job.Handle, 1), make(chan error, 1)
 		go func() {
-			r, err := job.Run(t.Context(), cfg, g, job.Options{Interrupt: interrupt, Started: func(j *job.Job) { started <- j }})
+			r, err := job.Run(t.Context(), cfg, g, job.Options{Process: job.Process{Interrupt: interrupt}, Started: func(j *job.Handle) { started <- j }})
 			if err == nil && (r.Outcome == outcome.Completed) != (open == len(words)) {
 				err = fmt.Errorf("it ended as %v", r.Outcome)
 			}
@@ -286,7 +286,7 @@ func TestProcessingTimersFireWhenTheClockSaysSo(t *testing.T) {
 		run := func() (stop func()) {
 			interrupt, ended := make(chan struct{}), make(chan error, 1)
 			go func() {
-				_, err := job.Run(t.Context(), cfg, g, job.Options{Interrupt: interrupt})
+				_, err := job.Run(t.Context(), cfg, g, job.Options{Process: job.Process{Interrupt: interrupt}})
 				ended <- err
 			}()
 			return func() {

@@ -20,7 +20,7 @@ func (p *Process) Find(ctx context.Context, name string) (*rest.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found []localjobs.Job
+	var found []localjobs.Entry
 	for _, j := range jobs {
 		if name == "" || j.Job == name {
 			found = append(found, j)
@@ -64,7 +64,7 @@ func (p *Process) findByAddress(ctx context.Context, address string) (*rest.Clie
 }
 
 // LiveJobs are the jobs of this user that run on this machine.
-func (p *Process) LiveJobs(ctx context.Context) ([]localjobs.Job, error) {
+func (p *Process) LiveJobs(ctx context.Context) ([]localjobs.Entry, error) {
 	folder, err := localjobs.Open(p.Getenv)
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func sameServer(a, b string) bool {
 	return host(a) != "" && host(a) == host(b)
 }
 
-func jobNames(jobs []localjobs.Job) string {
+func jobNames(jobs []localjobs.Entry) string {
 	names := make([]string, len(jobs))
 	for i, j := range jobs {
 		names[i] = j.Job
@@ -95,7 +95,7 @@ func jobNames(jobs []localjobs.Job) string {
 	return strings.Join(names, ", ")
 }
 
-func addresses(jobs []localjobs.Job) string {
+func addresses(jobs []localjobs.Entry) string {
 	urls := make([]string, len(jobs))
 	for i, j := range jobs {
 		urls[i] = j.URL

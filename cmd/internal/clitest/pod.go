@@ -29,7 +29,7 @@ func PodRevision() string {
 }
 
 // InPod writes what a pod finds: the manifest job.yaml, the job's identity, and the file for its last words.
-func InPod(t *testing.T, sql string) (*manifest.Job, *rest.Identity) {
+func InPod(t *testing.T, sql string) (*manifest.StreamJob, *rest.Identity) {
 	t.Helper()
 	storage, err := filepath.Abs("bucket")
 	if err != nil {

@@ -83,7 +83,7 @@ func (r *Running) Refused(t *testing.T, code int, args ...string) string {
 }
 
 // Live lists the registered jobs.
-func Live(t *testing.T, p *Process) []localjobs.Job {
+func Live(t *testing.T, p *Process) []localjobs.Entry {
 	t.Helper()
 	jobs, err := p.LiveJobs(context.Background())
 	if err != nil {

@@ -87,13 +87,13 @@ func TestAJobIsFoundByItsAddress(t *testing.T) {
 		t.Errorf("as localhost: %s", got)
 	}
 	// Another user, or machine: nothing is registered there.
-	stranger := clitest.Join(map[string]string{"XDG_RUNTIME_DIR": t.TempDir(), "WEIR_TOKEN": "chosen"})
-	if code := stranger.Run("checkpoint", address); code != 0 {
-		t.Errorf("with the token of the environment: %s", stranger.Stderr)
+	unauthorized := clitest.Join(map[string]string{"XDG_RUNTIME_DIR": t.TempDir(), "WEIR_TOKEN": "chosen"})
+	if code := unauthorized.Run("checkpoint", address); code != 0 {
+		t.Errorf("with the token of the environment: %s", unauthorized.Stderr)
 	}
-	stranger.Env["WEIR_TOKEN"] = "guessed"
-	if code := stranger.Run("cancel", address); code != 1 || !strings.Contains(stranger.Stderr.String(), "no valid token") {
-		t.Errorf("with a wrong token: exit code %d, %s", code, stranger.Stderr)
+	unauthorized.Env["WEIR_TOKEN"] = "guessed"
+	if code := unauthorized.Run("cancel", address); code != 1 || !strings.Contains(unauthorized.Stderr.String(), "no valid token") {
+		t.Errorf("with a wrong token: exit code %d, %s", code, unauthorized.Stderr)
 	}
 	r.Command(t, "cancel", address)
 	if code := r.Ended(t); code != 0 {

@@ -23,8 +23,8 @@ import (
 	"time"
 )
 
-// Job is one running job.
-type Job struct {
+// Entry is one running job.
+type Entry struct {
 	Job   string    `json:"job"` // its id
 	URL   string    `json:"url"` // http://host:port
 	Token string    `json:"token"`
@@ -63,7 +63,7 @@ func Open(getenv func(string) string) (*Folder, error) {
 const suffix = ".json"
 
 // Add registers a job, until remove is called.
-func (f *Folder) Add(j Job) (remove func() error, err error) {
+func (f *Folder) Add(j Entry) (remove func() error, err error) {
 	text, err := json.Marshal(j)
 	if err != nil {
 		return nil, fmt.Errorf("register the job: %w", err)
@@ -85,12 +85,12 @@ func (f *Folder) Add(j Job) (remove func() error, err error) {
 }
 
 // Live returns the jobs that run, by name and start, and removes the files of those that do not.
-func (f *Folder) Live(ctx context.Context) ([]Job, error) {
+func (f *Folder) Live(ctx context.Context) ([]Entry, error) {
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
 		return nil, fmt.Errorf("list running jobs: %w", err)
 	}
-	var live []Job
+	var live []Entry
 	for _, e := range entries {
 		if filepath.Ext(e.Name()) != suffix {
 			continue
@@ -103,7 +103,7 @@ func (f *Folder) Live(ctx context.Context) ([]Job, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list running jobs: %w", err)
 		}
-		var j Job
+		var j Entry
 		if json.Unmarshal(text, &j) == nil && runs(j.PID) && listens(ctx, j.URL) {
 			live = append(live, j)
 			continue
@@ -115,7 +115,7 @@ func (f *Folder) Live(ctx context.Context) ([]Job, error) {
 			return nil, fmt.Errorf("list running jobs: %w", err)
 		}
 	}
-	slices.SortFunc(live, func(a, b Job) int {
+	slices.SortFunc(live, func(a, b Entry) int {
 		if a.Job != b.Job {
 			return strings.Compare(a.Job, b.Job)
 		}

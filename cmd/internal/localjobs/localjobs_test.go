@@ -45,7 +45,7 @@ func listener(t *testing.T) net.Listener {
 	return l
 }
 
-func live(t *testing.T, f *Folder) []Job {
+func live(t *testing.T, f *Folder) []Entry {
 	t.Helper()
 	jobs, err := f.Live(context.Background())
 	if err != nil {
@@ -65,8 +65,8 @@ func files(t *testing.T, folder string) int {
 
 func TestAJobIsFoundUntilItIsRemoved(t *testing.T) {
 	f, folder := open(t)
-	b := Job{Job: "b", URL: "http://" + listener(t).Addr().String(), Token: "tb", PID: os.Getpid(), Start: time.Unix(1, 0).UTC()}
-	a := Job{Job: "a", URL: "http://" + listener(t).Addr().String(), Token: "ta", PID: os.Getpid(), Start: time.Unix(2, 0).UTC()}
+	b := Entry{Job: "b", URL: "http://" + listener(t).Addr().String(), Token: "tb", PID: os.Getpid(), Start: time.Unix(1, 0).UTC()}
+	a := Entry{Job: "a", URL: "http://" + listener(t).Addr().String(), Token: "ta", PID: os.Getpid(), Start: time.Unix(2, 0).UTC()}
 	removeB, err := f.Add(b)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestAJobIsFoundUntilItIsRemoved(t *testing.T) {
 	if _, err := f.Add(a); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Job{a, b}, live(t, f)); diff != "" {
+	if diff := cmp.Diff([]Entry{a, b}, live(t, f)); diff != "" {
 		t.Errorf("two are registered (-want +got):\n%s", diff)
 	}
 	if err := removeB(); err != nil {
@@ -83,7 +83,7 @@ func TestAJobIsFoundUntilItIsRemoved(t *testing.T) {
 	if err := removeB(); err != nil {
 		t.Errorf("removed twice: %v", err)
 	}
-	if diff := cmp.Diff([]Job{a}, live(t, f)); diff != "" {
+	if diff := cmp.Diff([]Entry{a}, live(t, f)); diff != "" {
 		t.Errorf("one is left (-want +got):\n%s", diff)
 	}
 	if n := files(t, folder); n != 1 {
@@ -93,7 +93,7 @@ func TestAJobIsFoundUntilItIsRemoved(t *testing.T) {
 
 func TestOnlyTheUserCanReadTokens(t *testing.T) {
 	f, folder := open(t)
-	if _, err := f.Add(Job{Job: "a", URL: "http://127.0.0.1:1", PID: os.Getpid()}); err != nil {
+	if _, err := f.Add(Entry{Job: "a", URL: "http://127.0.0.1:1", PID: os.Getpid()}); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(folder)
@@ -158,7 +158,7 @@ func TestWhatDoesNotRunIsForgotten(t *testing.T) {
 
 func TestALookThatIsGivenUpForgetsNothing(t *testing.T) {
 	f, folder := open(t)
-	if _, err := f.Add(Job{Job: "a", URL: "http://" + listener(t).Addr().String(), PID: os.Getpid()}); err != nil {
+	if _, err := f.Add(Entry{Job: "a", URL: "http://" + listener(t).Addr().String(), PID: os.Getpid()}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

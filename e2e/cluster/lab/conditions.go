@@ -27,7 +27,7 @@ type Conditions struct {
 
 // WatchConditions holds every version of the StreamJob against the rules by which kubectl wait and kstatus read it (P12),
 // from now on until the test ends. The test fails if one was broken.
-func (j *Job) WatchConditions() *Conditions {
+func (j *FlightDelays) WatchConditions() *Conditions {
 	j.t.Helper()
 	ctx, cancel := context.WithCancel(j.t.Context())
 	watching, err := j.lab.Client.Watch(ctx, &v1alpha1.StreamJobList{}, client.InNamespace(j.Namespace()))

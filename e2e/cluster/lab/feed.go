@@ -17,7 +17,7 @@ type Feed struct {
 	// Files are all that there are.
 	Files []flights.File
 
-	job    *Job
+	job    *FlightDelays
 	bucket storage.Bucket
 
 	mu struct {
@@ -27,7 +27,7 @@ type Feed struct {
 }
 
 // Feed makes the input from the committed extract.
-func (j *Job) Feed(records, files int) *Feed {
+func (j *FlightDelays) Feed(records, files int) *Feed {
 	j.t.Helper()
 	root, err := harness.Root()
 	if err != nil {

@@ -17,8 +17,8 @@ const s3Image = "localhost/versitygw:weir"
 
 // loadImages makes the images and puts them onto the nodes.
 func (l *Lab) loadImages(ctx context.Context) error {
-	intruder, builder := filepath.Join(l.dir, "intruder"), filepath.Join(l.dir, "image")
-	for program, source := range map[string]string{builder: "./hack/image", intruder: "./e2e/cluster/intruder"} {
+	unauthorized, builder := filepath.Join(l.dir, "unauthorized"), filepath.Join(l.dir, "image")
+	for program, source := range map[string]string{builder: "./hack/image", unauthorized: "./e2e/cluster/unauthorized"} {
 		if _, err := l.command(ctx, buildLimit, "go", "build", "-buildvcs=false", "-trimpath", "-o", program, source); err != nil {
 			return err
 		}
@@ -27,13 +27,13 @@ func (l *Lab) loadImages(ctx context.Context) error {
 	if l.Engine, err = imageOf(l.weir); err != nil {
 		return err
 	}
-	if l.Intruder, err = imageOf(intruder); err != nil {
+	if l.Unauthorized, err = imageOf(unauthorized); err != nil {
 		return err
 	}
 	load := []string{"load"}
 	for _, i := range []struct{ name, program string }{
 		{l.Engine, l.weir},
-		{l.Intruder, intruder},
+		{l.Unauthorized, unauthorized},
 		{s3Image, filepath.Join(l.root, ".bin/versitygw")},
 	} {
 		program := filepath.Base(i.program)

@@ -35,8 +35,8 @@ const (
 	goneLimit = 7 * time.Minute
 )
 
-// Job is the flight-delays job of the examples in a namespace of its own.
-type Job struct {
+// FlightDelays is the flight-delays job of the examples in a namespace of its own.
+type FlightDelays struct {
 	// Declared is what Apply applies.
 	Declared *v1alpha1.StreamJob
 	// Folder is the job's folder in the bucket: in, out, checkpoints and savepoints are in it. Empty: the bucket itself.
@@ -46,12 +46,12 @@ type Job struct {
 	lab *Lab
 }
 
-// Story makes the namespace and the Secret of the example, and leaves the manifest as it is.
-func (l *Lab) Story(t testing.TB) *Job { return l.newJob(t, "flight-delays", "") }
+// Walkthrough makes the namespace and the Secret of the example, and leaves the manifest as it is.
+func (l *Lab) Walkthrough(t testing.TB) *FlightDelays { return l.newJob(t, "flight-delays", "") }
 
 // NewJob makes a namespace, in it the Secret of the bucket, and declares the example's job with a folder of its own. The
 // namespace goes when the test ends.
-func (l *Lab) NewJob(t testing.TB, name string) *Job {
+func (l *Lab) NewJob(t testing.TB, name string) *FlightDelays {
 	t.Helper()
 	j := l.newJob(t, "e2e-"+name, name+"/")
 	t.Cleanup(func() {
@@ -64,14 +64,14 @@ func (l *Lab) NewJob(t testing.TB, name string) *Job {
 	return j
 }
 
-func (l *Lab) newJob(t testing.TB, namespace, folder string) *Job {
+func (l *Lab) newJob(t testing.TB, namespace, folder string) *FlightDelays {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), goneLimit)
 	defer cancel()
 	if err := l.deleteNamespace(ctx, namespace); err != nil { // of an earlier run
 		t.Fatal(err)
 	}
-	j := &Job{Declared: l.example(t), Folder: folder, t: t, lab: l}
+	j := &FlightDelays{Declared: l.example(t), Folder: folder, t: t, lab: l}
 	j.Declared.Namespace = namespace
 	moved := func(text string) *string {
 		text = strings.ReplaceAll(text, "s3://weir/", "s3://weir/"+folder)
@@ -101,7 +101,7 @@ func (l *Lab) example(t testing.TB) *v1alpha1.StreamJob {
 	return &job
 }
 
-func (j *Job) create(object client.Object) {
+func (j *FlightDelays) create(object client.Object) {
 	j.t.Helper()
 	if err := j.lab.Client.Create(j.t.Context(), object); err != nil {
 		j.t.Fatal(err)
@@ -127,20 +127,20 @@ func (l *Lab) deleteNamespace(ctx context.Context, name string) error {
 }
 
 // For returns the same job for another test.
-func (j *Job) For(t testing.TB) *Job {
+func (j *FlightDelays) For(t testing.TB) *FlightDelays {
 	other := *j
 	other.t = t
 	return &other
 }
 
 // Namespace is the job's namespace.
-func (j *Job) Namespace() string { return j.Declared.Namespace }
+func (j *FlightDelays) Namespace() string { return j.Declared.Namespace }
 
 // Name is the job's name.
-func (j *Job) Name() string { return j.Declared.Name }
+func (j *FlightDelays) Name() string { return j.Declared.Name }
 
 // Apply applies what is declared.
-func (j *Job) Apply() {
+func (j *FlightDelays) Apply() {
 	j.t.Helper()
 	text, err := yaml.Marshal(j.Declared)
 	if err != nil {
@@ -152,7 +152,7 @@ func (j *Job) Apply() {
 }
 
 // Kubectl runs kubectl in the job's namespace.
-func (j *Job) Kubectl(args ...string) string {
+func (j *FlightDelays) Kubectl(args ...string) string {
 	j.t.Helper()
 	out, err := j.lab.Kubectl(j.t.Context(), append([]string{"-n", j.Namespace()}, args...)...)
 	if err != nil {
@@ -162,7 +162,7 @@ func (j *Job) Kubectl(args ...string) string {
 }
 
 // Where puts a condition into the query, in place of the one that it has.
-func (j *Job) Where(condition string) {
+func (j *FlightDelays) Where(condition string) {
 	j.t.Helper()
 	const table, group = "INTERVAL '1' HOUR))\n", "GROUP BY"
 	before, after, found := strings.Cut(*j.Declared.Spec.SQL, table)
@@ -175,7 +175,7 @@ func (j *Job) Where(condition string) {
 }
 
 // Seen reads the StreamJob.
-func (j *Job) Seen() *v1alpha1.StreamJob {
+func (j *FlightDelays) Seen() *v1alpha1.StreamJob {
 	j.t.Helper()
 	var seen v1alpha1.StreamJob
 	if err := j.lab.Client.Get(j.t.Context(), client.ObjectKeyFromObject(j.Declared), &seen); err != nil {
@@ -185,7 +185,7 @@ func (j *Job) Seen() *v1alpha1.StreamJob {
 }
 
 // Until waits until a fact holds for the StreamJob, and returns it.
-func (j *Job) Until(limit time.Duration, what string, fact func(*v1alpha1.StreamJob) bool) *v1alpha1.StreamJob {
+func (j *FlightDelays) Until(limit time.Duration, what string, fact func(*v1alpha1.StreamJob) bool) *v1alpha1.StreamJob {
 	j.t.Helper()
 	var seen *v1alpha1.StreamJob
 	j.lab.until(j.t, limit, what, func() bool {
@@ -196,13 +196,13 @@ func (j *Job) Until(limit time.Duration, what string, fact func(*v1alpha1.Stream
 }
 
 // Holds waits until a fact that is not of the StreamJob holds.
-func (j *Job) Holds(limit time.Duration, what string, fact func() bool) {
+func (j *FlightDelays) Holds(limit time.Duration, what string, fact func() bool) {
 	j.t.Helper()
 	j.lab.until(j.t, limit, what, fact, j.explain)
 }
 
 // explain says what the cluster says about the job.
-func (j *Job) explain() string {
+func (j *FlightDelays) explain() string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(j.t.Context()), 2*kubectlLimit)
 	defer cancel()
 	var all []string
@@ -229,7 +229,7 @@ func Is(job *v1alpha1.StreamJob, condition string, status metav1.ConditionStatus
 }
 
 // UntilReady waits until the job is what its spec says.
-func (j *Job) UntilReady() *v1alpha1.StreamJob {
+func (j *FlightDelays) UntilReady() *v1alpha1.StreamJob {
 	j.t.Helper()
 	return j.Until(Patience, "the job is Ready", func(job *v1alpha1.StreamJob) bool {
 		return Is(job, v1alpha1.ConditionReady, metav1.ConditionTrue)
@@ -237,7 +237,7 @@ func (j *Job) UntilReady() *v1alpha1.StreamJob {
 }
 
 // UntilCheckpoint waits until the status shows a checkpoint above an id.
-func (j *Job) UntilCheckpoint(above int64) *v1alpha1.StreamJob {
+func (j *FlightDelays) UntilCheckpoint(above int64) *v1alpha1.StreamJob {
 	j.t.Helper()
 	return j.Until(Patience, fmt.Sprintf("the status shows a checkpoint above %d", above), func(job *v1alpha1.StreamJob) bool {
 		return job.Status.LastCheckpoint != nil && job.Status.LastCheckpoint.ID > above
@@ -245,7 +245,7 @@ func (j *Job) UntilCheckpoint(above int64) *v1alpha1.StreamJob {
 }
 
 // UntilStalled waits until the job says that somebody must act, and returns the condition.
-func (j *Job) UntilStalled() metav1.Condition {
+func (j *FlightDelays) UntilStalled() metav1.Condition {
 	j.t.Helper()
 	job := j.Until(Patience, "the job is Stalled", func(job *v1alpha1.StreamJob) bool {
 		return Is(job, v1alpha1.ConditionStalled, metav1.ConditionTrue)
@@ -254,7 +254,7 @@ func (j *Job) UntilStalled() metav1.Condition {
 }
 
 // Delete deletes the StreamJob and waits until it is gone.
-func (j *Job) Delete() {
+func (j *FlightDelays) Delete() {
 	j.t.Helper()
 	job := &v1alpha1.StreamJob{ObjectMeta: metav1.ObjectMeta{Name: j.Name(), Namespace: j.Namespace()}}
 	if err := j.lab.Client.Delete(j.t.Context(), job); err != nil {
@@ -267,7 +267,7 @@ func (j *Job) Delete() {
 }
 
 // Savepoint creates a Savepoint of the job.
-func (j *Job) Savepoint(name string, mode v1alpha1.SavepointMode) {
+func (j *FlightDelays) Savepoint(name string, mode v1alpha1.SavepointMode) {
 	j.t.Helper()
 	j.create(&v1alpha1.Savepoint{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: j.Namespace()},
@@ -276,7 +276,7 @@ func (j *Job) Savepoint(name string, mode v1alpha1.SavepointMode) {
 }
 
 // Savepoints returns the Savepoints of the namespace, by name.
-func (j *Job) Savepoints() []v1alpha1.Savepoint {
+func (j *FlightDelays) Savepoints() []v1alpha1.Savepoint {
 	j.t.Helper()
 	var list v1alpha1.SavepointList
 	if err := j.lab.Client.List(j.t.Context(), &list, client.InNamespace(j.Namespace())); err != nil {
@@ -287,7 +287,7 @@ func (j *Job) Savepoints() []v1alpha1.Savepoint {
 }
 
 // UntilSavepoint waits until a Savepoint is completed.
-func (j *Job) UntilSavepoint(name string) *v1alpha1.Savepoint {
+func (j *FlightDelays) UntilSavepoint(name string) *v1alpha1.Savepoint {
 	j.t.Helper()
 	var found v1alpha1.Savepoint
 	j.Holds(Patience, "Savepoint "+name+" is completed", func() bool {
@@ -303,24 +303,24 @@ func (j *Job) UntilSavepoint(name string) *v1alpha1.Savepoint {
 }
 
 // Chain is the job's folder of attempts and checkpoints.
-func (j *Job) Chain() *harness.Chain {
+func (j *FlightDelays) Chain() *harness.Chain {
 	j.t.Helper()
 	return harness.OpenChain(j.t, j.lab.Outside(j.lab.Inside(j.Folder+"checkpoints/"+j.Namespace()+"."+j.Name())))
 }
 
 // CheckpointURL is where pods know a checkpoint of the chain.
-func (j *Job) CheckpointURL(id int64) string {
+func (j *FlightDelays) CheckpointURL(id int64) string {
 	return j.lab.Inside(fmt.Sprintf("%scheckpoints/%s.%s/chk-%d", j.Folder, j.Namespace(), j.Name(), id))
 }
 
 // Place is one of in, out, checkpoints and savepoints.
-func (j *Job) Place(name string) *harness.Place {
+func (j *FlightDelays) Place(name string) *harness.Place {
 	j.t.Helper()
 	return harness.Open(j.t, j.lab.Outside(j.lab.Inside(j.Folder+name)))
 }
 
 // SavepointToDelete creates a Savepoint that is removed from storage together with its object.
-func (j *Job) SavepointToDelete(name string) {
+func (j *FlightDelays) SavepointToDelete(name string) {
 	j.t.Helper()
 	policy := v1alpha1.Delete
 	j.create(&v1alpha1.Savepoint{
@@ -330,7 +330,7 @@ func (j *Job) SavepointToDelete(name string) {
 }
 
 // ChangePassword puts another password into the Secret of the job's bucket: pods that start from now on have it.
-func (j *Job) ChangePassword(password string) {
+func (j *FlightDelays) ChangePassword(password string) {
 	j.t.Helper()
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: credentials, Namespace: j.Namespace()}}
 	secret.StringData = j.lab.Credentials()
@@ -341,7 +341,7 @@ func (j *Job) ChangePassword(password string) {
 }
 
 // DeleteNamespace deletes the job's namespace, and waits until it is gone.
-func (j *Job) DeleteNamespace() {
+func (j *FlightDelays) DeleteNamespace() {
 	j.t.Helper()
 	ctx, cancel := context.WithTimeout(j.t.Context(), goneLimit)
 	defer cancel()
@@ -352,7 +352,7 @@ func (j *Job) DeleteNamespace() {
 }
 
 // Replace puts a manifest in the place of the object that has its name, as kubectl edit does.
-func (j *Job) Replace(manifest string) error {
+func (j *FlightDelays) Replace(manifest string) error {
 	_, err := j.lab.commandIn(j.t.Context(), kubectlLimit, manifest, j.lab.kubectl, "-n", j.Namespace(), "replace", "--force=false", "-f", "-")
 	return err
 }

@@ -34,9 +34,9 @@ type Lab struct {
 	Client client.WithWatch
 	// Version is that of Kubernetes.
 	Version string
-	// Engine and Intruder are images: that of the engine and the operator, and that of a program that tries the coordinator's
+	// Engine and Unauthorized are images: that of the engine and the operator, and that of a program that tries the coordinator's
 	// doors.
-	Engine, Intruder string
+	Engine, Unauthorized string
 
 	root        string   // of the repository
 	dir         string   // for files of this run

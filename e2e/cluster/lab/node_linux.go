@@ -26,12 +26,12 @@ import (
 // Container is the process of a pod's container on the node, which must be this machine, or a container on it, and the
 // process that the node's runtime keeps as its parent.
 type Container struct {
-	job       *Job
+	job       *FlightDelays
 	pid, shim int
 }
 
 // Container finds the process of a pod.
-func (j *Job) Container(pod *corev1.Pod) *Container {
+func (j *FlightDelays) Container(pod *corev1.Pod) *Container {
 	j.t.Helper()
 	c, err := findContainer(pod)
 	if err != nil {

@@ -22,7 +22,7 @@ type Arrivals struct {
 }
 
 // WatchOutput looks at the job's output until the test ends.
-func (j *Job) WatchOutput() *Arrivals {
+func (j *FlightDelays) WatchOutput() *Arrivals {
 	j.t.Helper()
 	bucket, err := storage.Open(j.t.Context(), j.lab.Outside(j.lab.Inside(j.Folder+"out")))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // Pods returns the pods that run or stand by for the job, by name; those of its Jobs are not among them.
-func (j *Job) Pods() []corev1.Pod {
+func (j *FlightDelays) Pods() []corev1.Pod {
 	j.t.Helper()
 	var list corev1.PodList
 	err := j.lab.Client.List(j.t.Context(), &list, client.InNamespace(j.Namespace()),
@@ -27,7 +27,7 @@ func (j *Job) Pods() []corev1.Pod {
 }
 
 // Pod returns the pod that runs the job, as its status says.
-func (j *Job) Pod() *corev1.Pod {
+func (j *FlightDelays) Pod() *corev1.Pod {
 	j.t.Helper()
 	var pod corev1.Pod
 	key := client.ObjectKey{Namespace: j.Namespace(), Name: fmt.Sprintf("%s-%s-0", j.Name(), j.Seen().Status.Revision)}
@@ -38,7 +38,7 @@ func (j *Job) Pod() *corev1.Pod {
 }
 
 // Kill deletes a pod at once, without a word to it.
-func (j *Job) Kill(pod *corev1.Pod) {
+func (j *FlightDelays) Kill(pod *corev1.Pod) {
 	j.t.Helper()
 	if err := j.lab.Client.Delete(j.t.Context(), pod.DeepCopy(), client.GracePeriodSeconds(0)); err != nil {
 		j.t.Fatal(err)
@@ -46,7 +46,7 @@ func (j *Job) Kill(pod *corev1.Pod) {
 }
 
 // KillIfThere is Kill of a pod that may be gone already.
-func (j *Job) KillIfThere(pod *corev1.Pod) {
+func (j *FlightDelays) KillIfThere(pod *corev1.Pod) {
 	j.t.Helper()
 	if err := j.lab.Client.Delete(j.t.Context(), pod.DeepCopy(), client.GracePeriodSeconds(0)); client.IgnoreNotFound(err) != nil {
 		j.t.Fatal(err)
@@ -54,7 +54,7 @@ func (j *Job) KillIfThere(pod *corev1.Pod) {
 }
 
 // UntilReplaced waits until another pod has a pod's name and is ready, and returns it.
-func (j *Job) UntilReplaced(old *corev1.Pod) *corev1.Pod {
+func (j *FlightDelays) UntilReplaced(old *corev1.Pod) *corev1.Pod {
 	j.t.Helper()
 	var pod corev1.Pod
 	j.Holds(Patience, "another pod "+old.Name+" is ready", func() bool {
@@ -82,7 +82,7 @@ func Restarts(pod *corev1.Pod) int32 {
 }
 
 // Token is what users of the job's REST API bear.
-func (j *Job) Token() string {
+func (j *FlightDelays) Token() string {
 	j.t.Helper()
 	var identity corev1.Secret
 	key := client.ObjectKey{Namespace: j.Namespace(), Name: j.Name() + "-weir-identity"}
@@ -94,7 +94,7 @@ func (j *Job) Token() string {
 
 // Failure asks the coordinator of the pod that runs, or tries to, for the last error that it met; empty: none, or it does
 // not answer.
-func (j *Job) Failure() string {
+func (j *FlightDelays) Failure() string {
 	j.t.Helper()
 	var pod corev1.Pod
 	key := client.ObjectKey{Namespace: j.Namespace(), Name: fmt.Sprintf("%s-%s-0", j.Name(), j.Seen().Status.Revision)}

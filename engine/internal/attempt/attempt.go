@@ -16,7 +16,7 @@ import (
 type Spec struct {
 	Config config.Config
 	Graph  *graph.Graph
-	Options
+	Process
 	Entry Entry
 	// Operations are what was asked of the job. They outlive the attempt.
 	Operations *operations.List
@@ -34,16 +34,16 @@ type Spec struct {
 // sinks are opened then, because they may refuse too. With its record the attempt is one that did something (P1), and only
 // now somebody is told of it.
 func Run(ctx context.Context, a Spec) (result Result, err error) {
-	opt := a.Options
-	opt.setDefaults()
-	beginning, cancel := UntilInterrupt(ctx, opt.Interrupt)
+	process := a.Process
+	process.setDefaults()
+	beginning, cancel := UntilInterrupt(ctx, process.Interrupt)
 	defer cancel()
-	f, err := jobfolder.Hold(beginning, a.Config, opt.Random)
+	f, err := jobfolder.Hold(beginning, a.Config, process.Random)
 	if err != nil {
 		return interruptedOr(beginning, err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	b, err := prospect{folder: f, cfg: a.Config, graph: a.Graph, entry: a.Entry}.begin(beginning, opt.AtStep)
+	b, err := prospect{folder: f, cfg: a.Config, graph: a.Graph, entry: a.Entry}.begin(beginning, process.AtStep)
 	if err != nil {
 		return interruptedOr(beginning, err)
 	}
@@ -51,10 +51,10 @@ func Run(ctx context.Context, a Spec) (result Result, err error) {
 		defer func() { err = errors.Join(err, b.chosen.Snapshot.Close()) }()
 	}
 	for _, note := range b.chosen.Notes {
-		opt.Logger.Warn(note)
+		process.Logger.Warn(note)
 	}
-	opt.Logger.Info("attempt begins", "attempt", b.attempt.N, "from", b.chosen.From, "parallelism", b.cfg.Parallelism)
-	d := newDriver(opt, f, a.Graph, b, a.Operations)
+	process.Logger.Info("attempt begins", "attempt", b.attempt.N, "from", b.chosen.From, "parallelism", b.cfg.Parallelism)
+	d := newDriver(process, f, a.Graph, b, a.Operations)
 	if err := d.open(ctx); err != nil {
 		return Result{}, errors.Join(err, d.close())
 	}

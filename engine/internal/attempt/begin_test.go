@@ -43,7 +43,7 @@ func TestAChainThatGrewBetweenTheLookAndTheClaimIsComparedAgain(t *testing.T) {
 		}
 	}}
 	started, interrupt := false, make(chan struct{})
-	_, err := job.Run(t.Context(), cfg, w.Graph(t, "another"), job.Options{Random: nonce, Interrupt: interrupt, Started: func(*job.Job) {
+	_, err := job.Run(t.Context(), cfg, w.Graph(t, "another"), job.Options{Process: job.Process{Random: nonce, Interrupt: interrupt}, Started: func(*job.Handle) {
 		started = true
 		close(interrupt)
 	}})

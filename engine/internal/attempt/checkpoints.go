@@ -26,7 +26,7 @@ func (d *driver) publish(e coordinator.Publish) {
 			err = d.folder.Chain.Publish(ctx, d.began.attempt, m)
 		}
 		if err == nil {
-			d.opt.AtStep(StepPublished)
+			d.process.AtStep(StepPublished)
 			d.box.put(func() {
 				d.written += m.WrittenSize()
 				d.step(coordinator.Published{Checkpoint: m.ID})

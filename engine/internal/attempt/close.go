@@ -44,7 +44,7 @@ func (d *driver) close() error {
 // closeLimit is how long close waits.
 func (d *driver) closeLimit() time.Duration {
 	select {
-	case <-d.opt.Interrupt:
+	case <-d.process.Interrupt:
 		return closeInterruptedTimeout
 	default:
 		return closeTimeout

@@ -13,7 +13,7 @@ func (d *driver) commit(e coordinator.Commit) {
 	d.inBackground(func(ctx context.Context) {
 		err := d.commitToEnd(ctx, e)
 		if err == nil {
-			d.opt.AtStep(StepCommitted)
+			d.process.AtStep(StepCommitted)
 		}
 		d.answer(err, coordinator.Committed{Checkpoint: e.Checkpoint}, func(err error) coordinator.Event {
 			return coordinator.CommitFailed{Checkpoint: e.Checkpoint, Err: err}
@@ -40,7 +40,7 @@ func (d *driver) commitToEnd(ctx context.Context, e coordinator.Commit) error {
 		if err := d.commitAll(ctx, e); err != nil || foreign || !ends {
 			return err
 		}
-		d.opt.AtStep(StepUnrecorded)
+		d.process.AtStep(StepUnrecorded)
 		if err := s.Confirm(ctx); err != nil {
 			d.warn("record the end of the job", s.Path(), err)
 			return nil // the output is visible; the next start records that
@@ -67,7 +67,7 @@ func (d *driver) commitAll(ctx context.Context, e coordinator.Commit) error {
 			if err := commitOne(ctx, c, s.Committables[i:i+1]); err != nil {
 				return fmt.Errorf("commit to sink %s: %w", s.UID, err)
 			}
-			d.opt.AtStep(StepCommit)
+			d.process.AtStep(StepCommit)
 		}
 	}
 	return nil

@@ -24,12 +24,12 @@ import (
 // driver steps the coordinator and does what it says. One goroutine, the one that calls run, owns all fields but those of
 // mu; work that takes long goes on in goroutines that answer through the mailbox.
 type driver struct {
-	cfg    config.Config
-	opt    Options
-	log    *slog.Logger
-	folder *jobfolder.Folder
-	graph  *graph.Graph
-	began  *began
+	cfg     config.Config
+	process Process
+	log     *slog.Logger
+	folder  *jobfolder.Folder
+	graph   *graph.Graph
+	began   *began
 
 	coordinator *coordinator.Coordinator
 	start       time.Time // origin of the coordinator's monotonic time
@@ -61,9 +61,9 @@ type driver struct {
 	operations *operations.List
 }
 
-func newDriver(opt Options, f *jobfolder.Folder, g *graph.Graph, b *began, asked *operations.List) *driver {
+func newDriver(process Process, f *jobfolder.Folder, g *graph.Graph, b *began, asked *operations.List) *driver {
 	d := &driver{
-		cfg: b.cfg, opt: opt, log: opt.Logger, folder: f, graph: g, began: b, operations: asked,
+		cfg: b.cfg, process: process, log: process.Logger, folder: f, graph: g, began: b, operations: asked,
 		start: time.Now(), box: newMailbox(),
 		sources: map[string]connector.Enumerator{}, committers: map[string]connector.Committer{},
 		done: make(chan struct{}),
@@ -85,7 +85,7 @@ func newDriver(opt Options, f *jobfolder.Folder, g *graph.Graph, b *began, asked
 func (d *driver) run(ctx context.Context, requests []rest.Request) *coordinator.Exit {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	interrupt, cancelled := d.opt.Interrupt, ctx.Done()
+	interrupt, cancelled := d.process.Interrupt, ctx.Done()
 	d.step(coordinator.Started{Requests: requests})
 	for d.exit == nil {
 		d.setTimer(timer)
@@ -106,7 +106,7 @@ func (d *driver) run(ctx context.Context, requests []rest.Request) *coordinator.
 			d.step(coordinator.Requested{Request: rest.Request{Kind: rest.CancelOperation}})
 		}
 	}
-	d.opt.AtStep(StepEnded)
+	d.process.AtStep(StepEnded)
 	close(d.done)
 	d.operations.End(d.exit)
 	return d.exit

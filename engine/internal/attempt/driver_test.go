@@ -19,7 +19,7 @@ func TestAfterTheLoopsEndQuestionsAreAnsweredAndLeaveNothing(t *testing.T) {
 
 func TestAnInterruptedProcessWaitsLessForWhatDoesNotEnd(t *testing.T) {
 	interrupt := make(chan struct{})
-	d := &driver{opt: Options{Interrupt: interrupt}}
+	d := &driver{process: Process{Interrupt: interrupt}}
 	if got := d.closeLimit(); got != closeTimeout {
 		t.Errorf("without an interrupt it waits for %v", got)
 	}

@@ -53,7 +53,7 @@ func TestTheEndOfAJobIsRecordedAndWhatWasStagedGoes(t *testing.T) {
 				sink.forgotten.Store(0)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				_, err := job.Run(ctx, cfg, w.GraphTo(t, "count", sink), job.Options{AtStep: func(s job.Step) { at(cancel, s) }})
+				_, err := job.Run(ctx, cfg, w.GraphTo(t, "count", sink), job.Options{Process: job.Process{AtStep: func(s job.Step) { at(cancel, s) }}})
 				if err != nil {
 					t.Fatal(err)
 				}

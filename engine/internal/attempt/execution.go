@@ -25,7 +25,7 @@ func (d *driver) executorHere() (executor.Executor, error) {
 // deploy begins an execution; what goes wrong is reported like the failure of a subtask.
 func (d *driver) deploy(e coordinator.Deploy) {
 	d.executor.Deploy(executor.Deployment{Execution: e.Execution, From: e.From, Continues: e.Continues})
-	d.opt.AtStep(StepDeployed)
+	d.process.AtStep(StepDeployed)
 }
 
 // heard tells the coordinator what comes from an execution. Many goroutines call it.

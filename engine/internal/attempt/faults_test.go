@@ -245,14 +245,14 @@ func TestAnInterruptWhileTheJobBeginsEndsItBeforeItReads(t *testing.T) {
 		cfg := w.Config(1)
 		cfg.Storage = "mem://" + rand.Text()
 		interrupt := make(chan struct{})
-		opt := job.Options{Interrupt: interrupt, AtStep: func(s job.Step) {
+		opt := job.Options{Process: job.Process{Interrupt: interrupt, AtStep: func(s job.Step) {
 			if s != attempt.StepRestoring {
 				t.Errorf("step %s was reached", s)
 				return
 			}
 			close(interrupt)
 			synctest.Wait()
-		}}
+		}}}
 		result, err := job.Run(t.Context(), cfg, w.Graph(t, "count"), opt)
 		if err != nil || result.Outcome != outcome.Interrupted || w.Input.Read() > 0 {
 			t.Errorf("ended with %+v, %v, %d rows read", result, err, w.Input.Read())

@@ -16,7 +16,7 @@ import (
 // coordinatorConfig describes the job to the coordinator; the enumerators are there.
 func (d *driver) coordinatorConfig() coordinator.Config {
 	c := coordinator.Config{
-		Job: d.cfg.Job, Attempt: d.began.attempt.N, Revision: d.cfg.Revision, Engine: d.opt.EngineVersion,
+		Job: d.cfg.Job, Attempt: d.began.attempt.N, Revision: d.cfg.Revision, Engine: d.process.EngineVersion,
 		MaxParallelism: d.cfg.MaxParallelism, Settings: d.cfg.Settings,
 		FirstCheckpoint: d.began.chosen.NextID,
 		Restored:        d.began.restored,

@@ -7,15 +7,16 @@ import (
 	"github.com/weirstream/weir/engine/outcome"
 )
 
-// Options are what the process adds that an attempt is made in. The zero value is valid.
-type Options struct {
-	// Logger names the job in its lines, if they are to have it.
+// Process is what the process adds that attempts are made in. The zero value is valid.
+type Process struct {
+	// Logger names the job, and in a pod the revision, in its lines, if they are to have them.
 	Logger *slog.Logger
-	// Interrupt, when it is closed, makes the attempt take a last checkpoint and end (SIGINT, SIGTERM).
+	// Interrupt, when it is closed, makes the attempt take a last checkpoint and end, and a process in which none runs end at
+	// once (SIGINT, SIGTERM).
 	Interrupt <-chan struct{}
 	// AtStep is called between the steps that a crash may fall between, with their names; tests kill the process there.
 	AtStep func(Step)
-	// EngineVersion goes into snapshots.
+	// EngineVersion goes into snapshots and the status.
 	EngineVersion string
 	// Random is read for names and nonces; nil: crypto/rand.
 	Random io.Reader
@@ -24,7 +25,7 @@ type Options struct {
 // Step is a place between two writes at which a crash must lose nothing.
 type Step string
 
-// The steps that Options.AtStep is called at.
+// The steps that Process.AtStep is called at.
 const (
 	StepRestoring Step = "restore" // the attempt is claimed, its base is not written, no state is restored
 	StepDeployed  Step = "deploy"  // the base is written, the subtasks are restoring
@@ -55,7 +56,7 @@ type Result struct {
 	Changed []string
 }
 
-func (o *Options) setDefaults() {
+func (o *Process) setDefaults() {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}

@@ -59,7 +59,7 @@ func TestOutputThatWaitsIsCommittedAfterACrashAnywhere(t *testing.T) {
 				w.Input.Open((n + 1) * 400)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				var published atomic.Int64
-				_, err := job.Run(ctx, w.Config(2), w.Graph(t, "count"), job.Options{AtStep: func(s job.Step) {
+				_, err := job.Run(ctx, w.Config(2), w.Graph(t, "count"), job.Options{Process: job.Process{AtStep: func(s job.Step) {
 					if s == job.StepPublished && published.Add(1) == 3 {
 						w.Output.FailCommits(nil)
 						if ends {
@@ -70,7 +70,7 @@ func TestOutputThatWaitsIsCommittedAfterACrashAnywhere(t *testing.T) {
 						cancel()
 						runtime.Goexit() // nothing of what is under way goes on
 					}
-				}})
+				}}})
 				if cancel(); err != nil {
 					t.Fatal(err)
 				}
@@ -93,14 +93,14 @@ func TestARecordedEndCoversTheCommitsThatWaitedForIt(t *testing.T) {
 	w.Input.Open(400)
 	sink := tallied{w.Output, new(atomic.Int64), new(atomic.Int64)}
 	var published atomic.Int64
-	result, err := job.Run(t.Context(), w.Config(2), w.GraphTo(t, "count", sink), job.Options{AtStep: func(s job.Step) {
+	result, err := job.Run(t.Context(), w.Config(2), w.GraphTo(t, "count", sink), job.Options{Process: job.Process{AtStep: func(s job.Step) {
 		switch {
 		case s == job.StepPublished && published.Add(1) == 3:
 			w.Input.Open(jobtest.All)
 		case s == job.StepPublished && published.Load() > 3:
 			w.Output.FailCommits(nil)
 		}
-	}})
+	}}})
 	if err != nil || result.Outcome != outcome.Completed {
 		t.Fatalf("ended with %+v, %v", result, err)
 	}

@@ -121,10 +121,10 @@ func TestOutputOfADamagedHeadStaysUnseen(t *testing.T) {
 	cfg.Interval = time.Hour // each checkpoint is asked for, and has output
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	started := make(chan *job.Job, 1)
+	started := make(chan *job.Handle, 1)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := job.Run(ctx, cfg, w.Graph(t, "count"), job.Options{Started: func(j *job.Job) { started <- j }})
+		_, err := job.Run(ctx, cfg, w.Graph(t, "count"), job.Options{Started: func(j *job.Handle) { started <- j }})
 		ended <- err
 	}()
 	r := &jobtest.Run{Job: <-started}

@@ -60,8 +60,8 @@ func (d *driver) retireFenced(ctx context.Context, e coordinator.Retire) (done [
 	if err := d.folder.Chain.Check(ctx, d.began.attempt); err != nil {
 		return nil, err
 	}
-	d.opt.AtStep(StepRetire)
+	d.process.AtStep(StepRetire)
 	done, err = retirer.Retire(ctx, e.Splits)
-	d.opt.AtStep(StepRetired)
+	d.process.AtStep(StepRetired)
 	return done, err
 }

@@ -42,7 +42,7 @@ func TestAJobThatWasReplacedRemovesNothing(t *testing.T) {
 	}
 	source := &countingRetirer{}
 	d := &driver{
-		folder: &jobfolder.Folder{Chain: chain}, began: &began{attempt: own}, opt: Options{AtStep: func(Step) {}},
+		folder: &jobfolder.Folder{Chain: chain}, began: &began{attempt: own}, process: Process{AtStep: func(Step) {}},
 		sources: map[string]connector.Enumerator{"in": source},
 	}
 	e := coordinator.Retire{Source: "in", Splits: []connector.Split{{ID: "a"}}}

@@ -14,7 +14,7 @@ import (
 func (d *driver) overview() rest.Job {
 	s := d.coordinator.Status()
 	o := rest.Job{
-		ID: d.cfg.Job, State: s.State, Revision: d.cfg.Revision, Engine: d.opt.EngineVersion,
+		ID: d.cfg.Job, State: s.State, Revision: d.cfg.Revision, Engine: d.process.EngineVersion,
 		Attempt: d.began.attempt.N, Restarts: int64(s.Restarts), Parallelism: d.cfg.Parallelism,
 		MaxParallelism: d.cfg.MaxParallelism, StartTime: d.start.UTC().Truncate(time.Millisecond),
 		CompletedCheckpoints: int64(s.Completed), FailedCheckpoints: int64(s.Aborted),

@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -30,7 +29,7 @@ import (
 type Host struct {
 	cfg     config.Config
 	graph   *graph.Graph
-	opt     attempt.Options
+	process attempt.Process
 	refresh time.Duration
 	log     *slog.Logger
 
@@ -85,16 +84,7 @@ type activation struct {
 
 // Options are what the process adds to a Config.
 type Options struct {
-	// Logger names the job and the revision in its lines, if they are to have them.
-	Logger *slog.Logger
-	// Interrupt, when it is closed, ends the process after a last checkpoint, at once if no attempt runs (SIGTERM).
-	Interrupt <-chan struct{}
-	// AtStep is called between the steps that a crash may fall between; tests end the process there.
-	AtStep func(attempt.Step)
-	// EngineVersion goes into snapshots and the status.
-	EngineVersion string
-	// Random is read for names and nonces; nil: crypto/rand.
-	Random io.Reader
+	attempt.Process
 	// Refresh is how often the chain is looked at while no attempt runs; 0: every 5 s.
 	Refresh time.Duration
 }
@@ -110,14 +100,12 @@ func New(cfg config.Config, g *graph.Graph, opt Options) (*Host, error) {
 	}
 	h := &Host{
 		cfg: cfg, graph: g, refresh: opt.Refresh, operations: operations.New(true), wake: make(chan struct{}, 1),
-		opt: attempt.Options{
-			Logger: opt.Logger, Interrupt: opt.Interrupt, AtStep: opt.AtStep, EngineVersion: opt.EngineVersion, Random: opt.Random,
-		},
+		process: opt.Process,
 	}
-	if h.opt.Logger == nil {
-		h.opt.Logger = slog.New(slog.DiscardHandler)
+	if h.process.Logger == nil {
+		h.process.Logger = slog.New(slog.DiscardHandler)
 	}
-	h.log = h.opt.Logger
+	h.log = h.process.Logger
 	if h.refresh == 0 {
 		h.refresh = defaultRefresh
 	}
@@ -152,7 +140,7 @@ func (h *Host) Overview() rest.Job {
 		settings := newest.Config().Settings
 		o.Settings = &settings // also when it has ended: whoever stopped it may have it go on as it was
 	}
-	o.ID, o.Revision, o.Engine, o.MaxParallelism = h.cfg.Job, h.cfg.Revision, h.opt.EngineVersion, h.cfg.MaxParallelism
+	o.ID, o.Revision, o.Engine, o.MaxParallelism = h.cfg.Job, h.cfg.Revision, h.process.EngineVersion, h.cfg.MaxParallelism
 	switch phase {
 	case running:
 		if newest.Over() {

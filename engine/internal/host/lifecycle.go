@@ -46,7 +46,7 @@ func (w work) byItself() bool { return w.activation == nil && len(w.requests) ==
 // would write into one folder under one lock. Whoever asks meanwhile is answered by the methods of the API, which leave in mu
 // what this goroutine is to carry out.
 func (h *Host) Run(ctx context.Context) (err error) {
-	idle, cancel := attempt.UntilInterrupt(ctx, h.opt.Interrupt)
+	idle, cancel := attempt.UntilInterrupt(ctx, h.process.Interrupt)
 	defer cancel()
 	defer func() { err = errors.Join(err, h.leave()) }()
 	for {
@@ -138,7 +138,7 @@ func (h *Host) carryOut(ctx context.Context, w work) error {
 	h.mu.Unlock()
 	defer h.handOn()
 	a := attempt.Spec{
-		Config: w.cfg, Graph: h.graph, Options: h.opt, Entry: w.entry, Operations: h.operations,
+		Config: w.cfg, Graph: h.graph, Process: h.process, Entry: w.entry, Operations: h.operations,
 		Started: func(a *attempt.Handle) { h.started(w, a) },
 	}
 	for _, r := range w.requests {

@@ -173,8 +173,9 @@ func (w *protocolWorld) start(t *testing.T, owner, revision string) resttest.Pod
 	t.Helper()
 	interrupt := make(chan struct{})
 	host, err := job.NewHost(w.config(owner, revision), w.graph(t), job.HostOptions{
-		Interrupt: interrupt, EngineVersion: "test", Refresh: 5 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)).With("revision", revision),
+		Process: job.Process{Interrupt: interrupt, EngineVersion: "test",
+			Logger: slog.New(slog.NewTextHandler(t.Output(), nil)).With("revision", revision)},
+		Refresh: 5 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

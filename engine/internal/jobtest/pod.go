@@ -25,7 +25,7 @@ type Pod struct {
 }
 
 // Pod starts a process for the job, which ends with the test; change, unless nil, alters its configuration, and at is its
-// HostOptions.AtStep.
+// Process.AtStep.
 func (w *World) Pod(t *testing.T, change func(*job.Config), at ...func(job.Step)) *Pod {
 	t.Helper()
 	cfg := w.Config(2)
@@ -34,8 +34,9 @@ func (w *World) Pod(t *testing.T, change func(*job.Config), at ...func(job.Step)
 	}
 	p := &Pod{t: t, Interrupt: make(chan struct{}), Done: make(chan struct{})}
 	opt := job.HostOptions{
-		Interrupt: p.Interrupt, EngineVersion: "test", Refresh: 5 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Process: job.Process{Interrupt: p.Interrupt, EngineVersion: "test",
+			Logger: slog.New(slog.NewTextHandler(t.Output(), nil))},
+		Refresh: 5 * time.Millisecond,
 	}
 	if len(at) > 0 {
 		opt.AtStep = at[0]

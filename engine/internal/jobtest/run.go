@@ -14,7 +14,7 @@ import (
 // Run is a job that runs beside the test.
 type Run struct {
 	// Job is nil if the run ended before it began.
-	Job *job.Job
+	Job *job.Handle
 	// Interrupt ends it with a last checkpoint when it is closed.
 	Interrupt chan struct{}
 	// Done is closed when it has ended, with Result and Err.
@@ -33,9 +33,9 @@ func (w *World) Start(t *testing.T, cfg job.Config, g *job.Graph) *Run {
 func Start(t *testing.T, cfg job.Config, g *job.Graph, log io.Writer) *Run {
 	t.Helper()
 	r := &Run{Interrupt: make(chan struct{}), Done: make(chan struct{})}
-	started := make(chan *job.Job, 1)
+	started := make(chan *job.Handle, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	opt := job.Options{Interrupt: r.Interrupt, Started: func(j *job.Job) { started <- j }, Logger: slog.New(slog.NewTextHandler(log, nil))}
+	opt := job.Options{Process: job.Process{Interrupt: r.Interrupt, Logger: slog.New(slog.NewTextHandler(log, nil))}, Started: func(j *job.Handle) { started <- j }}
 	go func() {
 		defer cancel()
 		defer close(r.Done)

@@ -57,7 +57,7 @@ func TestAJobThatWouldReadWhatItWritesIsRefused(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			_, err = job.Run(ctx, w.Config(1), g, job.Options{Started: func(*job.Job) { cancel() }})
+			_, err = job.Run(ctx, w.Config(1), g, job.Options{Started: func(*job.Handle) { cancel() }})
 			switch {
 			case c.want == "" && strings.Contains(fmt.Sprint(err), "it would read"):
 				t.Error(err)
@@ -98,7 +98,7 @@ func TestFilesAreNotMovedIntoTheWay(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			_, err = job.Run(ctx, w.Config(1), g, job.Options{Started: func(*job.Job) { cancel() }})
+			_, err = job.Run(ctx, w.Config(1), g, job.Options{Started: func(*job.Handle) { cancel() }})
 			if c.want == "" && strings.Contains(fmt.Sprint(err), "would") || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
@@ -140,7 +140,7 @@ func TestPlacesInEachOthersWayAreRefusedAtStartAndInPreflight(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			_, started := job.Run(ctx, cfg, g, job.Options{Started: func(*job.Job) { cancel() }})
+			_, started := job.Run(ctx, cfg, g, job.Options{Started: func(*job.Handle) { cancel() }})
 			for _, err := range []error{err, started} {
 				if err == nil || !strings.Contains(err.Error(), c.want) || fault.ClassOf(err) != fault.Permanent {
 					t.Errorf("got %v, want %s", err, c.want)

@@ -10,7 +10,7 @@ import (
 )
 
 var access = []testCase{
-	{"who bears no valid token is told nothing, but that the process lives", strangers},
+	{"who bears no valid token is told nothing, but that the process lives", unauthenticated},
 	{"users look and take savepoints; the rest is the operator's", users},
 	{"requests are read strictly, those of a later operator are not", bodies},
 	{"what nobody asked for is not found, and what was asked for is waited for", answers},
@@ -56,21 +56,21 @@ func (a *asked) send(method, path, token, kind, body string) (int, *rest.Error) 
 	return answer.StatusCode, said.Error
 }
 
-func strangers(r *run) {
+func unauthenticated(r *run) {
 	a := r.start()
 	a.until("it waits", waiting)
-	_, err := a.stranger.Job(r.ctx)
+	_, err := a.unauthenticated.Job(r.ctx)
 	r.refused(rest.Unauthorized, "the job", err)
 	if !rest.IsUntrusted(err) {
 		r.t.Errorf("%v is not known as the answer to whoever is not trusted", err)
 	}
-	_, err = a.stranger.Operation(r.ctx, "a1", 0)
+	_, err = a.unauthenticated.Operation(r.ctx, "a1", 0)
 	r.refused(rest.Unauthorized, "an operation", err)
-	_, err = a.stranger.Activate(r.ctx, r.activation("a1", 0))
+	_, err = a.unauthenticated.Activate(r.ctx, r.activation("a1", 0))
 	r.refused(rest.Unauthorized, "an activation", err)
-	_, err = a.stranger.Stop(r.ctx, rest.StopRequest{ID: "s1"})
+	_, err = a.unauthenticated.Stop(r.ctx, rest.StopRequest{ID: "s1"})
 	r.refused(rest.Unauthorized, "a stop", err)
-	_, err = a.stranger.Savepoint(r.ctx, rest.SavepointRequest{ID: "p1"})
+	_, err = a.unauthenticated.Savepoint(r.ctx, rest.SavepointRequest{ID: "p1"})
 	r.refused(rest.Unauthorized, "a savepoint", err)
 	if code, _ := a.send(http.MethodGet, "/v1/job", "", "", ""); code != http.StatusUnauthorized {
 		r.t.Errorf("without a token: %d", code)

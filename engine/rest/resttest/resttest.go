@@ -93,8 +93,8 @@ type run struct {
 type asked struct {
 	*run
 	Pod
-	operator, user, stranger *rest.Client
-	plain                    *http.Client // trusts the pod, and bears nothing
+	operator, user, unauthenticated *rest.Client
+	plain                           *http.Client // trusts the pod, and bears nothing
 }
 
 // start starts a pod of the first revision.
@@ -116,7 +116,7 @@ func (r *run) startAs(owner, revision string) *asked {
 	if a.user, err = rest.NewClient("https://"+a.Address, a.Identity.Token(), a.plain); err != nil {
 		r.t.Fatal(err)
 	}
-	if a.stranger, err = rest.NewClient("https://"+a.Address, "not the token", a.plain); err != nil {
+	if a.unauthenticated, err = rest.NewClient("https://"+a.Address, "not the token", a.plain); err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { a.operator.Close(); a.plain.CloseIdleConnections() })

@@ -68,14 +68,14 @@ func listJobs(ctx context.Context, a *cli.Process) ([]Listed, error) {
 	var group errgroup.Group
 	for i, j := range jobs {
 		group.Go(func() error {
-			list[i] = asked(ctx, j)
+			list[i] = query(ctx, j)
 			return nil
 		})
 	}
 	return list, group.Wait()
 }
 
-func asked(ctx context.Context, j localjobs.Job) Listed {
+func query(ctx context.Context, j localjobs.Entry) Listed {
 	l := Listed{Job: j.Job, URL: j.URL, PID: j.PID}
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 )
 
 // InProcess plans a job's SQL and runs it in this process.
-func InProcess(ctx context.Context, j *manifest.Job, o Options) (job.Result, error) {
+func InProcess(ctx context.Context, j *manifest.StreamJob, o Options) (job.Result, error) {
 	connectors := registry.New(registry.Environment{Stdout: o.Stdout, Stderr: o.Stderr, Log: o.Logger, Now: time.Now})
 	begin := j.SQL.Place(1, 1)
 	graph, err := sql.Compiler{File: begin.Source, Line: begin.Line, Column: begin.Column, Connectors: connectors}.Compile(j.SQL.Text)
@@ -26,10 +26,10 @@ func InProcess(ctx context.Context, j *manifest.Job, o Options) (job.Result, err
 		return job.Result{}, fmt.Errorf("find out whose job this is: %w", err)
 	}
 	return job.Run(ctx, config, graph, job.Options{
-		Logger:        o.Logger,
-		Interrupt:     o.Interrupt,
-		AtStep:        o.AtStep,
-		EngineVersion: o.EngineVersion,
-		Started:       func(running *job.Job) { o.Started(running) },
+		Process: job.Process{Logger: o.Logger,
+			Interrupt:     o.Interrupt,
+			AtStep:        o.AtStep,
+			EngineVersion: o.EngineVersion},
+		Started: func(running *job.Handle) { o.Started(running) },
 	})
 }

@@ -110,7 +110,7 @@ func run(ctx context.Context, a *cli.Process, in Func, f runFlags, args []string
 }
 
 // loadJob reads what the flags and arguments name.
-func loadJob(a *cli.Process, f runFlags, args []string) (*manifest.Job, error) {
+func loadJob(a *cli.Process, f runFlags, args []string) (*manifest.StreamJob, error) {
 	in, err := jobFile(a, f.file, args)
 	if err != nil {
 		return nil, err
@@ -203,7 +203,7 @@ func (r *runner) register() (remove func()) {
 	folder, err := localjobs.Open(r.app.Getenv)
 	var removeFile func() error
 	if err == nil {
-		removeFile, err = folder.Add(localjobs.Job{
+		removeFile, err = folder.Add(localjobs.Entry{
 			Job: r.job.Config.Job, URL: r.url(), Token: r.token, PID: os.Getpid(), Start: r.start.UTC().Truncate(time.Millisecond),
 			Storage: r.job.Config.Storage,
 		})

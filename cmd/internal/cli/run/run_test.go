@@ -75,8 +75,8 @@ func TestWhereTheJobComesFrom(t *testing.T) {
 func TestFlagsReachTheJob(t *testing.T) {
 	p := clitest.New(t)
 	clitest.Write(t, "job.yaml", clitest.ManifestOf+clitest.Indented(clitest.Printing)+"---\nkind: Secret\napiVersion: v1\n")
-	var got *manifest.Job
-	p.RunJob = func(_ context.Context, j *manifest.Job, _ run.Options) (job.Result, error) {
+	var got *manifest.StreamJob
+	p.RunJob = func(_ context.Context, j *manifest.StreamJob, _ run.Options) (job.Result, error) {
 		got = j
 		return job.Result{Outcome: outcome.Completed}, nil
 	}
@@ -93,8 +93,8 @@ func TestFlagsReachTheJob(t *testing.T) {
 }
 
 // waiting is a job that runs until it is told to end.
-func waiting(begun chan<- struct{}, onInterrupt bool) func(context.Context, *manifest.Job, run.Options) (job.Result, error) {
-	return func(ctx context.Context, _ *manifest.Job, o run.Options) (job.Result, error) {
+func waiting(begun chan<- struct{}, onInterrupt bool) func(context.Context, *manifest.StreamJob, run.Options) (job.Result, error) {
+	return func(ctx context.Context, _ *manifest.StreamJob, o run.Options) (job.Result, error) {
 		close(begun)
 		if onInterrupt {
 			<-o.Interrupt
@@ -137,7 +137,7 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 func TestAJobThatFailsIsOneLineAndExitCode1(t *testing.T) {
 	p := clitest.New(t)
 	clitest.Write(t, "job.sql", clitest.Endless)
-	p.RunJob = func(context.Context, *manifest.Job, run.Options) (job.Result, error) {
+	p.RunJob = func(context.Context, *manifest.StreamJob, run.Options) (job.Result, error) {
 		return job.Result{}, errors.Join(errors.New("the disk is full"), errors.New("and so is the other"))
 	}
 	if code := p.Run("run", "job.sql"); code != 1 || p.Stderr.String() != "weir: the disk is full; and so is the other\n" {

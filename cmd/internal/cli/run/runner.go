@@ -14,7 +14,7 @@ import (
 )
 
 // Func runs a job until it ends.
-type Func func(context.Context, *manifest.Job, Options) (job.Result, error)
+type Func func(context.Context, *manifest.StreamJob, Options) (job.Result, error)
 
 // Options are what a job that runs gets of this process.
 type Options struct {
@@ -43,7 +43,7 @@ type Running interface {
 type runner struct {
 	app      *cli.Process
 	runJob   Func
-	job      *manifest.Job
+	job      *manifest.StreamJob
 	listener net.Listener
 	token    string
 	atStep   func(job.Step) // see crashPoint

@@ -25,7 +25,7 @@ func TestAJobInABucketThatRunsHereAlreadyIsNotTakenOverSilently(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	running := localjobs.Job{Job: "counts", URL: "http://" + l.Addr().String(), PID: os.Getpid(), Start: time.Unix(1, 0), Storage: "s3://bucket/chk?region=x"}
+	running := localjobs.Entry{Job: "counts", URL: "http://" + l.Addr().String(), PID: os.Getpid(), Start: time.Unix(1, 0), Storage: "s3://bucket/chk?region=x"}
 	remove, err := folder.Add(running)
 	if err != nil {
 		t.Fatal(err)

@@ -85,7 +85,7 @@ func coordinate(ctx context.Context, a *cli.Process, f coordinatorFlags, identit
 	}
 	interrupt := make(chan struct{})
 	c, err := job.NewHost(j.Config, graph, job.HostOptions{
-		Logger: log, Interrupt: interrupt, AtStep: atStep, EngineVersion: a.Version,
+		Process: job.Process{Logger: log, Interrupt: interrupt, AtStep: atStep, EngineVersion: a.Version},
 	})
 	if err != nil {
 		return cli.UsageError{Err: err} // the same revision can never run

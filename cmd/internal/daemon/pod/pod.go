@@ -55,7 +55,7 @@ func (f *Flags) AddRevision(c *cobra.Command) {
 }
 
 // Job reads the job that a pod is for.
-func Job(a *cli.Process, f Flags) (*manifest.Job, error) {
+func Job(a *cli.Process, f Flags) (*manifest.StreamJob, error) {
 	file, err := a.ReadFile(f.Manifest)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func Job(a *cli.Process, f Flags) (*manifest.Job, error) {
 
 // unchanged refuses a manifest that is not what the operator wrote for the revision: its digest stands beside it. What a
 // later operator says in fields that are not known here is not in the revision's hash as it is made here.
-func unchanged(file *manifest.File, revision string, j *manifest.Job) error {
+func unchanged(file *manifest.File, revision string, j *manifest.StreamJob) error {
 	beside, err := os.ReadFile(filepath.Join(filepath.Dir(file.Name), resources.DigestKey))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // an earlier operator writes none
 		return fmt.Errorf("--manifest: %w", err)
@@ -88,7 +88,7 @@ func unchanged(file *manifest.File, revision string, j *manifest.Job) error {
 }
 
 // Graph plans the job's SQL. Its places are those in spec.sql: the user has that text, and not the file of the pod.
-func Graph(a *cli.Process, j *manifest.Job, log *slog.Logger) (*job.Graph, error) {
+func Graph(a *cli.Process, j *manifest.StreamJob, log *slog.Logger) (*job.Graph, error) {
 	connectors := registry.New(registry.Environment{Stdout: a.Stdout, Stderr: a.Stderr, Log: log, Now: time.Now})
 	graph, err := sql.Compile(j.SQL.Text, "spec.sql", connectors)
 	if err != nil {

@@ -38,7 +38,7 @@ The result is one line of JSON in the termination log, for the operator. Exit co
 			if err := cli.Required(c, "manifest", "revision", "owner"); err != nil {
 				return err
 			}
-			return task(a, c, f, func(ctx context.Context, j *manifest.Job, log *slog.Logger) (string, *rest.Chain, error) {
+			return task(a, c, f, func(ctx context.Context, j *manifest.StreamJob, log *slog.Logger) (string, *rest.Chain, error) {
 				graph, err := pod.Graph(a, j, log)
 				if err != nil {
 					return "", nil, err

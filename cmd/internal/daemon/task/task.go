@@ -19,7 +19,7 @@ import (
 
 // task does one piece of work of a job in a pod of its own, and leaves the result where the operator finds it. The exit code
 // says only whether it is done: wrong SQL is a result like others.
-func task(a *cli.Process, c *cobra.Command, f pod.Flags, do func(context.Context, *manifest.Job, *slog.Logger) (string, *rest.Chain, error)) error {
+func task(a *cli.Process, c *cobra.Command, f pod.Flags, do func(context.Context, *manifest.StreamJob, *slog.Logger) (string, *rest.Chain, error)) error {
 	ctx, stop := a.UntilSignal(c.Context())
 	defer stop()
 	log := slog.New(slog.NewJSONHandler(a.Stderr, nil))

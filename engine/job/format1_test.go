@@ -67,7 +67,7 @@ func TestASavepointOfTheFirstFormatRestoresTheSameText(t *testing.T) {
 					Restart:     job.Restart{InitialDelay: time.Millisecond, MaxDelay: time.Second, ResetAfter: time.Hour},
 					Restore:     job.Restore{Path: filepath.Join("testdata", "earlier"), AllowNonRestoredState: c.allow},
 				},
-			}, g, job.Options{Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+			}, g, job.Options{Process: job.Process{Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}})
 			if c.refused != "" {
 				if err == nil || !strings.Contains(err.Error(), c.refused) {
 					t.Errorf("got  %v\nwant %s", err, c.refused)

@@ -1,7 +1,7 @@
-// Command intruder tries the doors of a coordinator from another pod: every route, without a token and with a wrong one,
+// Command unauthorized tries the doors of a coordinator from another pod: every route, without a token and with a wrong one,
 // whatever certificate is shown. It prints a line for each: method, path, token, status and answer.
 //
-//	intruder https://10.0.0.1:8443
+//	unauthorized https://10.0.0.1:8443
 package main
 
 import (
@@ -32,11 +32,11 @@ var doors = []struct{ method, path string }{
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: intruder https://host:port")
+		fmt.Fprintln(os.Stderr, "usage: unauthorized https://host:port")
 		os.Exit(2) //nolint:forbidigo // this is a main
 	}
 	if err := try(os.Args[1], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "intruder:", err)
+		fmt.Fprintln(os.Stderr, "unauthorized:", err)
 		os.Exit(1) //nolint:forbidigo // this is a main
 	}
 }

@@ -6,20 +6,20 @@ import (
 	"testing"
 )
 
-// Story is a test that can be told in any world: it starts an operator, asks for things, waits until they are so, and
-// checks them. It must be the same story each time.
-type Story func(t *testing.T, w *World)
+// Scenario is a test that can be run in any world: it starts an operator, asks for things, waits until they are so, and
+// checks them. It must be the same scenario each time.
+type Scenario func(t *testing.T, w *World)
 
-// EveryStep tells a story once as it should be, and then for each write that its operator made, and each fault, once
-// more in a world where that happens at this write. The story has to end well every time. With -short, for those who
+// EveryStep runs a scenario once as it should be, and then for each write that its operator made, and each fault, once
+// more in a world where that happens at this write. The scenario has to end well every time. With -short, for those who
 // change a rule and want to know soon, it is told once.
-func EveryStep(t *testing.T, story Story, faults ...Fault) {
+func EveryStep(t *testing.T, scenario Scenario, faults ...Fault) {
 	t.Helper()
-	EveryStepAfter(t, func(*testing.T, *World) {}, story, faults...)
+	EveryStepAfter(t, func(*testing.T, *World) {}, scenario, faults...)
 }
 
-// EveryStepAfter is EveryStep for a story that goes on from another one, in which nothing goes wrong.
-func EveryStepAfter(t *testing.T, begin, story Story, faults ...Fault) {
+// EveryStepAfter is EveryStep for a scenario that goes on from another one, in which nothing goes wrong.
+func EveryStepAfter(t *testing.T, begin, scenario Scenario, faults ...Fault) {
 	t.Helper()
 	if len(faults) == 0 {
 		faults = AllFaults
@@ -29,14 +29,14 @@ func EveryStepAfter(t *testing.T, begin, story Story, faults ...Fault) {
 		w := NewWorld(t)
 		begin(t, w)
 		w.Faults.Arm("", 0)
-		story(t, w)
+		scenario(t, w)
 		steps = w.Faults.Writes()
 	}) {
 		return
 	}
 	t.Logf("%d writes: %q", len(steps), steps)
 	if len(steps) == 0 {
-		t.Fatal("the story's operator wrote nothing")
+		t.Fatal("the scenario's operator wrote nothing")
 	}
 	if testing.Short() {
 		return
@@ -54,9 +54,9 @@ func EveryStepAfter(t *testing.T, begin, story Story, faults ...Fault) {
 				w := NewWorld(t)
 				begin(t, w)
 				w.Faults.Arm(fault, i+1)
-				t.Logf("in the story that is: %s", step)
+				t.Logf("in the scenario that is: %s", step)
 				all.Add(1)
-				story(t, w)
+				scenario(t, w)
 				if w.Faults.Happened() {
 					happened.Add(1)
 				}

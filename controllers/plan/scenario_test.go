@@ -19,7 +19,7 @@ import (
 
 const owner = "cluster-1/uid-1"
 
-// TestStories plays stories: every `observe` changes facts, line by line, and shows what is decided then and which
+// TestScenarios plays scenarios: every `observe` changes facts, line by line, and shows what is decided then and which
 // conditions changed. What a status would remember is remembered from decision to decision.
 //
 //	spec generation=2 revision=b parallelism=3 desired=Suspended   what is wanted; what is not named stays
@@ -28,9 +28,9 @@ const owner = "cluster-1/uid-1"
 //	preflight passed                                               of the target, for the present generation
 //	savepoint job-1-g2 purpose=upgrade phase=Completed             one of the job's; "none" removes it
 //	pass 1m                                                        time
-func TestStories(t *testing.T) {
+func TestScenarios(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		s := newStory()
+		s := newScenario()
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if d.Cmd != "observe" {
 				d.Fatalf(t, "unknown command %q", d.Cmd)
@@ -45,16 +45,16 @@ func TestStories(t *testing.T) {
 	})
 }
 
-type story struct {
+type scenario struct {
 	facts      plan.Facts
 	conditions []metav1.Condition
 }
 
-func newStory() *story {
-	return &story{facts: plan.Facts{
+func newScenario() *scenario {
+	return &scenario{facts: plan.Facts{
 		Now:   time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC),
 		Owner: owner,
-		Job:   plan.Job{Name: "job", Generation: 1, Desired: v1alpha1.Running},
+		Job:   plan.StreamJob{Name: "job", Generation: 1, Desired: v1alpha1.Running},
 		Target: plan.Target{Revision: "a", Fresh: 50 * time.Second, Folder: "s3://bucket/default.job",
 			Settings: rest.Settings{Parallelism: 2, Interval: 10 * time.Second}},
 		LivingOwners: map[string]string{},
@@ -64,7 +64,7 @@ func newStory() *story {
 // options are the words of a line: key=value, or a word alone.
 type options map[string]string
 
-func (s *story) change(line string) error {
+func (s *scenario) change(line string) error {
 	words := strings.Fields(line)
 	if len(words) == 0 {
 		return nil
@@ -156,7 +156,7 @@ func (o options) duration(key string) time.Duration {
 
 func (o options) has(key string) bool { _, ok := o[key]; return ok }
 
-func (s *story) spec(o options) error {
+func (s *scenario) spec(o options) error {
 	f := &s.facts
 	for k, v := range o {
 		switch k {
@@ -201,7 +201,7 @@ func (s *story) spec(o options) error {
 	return nil
 }
 
-func (s *story) preflight(name string, o options) error {
+func (s *scenario) preflight(name string, o options) error {
 	f := &s.facts
 	p := plan.Preflight{Name: "job-pf-" + f.Target.Revision, Generation: f.Job.Generation, Message: o["message"], Remedy: o["remedy"],
 		Permanent: o.has("permanent"), FinishedAt: f.Now}
@@ -229,7 +229,7 @@ func (s *story) preflight(name string, o options) error {
 	return nil
 }
 
-func (s *story) revision(name string, o options) error {
+func (s *scenario) revision(name string, o options) error {
 	f := &s.facts
 	f.Revisions = slices.DeleteFunc(f.Revisions, func(r plan.Revision) bool { return r.Name == name })
 	if o.has("none") {
@@ -268,7 +268,7 @@ func (s *story) revision(name string, o options) error {
 }
 
 // ago is a time that a word gives as how long ago it was; zero: it is not there.
-func (s *story) ago(o options, key string) time.Time {
+func (s *scenario) ago(o options, key string) time.Time {
 	if !o.has(key) {
 		return time.Time{}
 	}
@@ -279,7 +279,7 @@ func (s *story) ago(o options, key string) time.Time {
 // many failed since), declined= (why the last of those),
 // parallelism=, interval=, nonce=, nonces=, from=, failure=, kind=, chain= (newest attempt in storage) with owner=, by= (its revision),
 // outcome=, began= (the newest that did something).
-func (s *story) coordinator(name string, o options) *rest.Job {
+func (s *scenario) coordinator(name string, o options) *rest.Job {
 	job := &rest.Job{State: rest.State(o["state"]), Attempt: o.number("attempt"), Revision: name, RestoredFrom: o["from"], RestoreNonces: o.numbers("nonces"),
 		CompletedCheckpoints: o.number("own"), FailedCheckpointsInARow: o.number("failed"), CheckpointFailure: o["declined"], Failure: o["failure"], FailureKind: rest.FailureKind(o["kind"])}
 	if job.Attempt > 0 {
@@ -308,7 +308,7 @@ func (s *story) coordinator(name string, o options) *rest.Job {
 	return job
 }
 
-func (s *story) savepoint(name string, o options) {
+func (s *scenario) savepoint(name string, o options) {
 	f := &s.facts
 	f.Savepoints = slices.DeleteFunc(f.Savepoints, func(p plan.Savepoint) bool { return p.Name == name })
 	if o.has("none") {
@@ -325,7 +325,7 @@ func (s *story) savepoint(name string, o options) {
 		Phase: v1alpha1.SavepointPhase(o["phase"]), JobGeneration: o.number("generation"), Checkpoint: o.number("checkpoint"), Message: o["message"]})
 }
 
-func (s *story) memory(o options) {
+func (s *scenario) memory(o options) {
 	m := &s.facts.LastStatus
 	for k, v := range o {
 		switch k {
@@ -346,7 +346,7 @@ func (s *story) memory(o options) {
 }
 
 // decide shows a decision, and remembers of it what a status does.
-func (s *story) decide() string {
+func (s *scenario) decide() string {
 	f := &s.facts
 	s.remember()
 	d := plan.Decide(*f)
@@ -391,7 +391,7 @@ func (s *story) decide() string {
 }
 
 // remember takes from the coordinators what a status keeps.
-func (s *story) remember() {
+func (s *scenario) remember() {
 	m := &s.facts.LastStatus
 	all := s.facts.Revisions
 	if s.facts.Target.Volatile {

@@ -19,11 +19,11 @@ func (l *Lab) RunPod(t testing.TB, namespace, image string, args ...string) stri
 	}
 	yes, no, user := true, false, int64(65532)
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "stranger", Namespace: namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: "outside", Namespace: namespace},
 		Spec: corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever,
 			Containers: []corev1.Container{{
-				Name: "stranger", Image: image, Args: args, ImagePullPolicy: corev1.PullIfNotPresent,
+				Name: "outside", Image: image, Args: args, ImagePullPolicy: corev1.PullIfNotPresent,
 				SecurityContext: &corev1.SecurityContext{
 					RunAsNonRoot: &yes, RunAsUser: &user, AllowPrivilegeEscalation: &no,
 					Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},

@@ -17,8 +17,8 @@ func say(format string, args ...any) {
 	tell("%6.1fs  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// chapter begins a part of the story.
-func chapter(title string) { tell("\n== %s\n", title) }
+// section begins a part of the walkthrough.
+func section(title string) { tell("\n== %s\n", title) }
 
 // figure is one line of what was proved.
 func figure(name, format string, args ...any) {

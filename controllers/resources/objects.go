@@ -32,14 +32,14 @@ type Input struct {
 	Owner string
 }
 
-// Job makes the objects of one revision of a StreamJob.
-type Job struct {
+// Objects makes the objects of one revision of a StreamJob.
+type Objects struct {
 	in       Input
 	manifest string
 }
 
-// NewJob checks what the names of the objects are made of, and that the spec is complete and not too large.
-func NewJob(in Input) (*Job, error) {
+// NewObjects checks what the names of the objects are made of, and that the spec is complete and not too large.
+func NewObjects(in Input) (*Objects, error) {
 	if err := CheckName(in.Name); err != nil {
 		return nil, err
 	}
@@ -58,23 +58,23 @@ func NewJob(in Input) (*Job, error) {
 	if len(text) > maxManifest {
 		return nil, fmt.Errorf("the job's manifest is %d bytes long and a ConfigMap holds %d: make spec.sql shorter", len(text), maxManifest)
 	}
-	return &Job{in: in, manifest: string(text)}, nil
+	return &Objects{in: in, manifest: string(text)}, nil
 }
 
 // name is that of the revision's objects.
-func (j *Job) name() string { return Name(j.in.Name, j.in.Revision) }
+func (j *Objects) name() string { return Name(j.in.Name, j.in.Revision) }
 
 // generation is the annotation that tells which spec an object was resolved from. It is on objects, never on pod
 // templates: a new generation alone changes no pod.
-func (j *Job) generation() map[string]string {
+func (j *Objects) generation() map[string]string {
 	return map[string]string{v1alpha1.AnnotationGeneration: strconv.FormatInt(j.in.Generation, 10)}
 }
 
 // labels are on the objects of the revision.
-func (j *Job) labels() map[string]string { return RevisionLabels(j.in.Name, j.in.Revision) }
+func (j *Objects) labels() map[string]string { return RevisionLabels(j.in.Name, j.in.Revision) }
 
 // owner makes the StreamJob's deletion that of an object too.
-func (j *Job) owner() *metav1ac.OwnerReferenceApplyConfiguration {
+func (j *Objects) owner() *metav1ac.OwnerReferenceApplyConfiguration {
 	return ownedBy(v1alpha1.StreamJobKind, j.in.Name, j.in.UID)
 }
 

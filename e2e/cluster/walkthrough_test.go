@@ -12,10 +12,10 @@ import (
 	"github.com/weirstream/weir/e2e/oracle"
 )
 
-// story is the main job's life, and what was measured in it.
-type story struct {
+// walkthrough is the main job's life, and what was measured in it.
+type walkthrough struct {
 	t        *testing.T
-	job      *lab.Job
+	job      *lab.FlightDelays
 	feed     *lab.Feed
 	arrivals *lab.Arrivals
 	audit    *harness.Audit
@@ -29,11 +29,11 @@ type story struct {
 	upgrade, rescale   time.Duration
 }
 
-// TestTheStory is the demo: the main job of the examples as a user runs it, with everything happening to it that must not
+// TestTheWalkthrough is the demo: the main job of the examples as a user runs it, with everything happening to it that must not
 // change its result.
-func TestTheStory(t *testing.T) {
-	job := stage.Story(t)
-	s := &story{t: t, job: job, feed: job.Feed(6000, 400), arrivals: job.WatchOutput(), audit: job.Place("out").Audit(),
+func TestTheWalkthrough(t *testing.T) {
+	job := stage.Walkthrough(t)
+	s := &walkthrough{t: t, job: job, feed: job.Feed(6000, 400), arrivals: job.WatchOutput(), audit: job.Place("out").Audit(),
 		history: job.WatchConditions()}
 	stop := s.begin()
 	s.kill()
@@ -46,8 +46,8 @@ func TestTheStory(t *testing.T) {
 }
 
 // begin applies the manifest of the examples. Files keep appearing until stop is called.
-func (s *story) begin() (stop func()) {
-	chapter("kubectl apply -f " + lab.Examples + "/streamjob.yaml")
+func (s *walkthrough) begin() (stop func()) {
+	section("kubectl apply -f " + lab.Examples + "/streamjob.yaml")
 	s.feed.More(20)
 	s.job.Apply()
 	s.job.Kubectl("wait", "--for=condition=Ready", "streamjob/"+s.job.Name(), "--timeout="+lab.Patience.String())
@@ -63,8 +63,8 @@ func (s *story) begin() (stop func()) {
 }
 
 // kill deletes the job's pod without a word to it.
-func (s *story) kill() {
-	chapter("kubectl delete pod --force --grace-period=0")
+func (s *walkthrough) kill() {
+	section("kubectl delete pod --force --grace-period=0")
 	t, job := s.t, s.job
 	before := job.UntilCheckpoint(job.Seen().Status.LastCheckpoint.ID)
 	job.Holds(lab.Patience, "there is output", func() bool { _, _, ok := s.arrivals.Gap(0); return ok })
@@ -103,7 +103,7 @@ func fedRecords(feed *lab.Feed) []int {
 }
 
 // firstOutputAfter waits for output of a checkpoint above an id, and returns when it was there.
-func (s *story) firstOutputAfter(id int64) time.Time {
+func (s *walkthrough) firstOutputAfter(id int64) time.Time {
 	s.t.Helper()
 	var at time.Time
 	s.job.Holds(lab.Patience, "there is new output", func() (there bool) {
@@ -114,8 +114,8 @@ func (s *story) firstOutputAfter(id int64) time.Time {
 }
 
 // takeSavepoint applies the Savepoint of the examples.
-func (s *story) takeSavepoint() {
-	chapter("kubectl apply -f " + lab.Examples + "/savepoint.yaml")
+func (s *walkthrough) takeSavepoint() {
+	section("kubectl apply -f " + lab.Examples + "/savepoint.yaml")
 	s.apply("savepoint.yaml")
 	s.savepoint = s.job.UntilSavepoint("before-the-change")
 	status := s.savepoint.Status
@@ -127,15 +127,15 @@ func (s *story) takeSavepoint() {
 }
 
 // apply applies another manifest of the examples.
-func (s *story) apply(name string) {
+func (s *walkthrough) apply(name string) {
 	s.t.Helper()
 	s.job.Kubectl("apply", "-f", filepath.Join(stage.Root(), lab.Examples, name))
 }
 
 // change applies the manifest with another condition.
-func (s *story) change() {
+func (s *walkthrough) change() {
 	const condition = "distance >= 500"
-	chapter("the job is upgraded: WHERE " + condition)
+	section("the job is upgraded: WHERE " + condition)
 	before := s.job.Seen()
 	s.job.Where(condition)
 	s.job.Apply()
@@ -153,7 +153,7 @@ func (s *story) change() {
 }
 
 // downtime is the time without output around a stop.
-func (s *story) downtime(stop string) time.Duration {
+func (s *walkthrough) downtime(stop string) time.Duration {
 	s.t.Helper()
 	id := checkpointID(s.t, stop)
 	first := s.firstOutputAfter(id)
@@ -162,8 +162,8 @@ func (s *story) downtime(stop string) time.Duration {
 }
 
 // scale changes the parallelism as a user or an autoscaler does.
-func (s *story) scale() {
-	chapter("kubectl scale streamjob flight-delays --replicas=3")
+func (s *walkthrough) scale() {
+	section("kubectl scale streamjob flight-delays --replicas=3")
 	before := s.job.Seen()
 	pod := s.job.Pod()
 	s.job.Kubectl("scale", "streamjob", s.job.Name(), "--replicas=3")
@@ -180,8 +180,8 @@ func (s *story) scale() {
 }
 
 // drain lets event time end.
-func (s *story) drain() {
-	chapter("kubectl apply -f " + lab.Examples + "/drain.yaml")
+func (s *walkthrough) drain() {
+	section("kubectl apply -f " + lab.Examples + "/drain.yaml")
 	s.feed.Rest()
 	s.untilRead()
 	s.apply("drain.yaml")
@@ -194,7 +194,7 @@ func (s *story) drain() {
 }
 
 // untilRead waits until a checkpoint has all that was fed behind it.
-func (s *story) untilRead() {
+func (s *walkthrough) untilRead() {
 	s.t.Helper()
 	seen := int64(0)
 	s.job.Holds(lab.Patience, "all that is in the bucket is read", func() bool {
@@ -205,8 +205,8 @@ func (s *story) untilRead() {
 }
 
 // report compares every row with the oracle, and prints what was proved.
-func (s *story) report() {
-	chapter("what was proved")
+func (s *walkthrough) report() {
+	section("what was proved")
 	far := func(r oracle.Record) bool { return r.Distance >= 500 }
 	want := requireExact(s.t, s.job, oracle.Query{Delay: delay, Keep: since(s.stopped, all, far)}, s.feed)
 	s.audit.Look()

@@ -19,7 +19,7 @@ import (
 	"github.com/weirstream/weir/engine/rest"
 )
 
-// TestStories tells what becomes of Savepoints, see testdata. The commands:
+// TestScenarios tells what becomes of Savepoints, see testdata. The commands:
 //
 //	new [mode=] [deadline=] [tries=] [policy=]   a Savepoint is created; the clock shows 0s
 //	job running|absent|suspended|rests|deleting [generation=]   its StreamJob; rests: stopped, without a pod
@@ -30,19 +30,19 @@ import (
 //	delete                                       the object is deleted
 //	dispose running|done|failed|impossible       how far the Job is that clears storage
 //	forget                                       the status is lost, and what a coordinator knew of the request
-func TestStories(t *testing.T) {
+func TestScenarios(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		s := &story{}
+		s := &scenario{}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return s.tell(t, d) })
 	})
 }
 
-// story is one Savepoint and what is around it.
-type story struct {
+// scenario is one Savepoint and what is around it.
+type scenario struct {
 	facts facts
 }
 
-func (s *story) tell(t *testing.T, d *datadriven.TestData) string {
+func (s *scenario) tell(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
 	arg := func(name, otherwise string) string {
 		for _, a := range d.CmdArgs {
@@ -88,7 +88,7 @@ func (s *story) tell(t *testing.T, d *datadriven.TestData) string {
 	return ""
 }
 
-func (s *story) create(t *testing.T, arg func(string, string) string) {
+func (s *scenario) create(t *testing.T, arg func(string, string) string) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	p := DefaultPace()
 	s.facts = facts{now: start, jitter: 0.5, pace: p, savepoint: &v1alpha1.Savepoint{
@@ -116,7 +116,7 @@ func (s *story) create(t *testing.T, arg func(string, string) string) {
 	s.job("running", 7)
 }
 
-func (s *story) job(state string, generation int64) {
+func (s *scenario) job(state string, generation int64) {
 	s.facts.job = &v1alpha1.StreamJob{ObjectMeta: metav1.ObjectMeta{Name: "flights", Namespace: "default", Generation: generation}}
 	switch state {
 	case "absent":
@@ -133,7 +133,7 @@ func (s *story) job(state string, generation int64) {
 }
 
 // operator is a Savepoint of the operator's.
-func (s *story) operator(t *testing.T, name string, arg func(string, string) string) {
+func (s *scenario) operator(t *testing.T, name string, arg func(string, string) string) {
 	made := plan.Savepoint{Name: name, Purpose: arg("purpose", ""), Mode: v1alpha1.Stop, Phase: v1alpha1.SavepointPhase(arg("phase", "")), Checkpoint: number(t, arg("checkpoint", "0"))}
 	s.facts.operators = slices.DeleteFunc(s.facts.operators, func(o plan.Savepoint) bool { return o.Name == name })
 	s.facts.operators = append(s.facts.operators, made)
@@ -148,11 +148,11 @@ func number(t *testing.T, text string) int64 {
 	return n
 }
 
-func (s *story) pod(t *testing.T, name, state string, arg func(string, string) string) {
+func (s *scenario) pod(t *testing.T, name, state string, arg func(string, string) string) {
 	c := coordinators.Answer{Pod: name, Ending: arg("ending", "false") == "true"}
 	switch state {
 	case "silent":
-	case "stranger":
+	case "untrusted":
 		c.Untrusted = true
 	default:
 		c.Job = &rest.Job{State: rest.State(state), Attempt: number(t, arg("attempt", "3")), Revision: "rev", Settings: &rest.Settings{SavepointStorage: "s3://b/savepoints"}}
@@ -194,7 +194,7 @@ func operationOf(status rest.Status, code rest.Code) rest.Operation {
 }
 
 // pass is Reconciler.advance without the world.
-func (s *story) pass(arg func(string, string) string) string {
+func (s *scenario) pass(arg func(string, string) string) string {
 	var out strings.Builder
 	f := s.facts
 	f.answer = nil
@@ -222,7 +222,7 @@ func (s *story) pass(arg func(string, string) string) string {
 	return out.String()
 }
 
-func (s *story) describe(out *strings.Builder, before *v1alpha1.SavepointStatus, d decision) {
+func (s *scenario) describe(out *strings.Builder, before *v1alpha1.SavepointStatus, d decision) {
 	status := &s.facts.savepoint.Status
 	fmt.Fprintf(out, "%s %s: %s\n", status.Phase, d.reason, d.message)
 	var conditions []string
@@ -252,7 +252,7 @@ func (s *story) describe(out *strings.Builder, before *v1alpha1.SavepointStatus,
 }
 
 // removal is Reconciler.remove without the world.
-func (s *story) removal() string {
+func (s *scenario) removal() string {
 	var out strings.Builder
 	r := decideRemoval(&s.facts)
 	switch {
