@@ -8,7 +8,7 @@
 // that have not started (P4). In a subtask, a reader fills batches (package batch) with the rows of one split. The
 // source's stage computes columns and event times; each row is marked with the watermark of its own split just before it.
 // Filters, projections and the window assigner follow in the same goroutine, a function call from one to the next; the
-// assigner drops what is late by its mark, so that neither parallelism nor restarts decide what is late.
+// assigner drops what is late by its split watermark, so that neither parallelism nor restarts decide what is late.
 //
 // The key is encoded and hashed once. The top bits of the hash name the key group, and with it the subtask that owns the
 // key's state; an exchange copies the row into a batch of the channel to that subtask, bounded in bytes. There the row

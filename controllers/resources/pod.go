@@ -98,7 +98,7 @@ func (j *Objects) pod(p process) *corev1ac.PodTemplateSpecApplyConfiguration {
 		WithEnableServiceLinks(false).
 		WithRestartPolicy(p.restart).
 		WithTerminationGracePeriodSeconds(gracePeriodSeconds)
-	place(spec, template)
+	addPlacement(spec, template)
 	return corev1ac.PodTemplateSpec().
 		WithLabels(over(texts(template.Labels), p.labels, map[string]string{labelComponent: p.component})).
 		WithAnnotations(over(template.Annotations, map[string]string{"kubectl.kubernetes.io/default-container": ContainerName})).
@@ -128,8 +128,8 @@ var smallRequests = corev1.ResourceList{
 	corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("128Mi"),
 }
 
-// place says where and as whom the user wants the pod to run.
-func place(spec *corev1ac.PodSpecApplyConfiguration, t *v1alpha1.PodTemplate) {
+// addPlacement says where and as whom the user wants the pod to run.
+func addPlacement(spec *corev1ac.PodSpecApplyConfiguration, t *v1alpha1.PodTemplate) {
 	if t.ServiceAccountName != nil {
 		spec.WithServiceAccountName(*t.ServiceAccountName)
 	}

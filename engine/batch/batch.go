@@ -51,9 +51,9 @@ type Batch struct {
 	Data Payload
 	// Time is the event time of each row in ms since the epoch; nil: none assigned.
 	Time []int64
-	// Mark is the watermark of the row's own split just before the row, in ms. Lateness is decided by it, before the
+	// SplitWatermark is the watermark of the row's own split just before the row, in ms. Lateness is decided by it, before the
 	// keyed exchange (P4), which it does not cross.
-	Mark []int64
+	SplitWatermark []int64
 	// Window is the start, in ms, of the window that the row was assigned to; nil: none assigned.
 	Window []int64
 	// Hash is the xxh3 hash of the row's encoded key; nil: not keyed. The key group comes from its top bits, the slot in
@@ -77,7 +77,7 @@ func (b *Batch) New() *Batch { return &Batch{Data: b.Data.New()} }
 // Reset drops all rows and keeps the memory.
 func (b *Batch) Reset() {
 	b.Data.Reset()
-	b.Time, b.Mark, b.Window, b.Hash, b.Kind = b.Time[:0], b.Mark[:0], b.Window[:0], b.Hash[:0], b.Kind[:0]
+	b.Time, b.SplitWatermark, b.Window, b.Hash, b.Kind = b.Time[:0], b.SplitWatermark[:0], b.Window[:0], b.Hash[:0], b.Kind[:0]
 	b.Keys.Reset()
 }
 
@@ -93,12 +93,14 @@ func (b *Batch) AppendSelected(src *Batch, sel []int32) {
 	b.Data.AppendSelected(src.Data, sel)
 }
 
-// AppendMarks copies the marks of the rows sel of src, where they go with the rows.
-func (b *Batch) AppendMarks(src *Batch, sel []int32) { b.Mark = appendSelected(b.Mark, src.Mark, sel) }
+// AppendSplitWatermarks copies the split watermarks of the rows sel of src, where they go with the rows.
+func (b *Batch) AppendSplitWatermarks(src *Batch, sel []int32) {
+	b.SplitWatermark = appendSelected(b.SplitWatermark, src.SplitWatermark, sel)
+}
 
 // SizeBytes estimates the memory that the rows hold.
 func (b *Batch) SizeBytes() int {
-	return b.Data.SizeBytes() + 8*(len(b.Time)+len(b.Mark)+len(b.Window)+len(b.Hash)) + len(b.Kind) + len(b.Keys.Buf) + 4*len(b.Keys.Off)
+	return b.Data.SizeBytes() + 8*(len(b.Time)+len(b.SplitWatermark)+len(b.Window)+len(b.Hash)) + len(b.Kind) + len(b.Keys.Buf) + 4*len(b.Keys.Off)
 }
 
 // appendSelected appends the values sel of src, or nothing if src is empty.

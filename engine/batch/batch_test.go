@@ -93,7 +93,7 @@ func TestAppendSelectedCopiesExactlyTheSelectedRowsWithTheirNulls(t *testing.T) 
 
 func TestABatchCarriesEverythingButMarksAcrossAnEdge(t *testing.T) {
 	src := batch.Of(&batch.Rows[int]{V: []int{10, 11, 12}})
-	src.Time, src.Mark, src.Window, src.Hash = []int64{1, 2, 3}, []int64{0, 1, 2}, []int64{7, 8, 9}, []uint64{4, 5, 6}
+	src.Time, src.SplitWatermark, src.Window, src.Hash = []int64{1, 2, 3}, []int64{0, 1, 2}, []int64{7, 8, 9}, []uint64{4, 5, 6}
 	src.Kind = []batch.RowKind{batch.Insert, batch.Delete, batch.Insert}
 	for _, k := range []string{"x", "", "zz"} {
 		src.Keys.AppendString(k)

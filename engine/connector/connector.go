@@ -149,17 +149,17 @@ type Reader interface {
 	Close() error
 }
 
-// Placer is a reader that can say where a row stands, for errors that come up later.
-type Placer interface {
-	// Place names the place of a row of the last Next: a file, a line, a byte.
-	Place(row int) string
+// Locator is a reader that can say where a row stands, for errors that come up later.
+type Locator interface {
+	// Locate names the place of a row of the last Next: a file, a line, a byte.
+	Locate(row int) string
 }
 
-// Quieter is a reader of splits that never end. It knows when one of them has nothing more to give for now, whether or not
+// LagReporter is a reader of splits that never end. It knows when one of them has nothing more to give for now, whether or not
 // the reader is busy with others: by that, and by the time since its last row, a split is idle (P15).
-type Quieter interface {
-	// Quiet says whether all that there is of a split by now was handed out.
-	Quiet(split string) bool
+type LagReporter interface {
+	// CaughtUp says whether all that there is of a split by now was handed out.
+	CaughtUp(split string) bool
 }
 
 // CheckpointListener is a Reader that wants to know how far complete checkpoints are, to tell it outside: the offsets of a

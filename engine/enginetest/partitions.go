@@ -138,8 +138,8 @@ func (r *partitionReader[T]) Next(_ context.Context, into *batch.Batch) (connect
 	return connector.Progress{Wait: r.of.mu.grown}, nil
 }
 
-// Quiet says whether a partition was read as far as there are rows.
-func (r *partitionReader[T]) Quiet(split string) bool {
+// CaughtUp says whether a partition was read as far as there are rows.
+func (r *partitionReader[T]) CaughtUp(split string) bool {
 	r.of.mu.Lock()
 	defer r.of.mu.Unlock()
 	for _, p := range r.open {

@@ -174,7 +174,7 @@ func (ch *chooser) choose(ctx context.Context) (Chosen, error) {
 	case !hasRun:
 		return ch.empty()
 	}
-	chosen, err := ch.head(ctx)
+	chosen, err := ch.newestIntact(ctx)
 	if err == nil && ch.r.Path != "" {
 		chosen.Notes = append([]string{fmt.Sprintf("restoring from %s is ignored: the job has run before and goes on from %s "+
 			"(a new restore.nonce restores it once)", ch.r.Path, chosen.From)}, chosen.Notes...)
@@ -220,8 +220,8 @@ func (ch *chooser) whenRead() (candidate, bool) {
 	return newest, m.Attempt == ch.s.last() && m.Outcome == outcome.None
 }
 
-// head takes the newest intact candidate. Passing over a damaged one is subject to P2.
-func (ch *chooser) head(ctx context.Context) (Chosen, error) {
+// newestIntact takes the newest intact candidate. Passing over a damaged one is subject to P2.
+func (ch *chooser) newestIntact(ctx context.Context) (Chosen, error) {
 	if newest, ok := ch.whenRead(); ok {
 		chosen := chosenFrom(newest, newest.snapshot)
 		chosen.Unverified = true

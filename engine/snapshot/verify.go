@@ -202,7 +202,7 @@ func (c *fileCheck) run() error {
 		}
 		if b.Offset != c.at {
 			c.wrong(b.Offset, "the block of key group %d does not follow the one before it, which ends at %d", b.Group, c.at)
-			return c.rest()
+			return c.checkFooter()
 		}
 		sum, whole, err := c.section(b.Size)
 		if !whole || err != nil {
@@ -218,11 +218,11 @@ func (c *fileCheck) run() error {
 			return err
 		}
 	}
-	return c.rest()
+	return c.checkFooter()
 }
 
-// rest reads the footer, and compares what only the whole file shows.
-func (c *fileCheck) rest() error {
+// checkFooter reads the footer, and compares what only the whole file shows.
+func (c *fileCheck) checkFooter() error {
 	start := c.at
 	footer := binary.LittleEndian.AppendUint64(nil, uint64(start))
 	footer = binary.LittleEndian.AppendUint32(footer, crc32.Update(c.sum, castagnoli, footer))

@@ -154,7 +154,7 @@ func newHarness(t testing.TB, g *graph.Graph) *harness {
 		h.nodes = append(h.nodes, node)
 		factory := n.Operator
 		if n.Source != nil && n.Source.Event != nil {
-			factory = n.Source.Event.Stage
+			factory = n.Source.Event.Timestamps
 		}
 		if n.Sink != nil {
 			node.sink = n.Sink.(*testSink)
@@ -255,7 +255,7 @@ func (c *consumer) copied(b *batch.Batch) *batch.Batch {
 	return c.copy
 }
 
-// stageOutput sets the marks of what the stage emits, as the runtime does, and hands it on.
+// stageOutput sets the split watermarks of what the stage emits, as the runtime does, and hands it on.
 type stageOutput struct {
 	n     *node
 	delay int64
@@ -272,7 +272,7 @@ func (s *stageOutput) Emit(b *batch.Batch) error {
 		s.mark = append(s.mark, mark)
 		s.n.maxTime = max(s.n.maxTime, t)
 	}
-	b.Mark = s.mark
+	b.SplitWatermark = s.mark
 	return s.n.Emit(b)
 }
 

@@ -43,11 +43,11 @@ func (c Compiler) fill(node *graph.Node, op physical.Op) (err error) {
 	case *physical.Sink:
 		node.Sink, node.Parallelism, err = c.sink(op.Table)
 	case *physical.Computed:
-		node.Operator = c.stage(op.Table, false)
+		node.Operator = c.sourceColumns(op.Table, false)
 	case *physical.Calc:
 		node.Operator = exec.Calc(op.Spec)
 	case *physical.Assign:
-		node.Operator, node.Marks = exec.Assign(op.Spec), !op.Spec.KeepLate
+		node.Operator, node.DecidesLate = exec.Assign(op.Spec), !op.Spec.KeepLate
 	case *physical.KeyBy:
 		node.Operator, node.Follows = exec.KeyBy(op.Spec), true
 	case *physical.Aggregate:
@@ -89,14 +89,14 @@ func (c Compiler) source(t *catalog.Table) (source *graph.Source, parallelism in
 	}
 	source = &graph.Source{Source: s, Connector: name, RowsPerSecond: rate}
 	if t.RowTime >= 0 {
-		source.Event = &graph.EventTime{Stage: c.stage(t, onNull == "skip"), DelayMS: t.DelayMS, Idle: idle.Round(time.Millisecond)}
+		source.Event = &graph.EventTime{Timestamps: c.sourceColumns(t, onNull == "skip"), DelayMS: t.DelayMS, Idle: idle.Round(time.Millisecond)}
 	}
 	return source, parallelism, nil
 }
 
-// stage makes the operator that adds the computed columns of a table, and sets event time.
-func (c Compiler) stage(t *catalog.Table, skipNull bool) operator.Factory {
-	return exec.Stage(exec.StageSpec{
+// sourceColumns makes the operator that adds the computed columns of a table, and sets event time.
+func (c Compiler) sourceColumns(t *catalog.Table, skipNull bool) operator.Factory {
+	return exec.SourceColumns(exec.SourceColumnsSpec{
 		File: c.File, Computed: t.Computed, Schema: t.Schema().Layout(), RowTime: t.RowTime, SkipNull: skipNull, Table: t.Name, Place: c.at(t.WatermarkAt),
 	})
 }

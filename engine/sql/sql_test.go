@@ -220,7 +220,7 @@ func TestGroupsMayBeExpressionsAndAggregatesFiltered(t *testing.T) {
 	expect(t, h.rows("o"), "2001-01-11 08:00:00|false|0|NULL|1|fine", "2001-01-11 08:00:00|true|2|601|71|late")
 }
 
-// oracle counts and sums by a plain loop: a row enters each window that is not over at its mark.
+// oracle counts and sums by a plain loop: a row enters each window that is not over at its split watermark.
 func oracle(rows [][]string, size, slide, delay int64) []string {
 	type group struct{ n, sum int64 }
 	groups := map[string]*group{}

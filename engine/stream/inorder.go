@@ -41,7 +41,7 @@ func ProcessInOrder[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) F
 // punctual is the stream without the rows that are late by the watermark of their own split.
 func (s Keyed[K, T]) punctual() Keyed[K, T] {
 	return Keyed[K, T]{s.job, s.job.add(graph.Node{
-		UID: s.job.derived(s.node, "late"), Name: "drop late rows", Inputs: []graph.Edge{{From: s.node}}, Follows: true, Marks: true,
+		UID: s.job.derived(s.node, "late"), Name: "drop late rows", Inputs: []graph.Edge{{From: s.node}}, Follows: true, DecidesLate: true,
 		Operator: func() (operator.Operator, error) { return &lateOp{}, nil },
 	})}
 }
@@ -64,19 +64,19 @@ func (o *lateOp) Process(_ int, b *batch.Batch, out operator.Output) error {
 	if len(b.Time) != b.Len() {
 		return fault.Permanentf("", "read the source with FromEvents", "its rows have no event time")
 	}
-	if len(b.Mark) == 0 {
+	if len(b.SplitWatermark) == 0 {
 		return out.Emit(b) // from an operator, whose rows are in time
 	}
 	o.sel = o.sel[:0]
 	for i, at := range b.Time {
-		if at > b.Mark[i] {
+		if at > b.SplitWatermark[i] {
 			o.sel = append(o.sel, int32(i))
 		}
 	}
 	late := b.Len() - len(o.sel)
 	if late == 0 {
 		o.view = *b
-		o.view.Mark = nil // what goes on is in time
+		o.view.SplitWatermark = nil // what goes on is in time
 		return out.Emit(&o.view)
 	}
 	o.ctx.Late(late)

@@ -39,7 +39,7 @@ func (o *mapOp[I, O]) Process(_ int, b *batch.Batch, out operator.Output) error 
 	for i := range in {
 		o.f(&in[i], &o.rows.V[i])
 	}
-	o.out = batch.Batch{Data: &o.rows, Time: b.Time, Mark: b.Mark, Kind: b.Kind}
+	o.out = batch.Batch{Data: &o.rows, Time: b.Time, SplitWatermark: b.SplitWatermark, Kind: b.Kind}
 	return out.Emit(&o.out)
 }
 
@@ -64,9 +64,9 @@ func (o *flatMapOp[I, O]) Process(_ int, b *batch.Batch, out operator.Output) er
 	if len(o.rows.V) == 0 {
 		return nil
 	}
-	o.out = batch.Batch{Data: &o.rows, Time: o.out.Time[:0], Mark: o.out.Mark[:0], Kind: o.out.Kind[:0]}
+	o.out = batch.Batch{Data: &o.rows, Time: o.out.Time[:0], SplitWatermark: o.out.SplitWatermark[:0], Kind: o.out.Kind[:0]}
 	o.out.Time = selected(o.out.Time, b.Time, o.from)
-	o.out.Mark = selected(o.out.Mark, b.Mark, o.from)
+	o.out.SplitWatermark = selected(o.out.SplitWatermark, b.SplitWatermark, o.from)
 	o.out.Kind = selected(o.out.Kind, b.Kind, o.from)
 	return operator.Selected(out.Emit(&o.out), o.from)
 }
@@ -107,7 +107,7 @@ func (o *filterOp[T]) Process(_ int, b *batch.Batch, out operator.Output) error 
 	o.out.Data = &o.rows
 	o.out.Reset()
 	o.out.AppendSelected(b, o.sel)
-	o.out.AppendMarks(b, o.sel)
+	o.out.AppendSplitWatermarks(b, o.sel)
 	return operator.Selected(out.Emit(&o.out), o.sel)
 }
 
@@ -126,7 +126,7 @@ func (o *keyOp[T]) Process(_ int, b *batch.Batch, out operator.Output) error {
 	keys.Reset()
 	o.encode(&keys, b.Data.(*batch.Rows[T]).V)
 	hash := state.HashKeys(o.out.Hash, &keys)
-	o.out = batch.Batch{Data: b.Data, Time: b.Time, Mark: b.Mark, Window: b.Window, Kind: b.Kind, Keys: keys, Hash: hash}
+	o.out = batch.Batch{Data: b.Data, Time: b.Time, SplitWatermark: b.SplitWatermark, Window: b.Window, Kind: b.Kind, Keys: keys, Hash: hash}
 	return out.Emit(&o.out)
 }
 

@@ -77,7 +77,7 @@ func (c *Context[O]) Emit(row O) {
 		c.at = append(c.at, c.op.time)
 	}
 	if c.op.marked {
-		c.marks = append(c.marks, c.op.in.Mark[c.op.row])
+		c.marks = append(c.marks, c.op.in.SplitWatermark[c.op.row])
 	}
 }
 
@@ -245,7 +245,7 @@ func (t *typedCalls[O]) rows(input int, data batch.Payload, from, end int) error
 func each[T, O any](c *Context[O], row func(c *Context[O], row *T) error) rowCalls {
 	return func(data batch.Payload, from, end int) error {
 		rows, op := data.(*batch.Rows[T]).V, c.op
-		op.timed, op.marked = len(op.in.Time) > 0, len(op.in.Mark) > 0
+		op.timed, op.marked = len(op.in.Time) > 0, len(op.in.SplitWatermark) > 0
 		op.time = 0
 		for i := from; i < end; i++ {
 			op.row = i
@@ -284,7 +284,7 @@ func (t *typedCalls[O]) flush(out operator.Output) error {
 		return nil
 	}
 	b := &t.c.op.out
-	*b = batch.Batch{Data: &t.c.out, Time: t.c.at, Mark: t.c.marks}
+	*b = batch.Batch{Data: &t.c.out, Time: t.c.at, SplitWatermark: t.c.marks}
 	err := out.Emit(b)
 	t.c.out.V, t.c.at, t.c.marks = t.c.out.V[:0], t.c.at[:0], t.c.marks[:0]
 	return err
@@ -308,7 +308,7 @@ type processOp struct {
 	row    int
 	time   int64
 	timed  bool // rows, or the timers that fire, have event time
-	marked bool // rows have marks, which what is emitted for them gets too: it is late where they would be
+	marked bool // rows have split watermarks, which what is emitted for them gets too: it is late where they would be
 	out    batch.Batch
 
 	ctx   operator.Context

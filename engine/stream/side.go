@@ -96,7 +96,7 @@ func (r *sideRows[T]) add(row T) {
 		r.at = append(r.at, r.op.time)
 	}
 	if r.op.marked {
-		r.marks = append(r.marks, r.op.in.Mark[r.op.row])
+		r.marks = append(r.marks, r.op.in.SplitWatermark[r.op.row])
 	}
 }
 
@@ -104,7 +104,7 @@ func (r *sideRows[T]) flush() error {
 	if len(r.kept.V) == 0 {
 		return nil
 	}
-	r.batch = batch.Batch{Data: &r.kept, Time: r.at, Mark: r.marks}
+	r.batch = batch.Batch{Data: &r.kept, Time: r.at, SplitWatermark: r.marks}
 	err := r.to.Emit(&r.batch)
 	r.kept.V, r.at, r.marks = r.kept.V[:0], r.at[:0], r.marks[:0]
 	return err

@@ -127,8 +127,8 @@ func From[T any](j *Job, uid string, src connector.Source, options ...SourceOpti
 // split stays delayMS behind the highest one read from it.
 func FromEvents[T any](j *Job, uid string, src connector.Source, at func(*T) int64, delayMS int64, options ...SourceOption) Stream[T] {
 	return from[T](j, uid, &graph.Source{Source: src, Event: &graph.EventTime{
-		DelayMS: delayMS,
-		Stage:   func() (operator.Operator, error) { return &timeOp[T]{at: at}, nil },
+		DelayMS:    delayMS,
+		Timestamps: func() (operator.Operator, error) { return &timeOp[T]{at: at}, nil },
 	}}, options)
 }
 

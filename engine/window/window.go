@@ -57,7 +57,7 @@ func (a Assigner) End(start int64) int64 { return start + a.SizeMS }
 // Over says whether a watermark closes the window that begins at start: all its moments are at or below it (P4).
 func (a Assigner) Over(start, watermark int64) bool { return start+a.SizeMS-1 <= watermark }
 
-// Append appends the starts of the windows that hold t and are not over at the mark just before it, latest first. None
+// Append appends the starts of the windows that hold t and are not over at the split watermark just before it, latest first. None
 // means that t is late.
 func (a Assigner) Append(dst []int64, t, mark int64) []int64 {
 	for start := a.Last(t); start > t-a.SizeMS && !a.Over(start, mark); start -= a.SlideMS {

@@ -174,7 +174,7 @@ func TestAHeaderIsNotLookedForAfterARestore(t *testing.T) {
 	if into.Len() != 1 || testRow(into.Data, 0) != "2 b" {
 		t.Errorf("%d rows", into.Len())
 	}
-	if place := made.(connector.Placer).Place(0); !strings.HasSuffix(place, "a: line 3, byte 11") {
+	if place := made.(connector.Locator).Locate(0); !strings.HasSuffix(place, "a: line 3, byte 11") {
 		t.Errorf("the row is at %s", place)
 	}
 }
@@ -230,7 +230,7 @@ func TestRowsOfAnArrayHaveThePlaceOfTheirRecord(t *testing.T) {
 		}
 	}
 	for row, want := range []string{"line 1, byte 0", "line 2, byte 8", "line 2, byte 8", "line 3, byte 26"} {
-		if got := made.(connector.Placer).Place(row); !strings.HasSuffix(got, want) {
+		if got := made.(connector.Locator).Locate(row); !strings.HasSuffix(got, want) {
 			t.Errorf("row %d is at %s, want %s", row, got, want)
 		}
 	}

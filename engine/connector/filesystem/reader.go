@@ -26,20 +26,20 @@ type reader struct {
 	blocks  int                 // bytes of a block
 	rows    int                 // of a batch
 
-	waiting []openSplit
-	current *openSplit
-	ahead   *readAhead // of current; nil: not started
-	block   block
-	rest    []byte // of block, not decoded yet
-	encoded []byte // position, valid until the next call
+	waiting   []openSplit
+	current   *openSplit
+	ahead     *readAhead // of current; nil: not started
+	block     block
+	undecoded []byte // of block, not decoded yet
+	encoded   []byte // position, valid until the next call
 
-	places  []place   // of the records of the last batch
-	placed  fileSplit // that they are of
-	skipped int64     // by the decoder, as told
+	starts   []recordStart // of the records of the last batch
+	startsIn fileSplit     // that they are of
+	skipped  int64         // by the decoder, as told
 }
 
-// place is where a record begins, and the first row that it has in its batch.
-type place struct {
+// recordStart is where a record begins, and the first row that it has in its batch.
+type recordStart struct {
 	row int
 	at  position
 }
@@ -103,7 +103,7 @@ func (r *reader) Next(ctx context.Context, into *batch.Batch) (connector.Progres
 	if r.current == nil && !r.start() {
 		return connector.Progress{}, ctx.Err()
 	}
-	if len(r.rest) == 0 && !r.block.last {
+	if len(r.undecoded) == 0 && !r.block.last {
 		if !r.nextBlock() {
 			return connector.Progress{Wait: r.ahead.ready}, ctx.Err()
 		}
@@ -114,7 +114,7 @@ func (r *reader) Next(ctx context.Context, into *batch.Batch) (connector.Progres
 	if err := r.decode(columns); err != nil {
 		return connector.Progress{}, err
 	}
-	if len(r.rest) == 0 && r.block.last {
+	if len(r.undecoded) == 0 && r.block.last {
 		return r.finish(), nil
 	}
 	if columns.N == 0 {
@@ -159,15 +159,15 @@ func (r *reader) nextBlock() bool {
 	default:
 		return false
 	}
-	r.rest = r.block.data
+	r.undecoded = r.block.data
 	if r.block.err == nil {
 		r.current.at.offset = r.block.offset
 	}
 	if r.text && r.block.offset == 0 {
-		if what := foreign(r.rest); what != "" {
+		if what := foreign(r.undecoded); what != "" {
 			r.block.err = &unreadable{fault.Permanentf(r.location.at(r.current.split.key), "convert it to UTF-8 text, or leave it out with a glob in the option 'path'", "the file is %s", what)}
 		}
-		if bytes.HasPrefix(r.rest, byteOrderMark) {
+		if bytes.HasPrefix(r.undecoded, byteOrderMark) {
 			r.advance(len(byteOrderMark))
 		}
 	}
@@ -191,22 +191,22 @@ func foreign(start []byte) string {
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 func (r *reader) advance(n int) {
-	r.rest = r.rest[n:]
+	r.undecoded = r.undecoded[n:]
 	r.current.at.offset += int64(n)
 }
 
 // decode appends rows until the batch has its size or the block ends.
 func (r *reader) decode(columns *batch.Columns) error {
 	r.decoder.Into(columns)
-	r.places, r.placed = r.places[:0], r.current.split
-	for scanned := 0; len(r.rest) > 0 && columns.N < r.rows && scanned < batch.TargetBytes; {
+	r.starts, r.startsIn = r.starts[:0], r.current.split
+	for scanned := 0; len(r.undecoded) > 0 && columns.N < r.rows && scanned < batch.TargetBytes; {
 		var record []byte
 		n, lines := 0, 1
 		if r.lines {
-			n, record = line(r.rest)
+			n, record = line(r.undecoded)
 		} else {
-			n, lines = r.framing.Next(r.rest, true) // a block holds whole records
-			record = r.framing.Content(r.rest[:n])
+			n, lines = r.framing.Next(r.undecoded, true) // a block holds whole records
+			record = r.framing.Content(r.undecoded[:n])
 		}
 		if err := r.record(columns, record); err != nil {
 			return r.malformed(err)
@@ -236,21 +236,21 @@ func (r *reader) record(columns *batch.Columns, record []byte) error {
 	row := columns.N
 	has, err := r.decoder.Decode(record)
 	if has {
-		r.places = append(r.places, place{row: row, at: r.current.at})
+		r.starts = append(r.starts, recordStart{row: row, at: r.current.at})
 	}
 	return err
 }
 
-// Place names file, line and byte of the record that a row of the last batch came from.
-func (r *reader) Place(row int) string {
-	i, exact := slices.BinarySearchFunc(r.places, row, func(p place, row int) int { return p.row - row })
+// Locate names file, line and byte of the record that a row of the last batch came from.
+func (r *reader) Locate(row int) string {
+	i, exact := slices.BinarySearchFunc(r.starts, row, func(p recordStart, row int) int { return p.row - row })
 	if !exact {
 		i-- // of an array of rows
 	}
 	if i < 0 {
-		return r.location.at(r.placed.key)
+		return r.location.at(r.startsIn.key)
 	}
-	return r.placeOf(&r.placed, r.places[i].at, 0)
+	return r.placeOf(&r.startsIn, r.starts[i].at, 0)
 }
 
 // placeOf names a byte of a record. The number of the line is known where the split begins the file, if there are lines.
@@ -270,7 +270,7 @@ func (r *reader) malformed(err error) error {
 		return fmt.Errorf("%s: %w", r.placeOf(&r.current.split, at, 0), err)
 	}
 	// The line in the message is the one of the byte: a record may have several.
-	at.lines += int64(bytes.Count(r.rest[:min(bad.At, len(r.rest))], []byte{'\n'}))
+	at.lines += int64(bytes.Count(r.undecoded[:min(bad.At, len(r.undecoded))], []byte{'\n'}))
 	return &fault.Error{Class: fault.Permanent, Place: r.placeOf(&r.current.split, at, bad.At), Remedy: bad.Remedy, Err: err}
 }
 
@@ -297,7 +297,7 @@ func (r *reader) stop() {
 	if r.ahead != nil {
 		r.ahead.close()
 	}
-	r.current, r.ahead, r.block, r.rest = nil, nil, block{}, nil
+	r.current, r.ahead, r.block, r.undecoded = nil, nil, block{}, nil
 }
 
 // Close ends the reading.

@@ -52,7 +52,7 @@ func (p prospect) admit(ctx context.Context, head snapshot.Head, again bool) err
 	chain := ChainOf(head)
 	if chain.Newest > 0 && chain.Owner != cfg.Owner && !e.alone() {
 		var err error
-		if chain.Quiet, err = p.folder.Chain.Quiet(ctx); err != nil {
+		if chain.Quiet, err = p.folder.Chain.SinceLastWrite(ctx); err != nil {
 			return jobfolder.Classify(err)
 		}
 	}

@@ -38,7 +38,7 @@ func Run(ctx context.Context, a Spec) (result Result, err error) {
 	process.setDefaults()
 	beginning, cancel := UntilInterrupt(ctx, process.Interrupt)
 	defer cancel()
-	f, err := jobfolder.Hold(beginning, a.Config, process.Random)
+	f, err := jobfolder.Acquire(beginning, a.Config, process.Random)
 	if err != nil {
 		return interruptedOr(beginning, err)
 	}

@@ -60,7 +60,7 @@ func (p prospect) begin(ctx context.Context, at func(Step)) (*began, error) {
 		return nil, jobfolder.ClassifyRestore(err)
 	}
 	b := &began{cfg: p.cfg, attempt: attempt, chosen: chosen}
-	if err := b.settle(p); err != nil {
+	if err := b.derive(p); err != nil {
 		if chosen.Snapshot != nil {
 			err = errors.Join(err, chosen.Snapshot.Close())
 		}
@@ -78,8 +78,8 @@ func (p prospect) request() snapshot.Request {
 	}
 }
 
-// settle derives from what was chosen what the attempt is.
-func (b *began) settle(p prospect) error {
+// derive finds out from what was chosen what the attempt is.
+func (b *began) derive(p prospect) error {
 	if p.entry.alone() && b.chosen.Parallelism > 0 {
 		b.cfg.Parallelism = b.chosen.Parallelism // what the last activation said (P3)
 	}

@@ -46,8 +46,8 @@ type Backend interface {
 	// Continue says, right after Restore, that the first checkpoint may name the runs again that a subtask of this number and these
 	// key groups has written: they were restored from the newest complete checkpoint of the job's own chain.
 	Continue(from snapshot.SubtaskState)
-	// ActOn records that the operator has acted on a watermark: it goes into snapshots for every key group (P4).
-	ActOn(watermark int64)
+	// AdvanceWatermark records that the operator has acted on a watermark: it goes into snapshots for every key group (P4).
+	AdvanceWatermark(watermark int64)
 	// RestoredWatermark is the watermark that was acted on before the restore in the key group of a hash;
 	// snapshot.NoTime: none.
 	RestoredWatermark(hash uint64) int64

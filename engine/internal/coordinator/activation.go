@@ -81,7 +81,7 @@ func Admit(c Chain, a Applicant) (Verdict, string) {
 	case a.OnlyFinish:
 		return a.finish(c)
 	case a.Activation == nil:
-		return a.byItself(c)
+		return a.withoutActivation(c)
 	case a.Activation.ExpectedAttempt != c.Newest:
 		return Standby, fmt.Sprintf("the activation expects attempt %d, and the newest is %d: it was carried out before, or comes late",
 			a.Activation.ExpectedAttempt, c.Newest)
@@ -97,8 +97,8 @@ func Admit(c Chain, a Applicant) (Verdict, string) {
 	return Begin, ""
 }
 
-// byItself decides for a process that nobody has activated.
-func (a Applicant) byItself(c Chain) (Verdict, string) {
+// withoutActivation decides for a process that nobody has activated.
+func (a Applicant) withoutActivation(c Chain) (Verdict, string) {
 	switch {
 	case c.Newest == 0 || c.Empty:
 		return Standby, "the job has not begun: it begins when it is activated"

@@ -62,7 +62,7 @@ func (c *Coordinator) deploy() {
 	x.up = map[message.Subtask]bool{}
 	c.emit(Deploy{Execution: x.name, From: c.chain.head, Continues: c.continues()})
 	for _, s := range c.sources {
-		c.settle(s)
+		c.assignWaiting(s)
 	}
 }
 

@@ -545,11 +545,11 @@ func showCommand(m message.Command) string {
 		return "Resume"
 	case message.Assign:
 		return "Assign " + showSplit(m.Split.ID, m.Position, m.MaxTime)
-	case message.Hold:
+	case message.WatermarkBound:
 		if m.Watched {
-			return "Hold at " + showTime(m.MaxTime) + ", watched"
+			return "WatermarkBound " + showTime(m.MaxTime) + ", watched"
 		}
-		return "Hold at " + showTime(m.MaxTime)
+		return "WatermarkBound " + showTime(m.MaxTime)
 	case message.Follow:
 		return "Follow " + showTime(m.MaxTime)
 	case message.NoMoreSplits:

@@ -562,7 +562,7 @@ func (w *world) report(of message.Execution, last map[message.Subtask]time.Durat
 			at += 6 * time.Second
 		}
 	} else {
-		task := subtaskOf(r)
+		task := r.From()
 		if w.faulty(300) {
 			at += 3 * time.Second
 		}
@@ -577,22 +577,6 @@ func (w *world) report(of message.Execution, last map[message.Subtask]time.Durat
 		}
 		w.step(Reported{message.Event{Execution: of, Report: r}})
 	})
-}
-
-func subtaskOf(r message.Report) message.Subtask {
-	switch r := r.(type) {
-	case message.Running:
-		return r.Subtask
-	case message.SplitProgress:
-		return r.Subtask
-	case message.SplitDone:
-		return r.Subtask
-	case message.SplitWanted:
-		return r.Subtask
-	case message.Ended:
-		return r.Subtask
-	}
-	return message.Subtask{}
 }
 
 func (w *world) pump(x *modelExecution) {
@@ -617,7 +601,7 @@ func (w *world) command(e SendCommand) {
 		w.open, w.highest = t.ID, t.ID
 		w.execution.triggered = t.ID
 	}
-	if h, ok := e.Command.(message.Hold); ok {
+	if h, ok := e.Command.(message.WatermarkBound); ok {
 		w.checkHold(e.To.Task, h.MaxTime)
 	}
 	if a, ok := e.Command.(message.Assign); ok {

@@ -56,10 +56,10 @@ type source struct {
 	discovery  retry
 
 	// waits holds the subtasks that have asked for a split and got none, in that order.
-	waits    []int
-	noMore   bool // NoMoreSplits was sent
-	hold     message.Hold
-	finished map[int]bool // subtasks that have Ended
+	waits     []int
+	noMore    bool // NoMoreSplits was sent
+	boundSent message.WatermarkBound
+	finished  map[int]bool // subtasks that have Ended
 
 	// highest is the highest event time known to be emitted from any split: where event time stays when all are finished.
 	highest int64
@@ -104,7 +104,7 @@ func (s *source) restore(state *snapshot.OperatorState) error {
 		bounds:      map[string]int64{},
 		stale:       s.underWay,
 		underWay:    s.underWay,
-		hold:        message.Hold{MaxTime: snapshot.NoTime}, // what a subtask takes for granted
+		boundSent:   message.WatermarkBound{MaxTime: snapshot.NoTime}, // what a subtask takes for granted
 		finished:    map[int]bool{},
 		highest:     snapshot.NoTime,
 		told:        map[int]int64{},
@@ -272,7 +272,7 @@ func (c *Coordinator) discovered(e Discovered) {
 		held[p.ID] = true
 		s.found(p)
 	}
-	c.settle(s)
+	c.assignWaiting(s)
 }
 
 // found queues a split behind all that were found before.
@@ -348,7 +348,7 @@ func (c *Coordinator) withSource(t message.Subtask, f func(*source)) {
 		return
 	}
 	f(s)
-	c.settle(s)
+	c.assignWaiting(s)
 }
 
 func (c *Coordinator) withSplit(t message.Subtask, id string, f func(*source, split)) {
@@ -368,9 +368,9 @@ func (s *source) wanted(subtask int) {
 	}
 }
 
-// settle gives waiting subtasks what there is, and then tells all what may have changed. In its queue a subtask finds an
-// Assign before the Hold that no longer counts that split, so that its watermark never runs ahead of the split.
-func (c *Coordinator) settle(s *source) {
+// assignWaiting gives waiting subtasks what there is, and then tells all what may have changed. In its queue a subtask finds an
+// Assign before the WatermarkBound that no longer counts that split, so that its watermark never runs ahead of the split.
+func (c *Coordinator) assignWaiting(s *source) {
 	if p := c.execution.phase; p != deploying && p != running {
 		return
 	}
@@ -381,11 +381,11 @@ func (c *Coordinator) settle(s *source) {
 		}
 		c.assign(s, to)
 	}
-	if maxTime, ok := s.holdNow(); ok {
-		hold := message.Hold{MaxTime: maxTime, Watched: len(s.waits) > 0 && len(s.assigned) > 0 && !s.done}
-		if hold != s.hold {
-			s.hold = hold
-			c.sendAll(s, hold)
+	if maxTime, ok := s.watermarkBound(); ok {
+		bound := message.WatermarkBound{MaxTime: maxTime, Watched: len(s.waits) > 0 && len(s.assigned) > 0 && !s.done}
+		if bound != s.boundSent {
+			s.boundSent = bound
+			c.sendAll(s, bound)
 		}
 		c.lead(s)
 	}
@@ -438,7 +438,7 @@ func (c *Coordinator) lead(s *source) {
 
 // reached is the event time that the source has got to: the least over the splits that are being read, one that has emitted
 // nothing counting as its predecessor left it, one that is idle not counting unless all are. When none is left it is the
-// highest of all that was read. Splits that wait bound it by a Hold.
+// highest of all that was read. Splits that wait bound it by a WatermarkBound.
 func (s *source) reached() int64 {
 	if len(s.assigned) == 0 {
 		return s.highest
@@ -460,10 +460,10 @@ func (s *source) reached() int64 {
 	return active
 }
 
-// holdNow is the bound that the splits that have not started put on the watermark (P4); false: it is not known before the
+// watermarkBound is the bound that the splits that have not started put on the watermark (P4); false: it is not known before the
 // first discovery, and the subtasks hold everything back by themselves. It is lifted when nothing waits; what is found
 // later brings back the bound of its predecessor. Else it only rises, as the bounds of the chains do.
-func (s *source) holdNow() (hold int64, ok bool) {
+func (s *source) watermarkBound() (hold int64, ok bool) {
 	if !s.discovered {
 		return 0, false
 	}

@@ -153,7 +153,7 @@ func (x *modelExecution) obey(i int, m message.Command) {
 		})
 	case message.NoMoreSplits:
 		r.noMore = true
-	case message.Hold, message.Follow: // watermarks are not modelled; what is held is checked where it is decided
+	case message.WatermarkBound, message.Follow: // watermarks are not modelled; what is held is checked where it is decided
 	}
 }
 

@@ -46,7 +46,7 @@ func TestAKeyedOutputHandsEachRowToTheOwnerOfItsKeyGroupInOrder(t *testing.T) {
 	for n := range 500 {
 		b := items(item{0, n}, item{1, n})
 		b.Hash = []uint64{r.Uint64(), r.Uint64()}
-		b.Mark = []int64{1, 2}
+		b.SplitWatermark = []int64{1, 2}
 		for i, h := range b.Hash {
 			to := state.Owner(state.KeyGroup(h, groups), consumers, groups)
 			want[to] = append(want[to], item{i, n})
@@ -68,7 +68,7 @@ func TestAKeyedOutputHandsEachRowToTheOwnerOfItsKeyGroupInOrder(t *testing.T) {
 			if !ok {
 				break
 			}
-			if len(e.Batch.Mark) > 0 {
+			if len(e.Batch.SplitWatermark) > 0 {
 				t.Fatal("a mark crossed an edge between tasks")
 			}
 			if n := len(rowsOf(e)); n != len(e.Batch.Hash) || n > batch.TargetRows+1 {
@@ -173,10 +173,10 @@ func TestMarksGoWithTheRowsOnlyWhereTheyAreWanted(t *testing.T) {
 		out := toGate(g, 0)
 		want := [][]int64{nil}
 		if wanted {
-			out, want = out.WithMarks(), [][]int64{{1, 2}, nil}
+			out, want = out.WithSplitWatermarks(), [][]int64{{1, 2}, nil}
 		}
 		marked, plain := items(item{0, 1}, item{0, 2}), items(item{0, 3})
-		marked.Mark = []int64{1, 2}
+		marked.SplitWatermark = []int64{1, 2}
 		for _, b := range []*batch.Batch{marked, plain} {
 			if err := out.Emit(b); err != nil {
 				t.Fatal(err)
@@ -190,8 +190,8 @@ func TestMarksGoWithTheRowsOnlyWhereTheyAreWanted(t *testing.T) {
 			if err != nil || e.Batch == nil {
 				t.Fatalf("batch %d: %v", i, err)
 			}
-			if !slices.Equal(e.Batch.Mark, marks) {
-				t.Errorf("wanted %v: the marks of batch %d are %v, want %v", wanted, i, e.Batch.Mark, marks)
+			if !slices.Equal(e.Batch.SplitWatermark, marks) {
+				t.Errorf("wanted %v: the marks of batch %d are %v, want %v", wanted, i, e.Batch.SplitWatermark, marks)
 			}
 		}
 	}

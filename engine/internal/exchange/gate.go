@@ -227,12 +227,12 @@ func (g *Gate) moved(c *channel, to progress) (Element, bool) {
 	g.count(c.progress, -1)
 	c.progress = to
 	g.count(c.progress, 1)
-	return g.settle()
+	return g.updateWatermark()
 }
 
-// settle follows a change of a channel: all may be idle now, or none, or the rest may be further on. A gate that
+// updateWatermark follows a change of a channel: all may be idle now, or none, or the rest may be further on. A gate that
 // becomes active again says so first; that the watermark is further on is told with the next one.
-func (g *Gate) settle() (Element, bool) {
+func (g *Gate) updateWatermark() (Element, bool) {
 	if idle := g.active == 0 && g.idles > 0; idle != g.idle {
 		g.idle = idle
 		if idle {

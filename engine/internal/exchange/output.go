@@ -16,7 +16,7 @@ type Output struct {
 	open     []*batch.Batch // by channel; nil: none
 	owner    Owners         // the channel of each key group; nil: the edge is not keyed
 	next     int            // where the next batch goes, if the edge is not keyed
-	marks    bool           // rows go with their marks
+	marks    bool           // rows go with their split watermarks
 	sel      [][]int32      // by channel; rows of the batch at hand
 	all      []int32        // 0, 1, 2, ...
 }
@@ -41,9 +41,9 @@ func newOutput(channels []Sender) *Output {
 	return &Output{channels: channels, open: make([]*batch.Batch, len(channels))}
 }
 
-// WithMarks lets rows go with their marks, for a consumer by which, or behind which, it is decided which rows are late (P4): how
+// WithSplitWatermarks lets rows go with their split watermarks, for a consumer by which, or behind which, it is decided which rows are late (P4): how
 // far a row's own split is does not depend on the way that the row takes.
-func (o *Output) WithMarks() *Output {
+func (o *Output) WithSplitWatermarks() *Output {
 	o.marks = true
 	return o
 }
@@ -127,7 +127,7 @@ func (o *Output) add(to int, b *batch.Batch, sel []int32) error {
 	}
 	open.AppendSelected(b, sel)
 	if o.marks {
-		open.AppendMarks(b, sel)
+		open.AppendSplitWatermarks(b, sel)
 	}
 	if open.Len() >= batch.TargetRows || open.SizeBytes() >= batch.TargetBytes {
 		return o.flush(to)
@@ -139,7 +139,7 @@ func (o *Output) add(to int, b *batch.Batch, sel []int32) error {
 type shape struct{ time, mark, window, hash, keys, kind bool }
 
 func (o *Output) shapeOf(b *batch.Batch) shape {
-	return shape{len(b.Time) > 0, o.marks && len(b.Mark) > 0, len(b.Window) > 0, len(b.Hash) > 0, b.Keys.Len() > 0, len(b.Kind) > 0}
+	return shape{len(b.Time) > 0, o.marks && len(b.SplitWatermark) > 0, len(b.Window) > 0, len(b.Hash) > 0, b.Keys.Len() > 0, len(b.Kind) > 0}
 }
 
 func (o *Output) flush(to int) error {

@@ -56,9 +56,9 @@ type Node struct {
 	Operator operator.Factory
 	Sink     connector.Sink
 
-	// Marks says that the operator decides by the marks of its rows which of them are late (P4): they go with the rows up to it,
+	// DecidesLate says that the operator decides by the split watermarks of its rows which of them are late (P4): they go with the rows up to it,
 	// and no further.
-	Marks bool
+	DecidesLate bool
 	// Side names the operator's side outputs: rows of other types than those of its main output, each with edges of its own. One that no
 	// edge comes from loses its rows.
 	Side []string
@@ -111,9 +111,9 @@ type Source struct {
 
 // EventTime says how a source's rows get event time and watermarks.
 type EventTime struct {
-	// Stage makes the operator that is run on every batch the reader fills, before marks are assigned: it must emit exactly
+	// Timestamps makes the operator that is run on every batch the reader fills, before split watermarks are assigned: it must emit exactly
 	// one batch for each, with the same rows and Time set. Sources without computed columns set Time in place.
-	Stage operator.Factory
+	Timestamps operator.Factory
 	// DelayMS is how far the watermark stays behind the highest event time of a split.
 	DelayMS int64
 	// Idle is how long a source without input holds the watermark back before it counts as idle; 0: for ever.
@@ -149,15 +149,15 @@ func (g *Graph) Parallelism(job int) []int {
 // fewer subtasks all rows of one go to one, so that they stay in order; more of them share the rows of each.
 func Forwards(subtask, of, to, ofTo int) bool { return of < ofTo || subtask%ofTo == to }
 
-// Marked says of each node whether the marks of rows have to come to it: it decides by them what is late, or one behind it does.
-func (g *Graph) Marked() []bool {
+// CarrySplitWatermarks says of each node whether the split watermarks of rows have to come to it: it decides by them what is late, or one behind it does.
+func (g *Graph) CarrySplitWatermarks() []bool {
 	marked := make([]bool, len(g.Nodes))
 	for i := len(g.Nodes) - 1; i >= 0; i-- {
 		n := &g.Nodes[i]
-		marked[i] = marked[i] || n.Marks
+		marked[i] = marked[i] || n.DecidesLate
 		for _, e := range n.Inputs {
-			// What a node with marks emits is in time.
-			if from := &g.Nodes[e.From]; marked[i] && !from.Marks {
+			// What a node with split watermarks emits is in time.
+			if from := &g.Nodes[e.From]; marked[i] && !from.DecidesLate {
 				marked[e.From] = true
 			}
 		}

@@ -97,19 +97,19 @@ func TestMarksGoUpToWhatDecidesByThem(t *testing.T) {
 		{},
 		{Inputs: from(0)},
 		{Inputs: from(0, 1)},
-		{Inputs: from(2), Marks: true},
+		{Inputs: from(2), DecidesLate: true},
 		{Inputs: from(3)},
-		{Inputs: from(4), Marks: true},
+		{Inputs: from(4), DecidesLate: true},
 		{Inputs: from(1)},
 		{},
 		{Inputs: from(7)},
 	}}
-	// What decides by marks emits rows that are in time; 6 and what 7 leads to decide nothing.
-	if got, want := g.Marked(), []bool{true, true, true, true, true, true, false, false, false}; !slices.Equal(got, want) {
+	// What decides by split watermarks emits rows that are in time; 6 and what 7 leads to decide nothing.
+	if got, want := g.CarrySplitWatermarks(), []bool{true, true, true, true, true, true, false, false, false}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	g.Nodes[5].Marks = false
-	if got, want := g.Marked(), []bool{true, true, true, true, false, false, false, false, false}; !slices.Equal(got, want) {
+	g.Nodes[5].DecidesLate = false
+	if got, want := g.CarrySplitWatermarks(), []bool{true, true, true, true, false, false, false, false, false}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

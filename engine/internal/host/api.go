@@ -113,7 +113,7 @@ func (h *Host) askActivation(r rest.Request) (rest.Operation, error) {
 	if err := overlap.Check(cfg, h.graph); err != nil { // the settings may name another place for savepoints
 		return rest.Operation{}, &rest.Error{Code: rest.BadRequest, Message: "settings: " + err.Error()}
 	}
-	a := &activation{request: r, cfg: cfg, asked: coordinator.Activation{ExpectedAttempt: q.ExpectedAttempt, AllowEmpty: q.AllowEmpty}}
+	a := &activation{request: r, cfg: cfg, expects: coordinator.Activation{ExpectedAttempt: q.ExpectedAttempt, AllowEmpty: q.AllowEmpty}}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	op, known, err := h.operations.Repeated(a.request)
@@ -156,7 +156,7 @@ func activatedAs(h *attempt.Handle) func(*rest.Operation) {
 
 // inTheWay returns a conflict unless an attempt is what an activation asks for.
 func inTheWay(h *attempt.Handle, a *activation) error {
-	if h.Number() == a.asked.ExpectedAttempt+1 && h.Config().Settings == a.cfg.Settings {
+	if h.Number() == a.expects.ExpectedAttempt+1 && h.Config().Settings == a.cfg.Settings {
 		return nil
 	}
 	return &rest.Error{Code: rest.Conflict, Remedy: "stop it first, and expect the attempt that is then the newest",

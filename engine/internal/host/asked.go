@@ -38,21 +38,21 @@ func (h *Host) takeAsked() (*activation, []operations.Request) {
 
 // activate looks at the chain before an activation is carried out: one that comes twice takes nothing and leaves nothing.
 func (h *Host) activate(ctx context.Context, a *activation) (work, bool) {
-	head, err := h.look(ctx)
-	if err == nil && head.Newest.N != a.asked.ExpectedAttempt {
-		_, why := coordinator.Admit(attempt.ChainOf(head), coordinator.Applicant{Activation: &a.asked})
+	head, err := h.readHead(ctx)
+	if err == nil && head.Newest.N != a.expects.ExpectedAttempt {
+		_, why := coordinator.Admit(attempt.ChainOf(head), coordinator.Applicant{Activation: &a.expects})
 		err = &attempt.RefusedError{Verdict: coordinator.Standby, Why: why}
 	}
 	if err != nil {
 		h.refuse(a, err)
 		return work{}, false
 	}
-	return work{entry: attempt.Entry{Activation: &a.asked}, cfg: a.cfg, activation: a}, true
+	return work{entry: attempt.Entry{Activation: &a.expects}, cfg: a.cfg, activation: a}, true
 }
 
 // refuse ends an activation that is not carried out.
 func (h *Host) refuse(a *activation, err error) {
-	h.log.Warn("the activation was not carried out", "id", a.request.ID, "expected attempt", a.asked.ExpectedAttempt, "error", err)
+	h.log.Warn("the activation was not carried out", "id", a.request.ID, "expected attempt", a.expects.ExpectedAttempt, "error", err)
 	h.mu.Lock()
 	h.mu.activation = nil
 	h.mu.Unlock()
@@ -61,7 +61,7 @@ func (h *Host) refuse(a *activation, err error) {
 
 // finish makes of requests to a job that does not run an attempt that serves them from its last checkpoint (P3).
 func (h *Host) finish(ctx context.Context, requests []operations.Request) (work, bool) {
-	head, err := h.look(ctx)
+	head, err := h.readHead(ctx)
 	if err == nil {
 		applicant := coordinator.Applicant{Owner: h.cfg.Owner, Revision: h.cfg.Revision, OnlyFinish: true}
 		verdict, why := coordinator.Admit(attempt.ChainOf(head), applicant)

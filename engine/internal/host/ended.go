@@ -29,7 +29,7 @@ func (h *Host) ended(w work, result attempt.Result, err error, before rest.State
 		h.waitIn(rest.StateAfter(result.Outcome), failure{})
 	case result.Outcome == outcome.Interrupted:
 		h.show(before, why)
-	case !began && !w.byItself():
+	case !began && !w.unrequested():
 		h.show(before, f.insteadOf(why, err))
 	case len(w.requests) > 0:
 		h.show(before, f)

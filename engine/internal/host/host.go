@@ -76,7 +76,7 @@ type failure struct {
 // activation is one that was asked for.
 type activation struct {
 	request rest.Request
-	asked   coordinator.Activation
+	expects coordinator.Activation
 	cfg     config.Config // with its settings
 	// after is how many of the requests that wait came before it.
 	after int

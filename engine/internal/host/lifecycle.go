@@ -37,7 +37,7 @@ type work struct {
 	requests   []operations.Request
 }
 
-func (w work) byItself() bool { return w.activation == nil && len(w.requests) == 0 }
+func (w work) unrequested() bool { return w.activation == nil && len(w.requests) == 0 }
 
 // Run returns after Interrupt, when ctx is done (an attempt is then ended at once, without a last checkpoint), or with an
 // error if something of an attempt cannot be ended, so that the process must. That a job fails does not end it.
@@ -156,7 +156,7 @@ func (h *Host) carryOut(ctx context.Context, w work) error {
 		return err
 	}
 	if ctx.Err() == nil && result.Outcome != outcome.Interrupted {
-		if _, lookErr := h.look(ctx); lookErr != nil {
+		if _, lookErr := h.readHead(ctx); lookErr != nil {
 			h.log.Warn("the chain cannot be read", "error", lookErr)
 		}
 	}

@@ -20,9 +20,9 @@ type Folder struct {
 	lock    io.Closer // nil: it is only looked at
 }
 
-// Hold opens the job's folder, takes it for this process where the storage can, and checks that it can hold snapshots (P1
+// Acquire opens the job's folder, takes it for this process where the storage can, and checks that it can hold snapshots (P1
 // "Stores"). random is read for the names of attempts; nil: crypto/rand.
-func Hold(ctx context.Context, cfg config.Config, random io.Reader) (*Folder, error) {
+func Acquire(ctx context.Context, cfg config.Config, random io.Reader) (*Folder, error) {
 	b, err := storage.Open(ctx, cfg.Storage)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint.storage: %w", err)

@@ -51,7 +51,7 @@ var commands = []form[Command]{
 		c.bytes(4, &m.Position)
 		c.int64(5, &m.MaxTime)
 	}),
-	formOf[Command](4, func(c *coder, m *Hold) {
+	formOf[Command](4, func(c *coder, m *WatermarkBound) {
 		c.int64(1, &m.MaxTime)
 		c.bool(2, &m.Watched)
 	}),

@@ -29,7 +29,7 @@ import (
 var update = flag.Bool("update", false, "write the golden encodings anew; what was written by an earlier version may then not be read any more")
 
 var (
-	commands = []message.Command{message.Trigger{}, message.Resume{}, message.Assign{}, message.Hold{}, message.Follow{},
+	commands = []message.Command{message.Trigger{}, message.Resume{}, message.Assign{}, message.WatermarkBound{}, message.Follow{},
 		message.Completed{}, message.NoMoreSplits{}}
 	reports = []message.Report{message.Stopped{}, message.Running{}, message.SplitProgress{}, message.SplitIdle{}, message.SplitDone{},
 		message.SplitWanted{}, message.Ended{}, message.Ack{}, message.Decline{}, message.Failed{}}

@@ -49,10 +49,10 @@ type (
 		Position []byte
 		MaxTime  int64 // highest event time that was emitted from it; math.MinInt64: none
 	}
-	// Hold bounds the subtask's watermark while there are splits that have not started: it may not exceed MaxTime minus the
-	// source's delay. math.MinInt64 holds it back entirely, math.MaxInt64 lifts the bound. Until the first Hold, it is
+	// WatermarkBound bounds the subtask's watermark while there are splits that have not started: it may not exceed MaxTime minus the
+	// source's delay. math.MinInt64 holds it back entirely, math.MaxInt64 lifts the bound. Until the first one, it is
 	// held back entirely. Watched asks for SplitProgress although nothing is held: subtasks without a split follow it.
-	Hold struct {
+	WatermarkBound struct {
 		MaxTime int64
 		Watched bool
 	}
@@ -65,16 +65,20 @@ type (
 	NoMoreSplits struct{}
 )
 
-func (Trigger) command()      {}
-func (Resume) command()       {}
-func (Assign) command()       {}
-func (Hold) command()         {}
-func (Follow) command()       {}
-func (NoMoreSplits) command() {}
-func (Completed) command()    {}
+func (Trigger) command()        {}
+func (Resume) command()         {}
+func (Assign) command()         {}
+func (WatermarkBound) command() {}
+func (Follow) command()         {}
+func (NoMoreSplits) command()   {}
+func (Completed) command()      {}
 
 // Report is what a subtask tells the coordinator.
-type Report interface{ report() }
+type Report interface {
+	// From is the subtask; the zero value: it is of the whole execution.
+	From() Subtask
+	report()
+}
 
 // Event is a report on its way from an execution.
 type Event struct {
@@ -88,12 +92,15 @@ type Subtask struct {
 	Index int
 }
 
+// From is the subtask itself, for the reports that it is part of.
+func (s Subtask) From() Subtask { return s }
+
 type (
 	// Stopped says that nothing of a cancelled execution is left, and that no message of it follows. It is of no subtask.
 	Stopped struct{}
 	// Running says that the subtask has restored its state and runs.
 	Running struct{ Subtask }
-	// SplitProgress tells how far a split has been emitted; sent now and then, while a Hold is in force or
+	// SplitProgress tells how far a split has been emitted; sent now and then, while a WatermarkBound is in force or
 	// somebody follows.
 	SplitProgress struct {
 		Subtask
@@ -153,6 +160,9 @@ type Stats struct {
 	// that the background part took.
 	Align, Sync, Async time.Duration
 }
+
+// From is none.
+func (Stopped) From() Subtask { return Subtask{} }
 
 func (Stopped) report()       {}
 func (Running) report()       {}

@@ -8,20 +8,20 @@ import (
 	"github.com/weirstream/weir/engine/internal/message"
 )
 
-// builder wires the subtasks of an execution: first all stages and gates, then what connects them.
+// builder wires the subtasks of an execution: first all links and gates, then what connects them.
 type builder struct {
 	exec   *execution
 	ctx    context.Context
 	graph  *graph.Graph
-	marked []bool             // by node: marks go with the rows that come to it
-	stages [][]*stage         // by node and subtask
+	marked []bool             // by node: split watermarks go with the rows that come to it
+	links  [][]*link          // by node and subtask
 	gates  [][]*exchange.Gate // by node and subtask; nil: the node is chained, or a source
 }
 
 func newBuilder(ctx context.Context, e *execution) *builder {
 	n := len(e.cfg.Graph.Nodes)
 	g := e.cfg.Graph
-	return &builder{exec: e, ctx: ctx, graph: g, marked: g.Marked(), stages: make([][]*stage, n), gates: make([][]*exchange.Gate, n)}
+	return &builder{exec: e, ctx: ctx, graph: g, marked: g.CarrySplitWatermarks(), links: make([][]*link, n), gates: make([][]*exchange.Gate, n)}
 }
 
 func (b *builder) build() {
@@ -45,11 +45,11 @@ func (b *builder) subtask(task Task, index int, limit *pace) *subtask {
 	t := &subtask{id: message.Subtask{Task: task.Name, Index: index}, index: index, parallelism: task.Parallelism, exec: b.exec, commands: newCommandQueue(), parts: newParts()}
 	t.ctx, t.cancel = context.WithCancel(b.ctx)
 	for _, n := range task.Nodes {
-		s := newStage(t, &b.graph.Nodes[n])
-		t.stages = append(t.stages, s)
-		b.stages[n] = append(b.stages[n], s)
+		s := newLink(t, &b.graph.Nodes[n])
+		t.chain = append(t.chain, s)
+		b.links[n] = append(b.links[n], s)
 	}
-	t.current = t.stages[0]
+	t.current = t.chain[0]
 	root := task.Nodes[0]
 	if task.Source {
 		t.input = newSource(t, &b.graph.Nodes[root], limit)
@@ -77,7 +77,7 @@ func (b *builder) channels(node int, t *subtask) []int {
 // producers are the subtasks that send to one of so many subtasks along an edge, in the order of their channels: a keyed edge has
 // one from all.
 func (b *builder) producers(e graph.Edge, index, parallelism int) (from []int) {
-	n := len(b.stages[e.From])
+	n := len(b.links[e.From])
 	for i := range n {
 		if e.Kind == graph.Keyed || graph.Forwards(i, n, index, parallelism) {
 			from = append(from, i)
@@ -92,8 +92,8 @@ func (b *builder) connect(to int) {
 	gates := b.gates[to]
 	if gates == nil {
 		for _, edge := range n.Inputs {
-			for i, from := range b.stages[edge.From] {
-				from.send(edge.Output, b.stages[to][i])
+			for i, from := range b.links[edge.From] {
+				from.send(edge.Output, b.links[to][i])
 			}
 		}
 		return
@@ -101,14 +101,14 @@ func (b *builder) connect(to int) {
 	next := make([]int, len(gates)) // the first channel of each gate that nobody sends to yet
 	owners := exchange.OwnersOf(len(gates), b.exec.cfg.MaxParallelism)
 	for _, edge := range n.Inputs {
-		channels := make([][]exchange.Sender, len(b.stages[edge.From])) // by producer, in the order of the consumers
+		channels := make([][]exchange.Sender, len(b.links[edge.From])) // by producer, in the order of the consumers
 		for j, gate := range gates {
 			for _, i := range b.producers(edge, j, len(gates)) {
 				channels[i] = append(channels[i], gate.Sender(next[j]))
 				next[j]++
 			}
 		}
-		for i, from := range b.stages[edge.From] {
+		for i, from := range b.links[edge.From] {
 			var o *exchange.Output
 			if edge.Kind == graph.Keyed {
 				o = exchange.NewKeyed(channels[i], owners)
@@ -116,7 +116,7 @@ func (b *builder) connect(to int) {
 				o = exchange.NewForward(channels[i], i)
 			}
 			if b.marked[to] {
-				o.WithMarks()
+				o.WithSplitWatermarks()
 			}
 			from.send(edge.Output, o)
 			from.task.outputs = append(from.task.outputs, o)

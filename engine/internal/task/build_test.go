@@ -9,7 +9,7 @@ import (
 
 func TestEdgesOfOneInputAreOneToTheOperator(t *testing.T) {
 	g := &graph.Graph{Nodes: []graph.Node{{}, {Inputs: []graph.Edge{{Kind: graph.Keyed}, {Kind: graph.Forward}, {Kind: graph.Keyed, Input: 1}}}}}
-	b := &builder{graph: g, stages: [][]*stage{make([]*stage, 3), nil}}
+	b := &builder{graph: g, links: [][]*link{make([]*link, 3), nil}}
 	if got, want := b.channels(1, &subtask{parallelism: 3}), []int{0, 0, 0, 0, 1, 1, 1}; !slices.Equal(got, want) {
 		t.Errorf("the channels belong to the inputs %v, want %v", got, want)
 	}
@@ -27,7 +27,7 @@ func TestAForwardEdgeLeadsFromEverySubtaskToAsFewAsKeepItsRowsInOrder(t *testing
 		{1, 3, [][]int{{0}, {0}, {0}}},
 		{2, 3, [][]int{{0, 1}, {0, 1}, {0, 1}}},
 	} {
-		b := &builder{graph: g, stages: [][]*stage{make([]*stage, c.from), nil}}
+		b := &builder{graph: g, links: [][]*link{make([]*link, c.from), nil}}
 		for to, want := range c.want {
 			if got := b.producers(g.Nodes[1].Inputs[0], to, c.to); !slices.Equal(got, want) {
 				t.Errorf("from %d to %d: %v send to %d, want %v", c.from, c.to, got, to, want)

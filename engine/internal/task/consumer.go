@@ -50,7 +50,7 @@ func (c *consumer) step() (pause, error) {
 }
 
 func (c *consumer) handle(e exchange.Element) error {
-	root := c.task.stages[0]
+	root := c.task.chain[0]
 	switch e.Kind {
 	case exchange.Batch:
 		if err := root.process(e.Input, e.Batch); err != nil {

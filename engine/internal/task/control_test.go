@@ -387,7 +387,7 @@ func TestAnIdleSubtaskHoldsEventTimeBackForItsTimeoutOnly(t *testing.T) {
 		d := newDriver(t, backendtest.NewStore(t, nil), eventGraph(src, sink, 10*time.Second), nil)
 		d.start(2)
 		d.command(0, message.Assign{Split: connector.Split{ID: "split-0"}, MaxTime: math.MinInt64})
-		d.all(message.Hold{MaxTime: math.MaxInt64})
+		d.all(message.WatermarkBound{MaxTime: math.MaxInt64})
 		<-time.After(9 * time.Second)
 		synctest.Wait()
 		for i, ms := range watermarks(d, "count") {
@@ -411,7 +411,7 @@ func TestSplitsAreReportedWhileOthersWaitForThem(t *testing.T) {
 		src, sink := &numbers{splits: 1, rows: 1000, keys: 10, rate: 100, batchRows: func() int { return 20 }}, newCollected()
 		d := newDriver(t, backendtest.NewStore(t, nil), eventGraph(src, sink, 0), nil)
 		d.start(1)
-		d.command(0, message.Hold{MaxTime: 50})
+		d.command(0, message.WatermarkBound{MaxTime: 50})
 		d.command(0, message.Assign{Split: connector.Split{ID: "split-0"}, MaxTime: math.MinInt64})
 		last := int64(math.MinInt64)
 		for last < 500 {

@@ -75,7 +75,7 @@ func TestWhatHasFiredIsRestoredWithTheKeyGroups(t *testing.T) {
 				src, sink := &numbers{splits: 2, rows: 1000, keys: 50, rate: 1000, batchRows: func() int { return 20 }}, newCollected()
 				d := newDriver(t, backendtest.NewStore(t, nil), firingGraph(src, sink, &notes{}), src.names())
 				d.start(1)
-				d.all(message.Hold{MaxTime: math.MaxInt64}) // as if the second split were found only after the restore
+				d.all(message.WatermarkBound{MaxTime: math.MaxInt64}) // as if the second split were found only after the restore
 				d.await(sink, 8*500)
 				d.checkpoint(message.Pause)
 				fired := watermarks(d, "count")[0]
@@ -113,7 +113,7 @@ func watermarksOfOneSplit(t *testing.T, change func(*graph.Graph)) (watermarks [
 		change(g)
 		d := newDriver(t, backendtest.NewStore(t, nil), g, nil)
 		d.start(1)
-		d.all(message.Hold{MaxTime: math.MaxInt64})
+		d.all(message.WatermarkBound{MaxTime: math.MaxInt64})
 		d.all(message.Assign{Split: connector.Split{ID: "split-0"}, MaxTime: math.MinInt64})
 		d.all(message.NoMoreSplits{})
 		d.until(func() bool { return d.ended == 1 })
@@ -141,7 +141,7 @@ func TestASubtaskIsNotIdleWhileSplitsWait(t *testing.T) {
 		d := newDriver(t, backendtest.NewStore(t, nil), eventGraph(src, sink, 10*time.Second), nil)
 		d.start(2)
 		d.command(0, message.Assign{Split: connector.Split{ID: "split-0"}, MaxTime: math.MinInt64})
-		d.all(message.Hold{MaxTime: 50})
+		d.all(message.WatermarkBound{MaxTime: 50})
 		<-time.After(time.Hour) // of the test's own clock
 		synctest.Wait()
 		for i, ms := range watermarks(d, "count") {

@@ -101,7 +101,7 @@ func (e *execution) wait() { e.goroutines.Wait() }
 func (e *execution) metrics() []message.Metrics {
 	var all []message.Metrics
 	for _, t := range e.subtasks {
-		for _, s := range t.stages {
+		for _, s := range t.chain {
 			all = append(all, s.metrics.read(s.uid, t.index))
 		}
 	}

@@ -370,7 +370,7 @@ func (d *driver) assign(subtask int) {
 		Split: connector.Split{ID: s.ID, Chain: s.ID, Spec: s.Spec}, Position: s.Position, MaxTime: s.MaxTime,
 	})
 	if len(d.unassigned) == 0 {
-		d.all(message.Hold{MaxTime: math.MaxInt64})
+		d.all(message.WatermarkBound{MaxTime: math.MaxInt64})
 	}
 }
 

@@ -16,14 +16,14 @@ import (
 //   - A subtask is idle if all of its splits are, and no split waits to be assigned. Without a split, that has to be so for
 //     the timeout.
 type idleness struct {
-	timeout time.Duration     // 0: nothing is ever idle
-	quieter connector.Quieter // nil: no split is
-	since   time.Time         // the subtask has no split since then; zero: it has one, or was not asked yet
-	idle    bool              // the subtask is
+	timeout time.Duration         // 0: nothing is ever idle
+	lag     connector.LagReporter // nil: no split is
+	since   time.Time             // the subtask has no split since then; zero: it has one, or was not asked yet
+	idle    bool                  // the subtask is
 }
 
 // splitsWait says whether splits wait to be assigned, which hold the watermark back.
-func (s *source) splitsWait() bool { return s.splits.hold != math.MaxInt64 }
+func (s *source) splitsWait() bool { return s.splits.bound != math.MaxInt64 }
 
 // idleIn returns how long it may take until something is idle; 0: nothing is about to be.
 func (s *source) idleIn() time.Duration {
@@ -34,7 +34,7 @@ func (s *source) idleIn() time.Duration {
 	now := s.task.exec.cfg.Clock.Now()
 	next := time.Duration(math.MaxInt64)
 	for _, sp := range s.splits.active {
-		if !sp.idle && q.quieter != nil {
+		if !sp.idle && q.lag != nil {
 			next = min(next, q.timeout-now.Sub(sp.since))
 		}
 	}
@@ -59,8 +59,8 @@ func (s *source) becomeIdle() error {
 	now := s.task.exec.cfg.Clock.Now()
 	all := true
 	for _, sp := range s.splits.active {
-		if !sp.idle && q.quieter != nil && now.Sub(sp.since) >= q.timeout {
-			if q.quieter.Quiet(sp.ID) {
+		if !sp.idle && q.lag != nil && now.Sub(sp.since) >= q.timeout {
+			if q.lag.CaughtUp(sp.ID) {
 				s.setIdle(sp, true)
 			} else {
 				sp.since = now // there are rows, which wait for the reader
@@ -88,7 +88,7 @@ func (s *source) setIdle(sp *split, idle bool) {
 
 // woken notes that rows of a split have come.
 func (s *source) woken(sp *split) error {
-	if s.idleness.timeout > 0 && s.idleness.quieter != nil {
+	if s.idleness.timeout > 0 && s.idleness.lag != nil {
 		sp.since = s.task.exec.cfg.Clock.Now()
 		if sp.idle {
 			s.setIdle(sp, false)

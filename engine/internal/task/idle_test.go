@@ -39,13 +39,13 @@ type topic struct {
 func newTopic(t *testing.T, src func(*enginetest.Partitions[row]) connector.Source) *topic {
 	in := enginetest.NewPartitions[row](2)
 	g := eventGraph(src(in), newCollected(), 10*time.Second)
-	g.Nodes[0].Source.Event.Stage = func() (operator.Operator, error) { return &timeOf{}, nil }
+	g.Nodes[0].Source.Event.Timestamps = func() (operator.Operator, error) { return &timeOf{}, nil }
 	d := newDriver(t, backendtest.NewStore(t, nil), g, nil)
 	d.start(1)
 	for i, id := range []string{"a", "b"} {
 		d.command(0, message.Assign{Split: connector.Split{ID: id, Spec: []byte{byte(i)}}, MaxTime: math.MinInt64})
 	}
-	d.all(message.Hold{MaxTime: math.MaxInt64})
+	d.all(message.WatermarkBound{MaxTime: math.MaxInt64})
 	return &topic{d, in}
 }
 
@@ -108,7 +108,7 @@ func (l lagging) Reader(ctx context.Context, c connector.ReaderContext) (connect
 
 type laggingReader struct{ connector.Reader }
 
-func (laggingReader) Quiet(string) bool { return false }
+func (laggingReader) CaughtUp(string) bool { return false }
 
 // TestASplitThatIsNotReadFastEnoughIsNotIdle: what decides is what there is to read, not how busy the reader was.
 func TestASplitThatIsNotReadFastEnoughIsNotIdle(t *testing.T) {

@@ -133,7 +133,7 @@ func (t *subtask) snapshot(id int64, align time.Duration) error {
 // freeze fixes the state of every operator.
 func (t *subtask) freeze(id int64) *part {
 	p := &part{id: id}
-	for _, s := range t.stages {
+	for _, s := range t.chain {
 		st := message.OperatorState{UID: s.uid}
 		var frozen backend.Frozen
 		if s.backend != nil {
@@ -154,7 +154,7 @@ func (t *subtask) passOn(p *part) error {
 			return err
 		}
 	}
-	for i, s := range t.stages {
+	for i, s := range t.chain {
 		if s.writer == nil {
 			continue
 		}
@@ -165,7 +165,7 @@ func (t *subtask) passOn(p *part) error {
 		}
 		p.states[i].State.Committables = s.prepared.add(p.id, committables, t.parts.isAborted)
 	}
-	t.current = t.stages[0]
+	t.current = t.chain[0]
 	return nil
 }
 

@@ -22,19 +22,19 @@ const (
 
 // source is the root of a source subtask: it obeys commands and reads.
 type source struct {
-	task   *subtask
-	root   *stage
-	event  *graph.EventTime // nil: no event time
-	reader connector.Reader
-	told   told
-	stage  operator.Operator // sets event time; nil: the reader does
+	task       *subtask
+	root       *link
+	event      *graph.EventTime // nil: no event time
+	reader     connector.Reader
+	told       told
+	timestamps operator.Operator // sets event time; nil: the reader does
 
 	splits  *splits
 	pace    *pace // shared by the source's subtasks
 	into    *batch.Batch
-	timed   batch.Batch // what is emitted: the rows with their marks
+	timed   batch.Batch // what is emitted: the rows with their split watermarks
 	marks   []int64
-	reading *split // whose rows are in the stage
+	reading *split // whose rows get their event time
 	batches int
 
 	trigger  int64 // last
@@ -47,7 +47,7 @@ type source struct {
 }
 
 func newSource(t *subtask, n *graph.Node, p *pace) *source {
-	s := &source{task: t, root: t.stages[0], event: n.Source.Event, pace: p}
+	s := &source{task: t, root: t.chain[0], event: n.Source.Event, pace: p}
 	delay := int64(0)
 	if s.event != nil {
 		delay = s.event.DelayMS
@@ -60,18 +60,18 @@ func newSource(t *subtask, n *graph.Node, p *pace) *source {
 func (s *source) open() (err error) {
 	src := s.root.node.Source
 	s.into = emptyLike(src.Payload())
-	if s.event != nil && s.event.Stage != nil {
-		if s.stage, err = s.event.Stage(); err != nil {
+	if s.event != nil && s.event.Timestamps != nil {
+		if s.timestamps, err = s.event.Timestamps(); err != nil {
 			return err
 		}
-		if err = s.stage.Open(&operatorContext{s.task.ctx, s.root}); err != nil {
+		if err = s.timestamps.Open(&operatorContext{s.task.ctx, s.root}); err != nil {
 			return err
 		}
 	}
 	s.reader, err = src.Reader(s.task.ctx, connector.ReaderContext{
 		Subtask: s.task.index, Parallelism: s.task.parallelism, BatchRows: batchRows(src.RowsPerSecond),
 	})
-	s.idleness.quieter, _ = s.reader.(connector.Quieter)
+	s.idleness.lag, _ = s.reader.(connector.LagReporter)
 	s.told.listener, _ = s.reader.(connector.CheckpointListener)
 	return err
 }
@@ -81,8 +81,8 @@ func (s *source) close() error {
 	if s.reader != nil {
 		err = s.reader.Close()
 	}
-	if s.stage != nil && err == nil {
-		err = s.stage.Close()
+	if s.timestamps != nil && err == nil {
+		err = s.timestamps.Close()
 	}
 	return err
 }
@@ -99,10 +99,10 @@ func (s *source) step() (pause, error) {
 			s.wanted = true
 			s.task.report(message.SplitWanted{Subtask: s.task.id})
 		}
-		return s.rest(nil)
+		return s.awaitInput(nil)
 	}
 	if wait := s.pace.wait(s.task.exec.cfg.Clock); wait > 0 {
-		p, err := s.rest(nil)
+		p, err := s.awaitInput(nil)
 		p.limit, p.due = wait, nil
 		return p, err
 	}
@@ -114,11 +114,11 @@ func (s *source) step() (pause, error) {
 	if err := s.take(p); err != nil || p.Done || p.Wait == nil {
 		return pause{}, err
 	}
-	return s.rest(p.Wait)
+	return s.awaitInput(p.Wait)
 }
 
-// rest is the pause of a source that has nothing to read, after its progress was told.
-func (s *source) rest(ready <-chan struct{}) (pause, error) {
+// awaitInput is the pause of a source that has nothing to read, after its progress was told.
+func (s *source) awaitInput(ready <-chan struct{}) (pause, error) {
 	s.progress()
 	if err := s.advance(); err != nil {
 		return pause{}, err
@@ -166,32 +166,32 @@ func (s *source) take(p connector.Progress) error {
 	return nil
 }
 
-// emit sends the rows that were read down the chain, with event time and marks if the source has them.
+// emit sends the rows that were read down the chain, with event time and split watermarks if the source has them.
 func (s *source) emit(sp *split) error {
 	if s.event == nil {
 		return (*fanOut)(s.root).Emit(s.into)
 	}
 	s.reading = sp
-	if s.stage == nil {
+	if s.timestamps == nil {
 		return (*eventOutput)(s).Emit(s.into)
 	}
-	return s.stage.Process(0, s.into, (*eventOutput)(s)) // which may drop rows, and so emit nothing
+	return s.timestamps.Process(0, s.into, (*eventOutput)(s)) // which may drop rows, and so emit nothing
 }
 
 // placed adds to the error of a row where the record stands that the row is of, if the reader can say that.
 func (s *source) placed(err error) error {
 	var row *operator.RowError
-	placer, ok := s.reader.(connector.Placer)
+	placer, ok := s.reader.(connector.Locator)
 	if !ok || !errors.As(err, &row) {
 		return err
 	}
-	return &fault.Error{Class: fault.ClassOf(err), Place: placer.Place(row.Row), Err: err}
+	return &fault.Error{Class: fault.ClassOf(err), Place: placer.Locate(row.Row), Err: err}
 }
 
 // eventOutput takes the rows once they have event time.
 type eventOutput source
 
-// Emit marks the rows and sends them on.
+// Emit gives the rows their split watermarks, and sends them on.
 func (o *eventOutput) Emit(b *batch.Batch) error {
 	if o.reading == nil || b.Len() > o.into.Len() || len(b.Time) != b.Len() {
 		return fmt.Errorf("the source has event time, but emitted %d rows with %d times for %d rows that were read",
@@ -200,7 +200,7 @@ func (o *eventOutput) Emit(b *batch.Batch) error {
 	o.marks = o.splits.mark(o.reading, o.marks[:0], b.Time)
 	o.reading = nil
 	o.timed = *b
-	o.timed.Mark = o.marks
+	o.timed.SplitWatermark = o.marks
 	return (*fanOut)(o.root).Emit(&o.timed)
 }
 
@@ -248,7 +248,7 @@ func (s *source) raise(ms int64) error {
 
 // progress tells how far the splits are, while others wait for that or follow it (P4).
 func (s *source) progress() {
-	if s.event == nil || s.splits.hold == math.MaxInt64 && !s.splits.watched {
+	if s.event == nil || s.splits.bound == math.MaxInt64 && !s.splits.watched {
 		return
 	}
 	for _, sp := range s.splits.active {
@@ -269,8 +269,8 @@ func (s *source) obey(c message.Command) error {
 		return s.assign(c)
 	case message.Follow:
 		s.splits.follow = c.MaxTime
-	case message.Hold:
-		s.splits.hold, s.splits.watched = c.MaxTime, c.Watched
+	case message.WatermarkBound:
+		s.splits.bound, s.splits.watched = c.MaxTime, c.Watched
 		if c.MaxTime != math.MaxInt64 {
 			return s.wake() // a split that has not started holds the watermark, here too
 		}

@@ -21,15 +21,15 @@ const none = math.MinInt64
 //   - The watermark of a split is the highest event time read from it minus the delay.
 //   - That of the subtask is the minimum over its unfinished splits that are not idle (P15). Without a split it holds nothing
 //     back: it follows the source, as far as the coordinator tells; when the last split is finished it stays where it is.
-//   - It does not exceed what the hold allows, and it never goes back.
+//   - It does not exceed what the coordinator's bound allows, and it never goes back.
 type splits struct {
-	delayMS int64
-	active  []*split
-	hold    int64 // highest event time that splits yet to start allow for; none: hold back entirely; MaxInt64: no bound
-	watched bool  // others follow these splits
-	follow  int64 // event time that the source has got to, for a subtask without a split
-	resting int64 // the minimum when the last split finished
-	emitted int64
+	delayMS    int64
+	active     []*split
+	bound      int64 // highest event time that splits yet to start allow for; none: hold back entirely; MaxInt64: no bound
+	watched    bool  // others follow these splits
+	follow     int64 // event time that the source has got to, for a subtask without a split
+	lastLowest int64 // the minimum when the last split finished
+	emitted    int64
 }
 
 type split struct {
@@ -42,7 +42,7 @@ type split struct {
 }
 
 func newSplits(delayMS int64) *splits {
-	return &splits{delayMS: delayMS, hold: none, follow: none, resting: none, emitted: none}
+	return &splits{delayMS: delayMS, bound: none, follow: none, lastLowest: none, emitted: none}
 }
 
 func (s *splits) assign(a message.Assign) error {
@@ -66,14 +66,14 @@ func (s *splits) find(id string) *split {
 
 // finish takes out a split that was read to its end.
 func (s *splits) finish(done *split) {
-	s.resting = s.lowest()
+	s.lastLowest = s.lowest()
 	s.active = slices.DeleteFunc(s.active, func(sp *split) bool { return sp == done })
 }
 
 // lowest is the minimum over the unfinished splits that are not idle; if all are idle, over all.
 func (s *splits) lowest() int64 {
 	if len(s.active) == 0 {
-		return max(s.resting, s.behind(s.follow))
+		return max(s.lastLowest, s.behind(s.follow))
 	}
 	lowest, active := int64(math.MaxInt64), int64(math.MaxInt64)
 	for _, sp := range s.active {
@@ -100,8 +100,8 @@ func (s *splits) behind(ms int64) int64 {
 // advance returns the watermark of the subtask if it is higher than what was returned before.
 func (s *splits) advance() (ms int64, higher bool) {
 	ms = s.lowest()
-	if s.hold != math.MaxInt64 {
-		ms = min(ms, s.behind(s.hold))
+	if s.bound != math.MaxInt64 {
+		ms = min(ms, s.behind(s.bound))
 	}
 	return ms, s.raise(ms)
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/weirstream/weir/engine/internal/operator"
 )
 
-// TestWatermarksOfASourceFollowItsSplitsAndTheHold plays scripts of what happens to a source subtask whose watermark stays
+// TestWatermarksOfASourceFollowItsSplitsAndTheBound plays scripts of what happens to a source subtask whose watermark stays
 // 10 behind: +s assigns split s, +s=50 one that was read up to 50, s=50 reads rows up to time 50, -s ends it, hold=50
 // bounds it, hold=none holds it back, hold=off lifts the bound, follow=50 says that the source has got to 50. want has the watermarks sent, asked for after each step.
-func TestWatermarksOfASourceFollowItsSplitsAndTheHold(t *testing.T) {
+func TestWatermarksOfASourceFollowItsSplitsAndTheBound(t *testing.T) {
 	for _, c := range []struct{ name, script, want string }{
 		{"it is held back entirely until the first hold", "+a a=50", ""},
 		{"it is the highest event time minus the delay", "hold=off +a a=50 a=40 a=60", "40 50"},
@@ -66,7 +66,7 @@ func play(t *testing.T, s *splits, step string) {
 	}
 	switch {
 	case name == "hold":
-		s.hold = at
+		s.bound = at
 	case name == "follow":
 		s.follow = at
 	case name[0] == '+':
@@ -98,7 +98,7 @@ func TestEachRowIsMarkedWithTheWatermarkOfItsSplitJustBeforeIt(t *testing.T) {
 // placing is a reader that knows where its rows stand.
 type placing struct{ connector.Reader }
 
-func (placing) Place(row int) string { return fmt.Sprintf("a.csv: line %d", row+1) }
+func (placing) Locate(row int) string { return fmt.Sprintf("a.csv: line %d", row+1) }
 
 func TestTheErrorOfARowNamesItsRecord(t *testing.T) {
 	bad := fault.Permanentf("job.sql:3:8", "guard it", "division by zero")

@@ -21,11 +21,11 @@ type subtask struct {
 	ctx         context.Context
 	cancel      context.CancelFunc
 
-	stages   []*stage // in topological order, the root first
+	chain    []*link // in topological order, the root first
 	outputs  []*exchange.Output
 	input    input
 	commands *commandQueue
-	current  *stage // whose code is running
+	current  *link // whose code is running
 	parts    *parts
 
 	timed []timed // those that may wait for processing time
@@ -91,15 +91,15 @@ func (t *subtask) cancelExchanges() {
 }
 
 func (t *subtask) open() error {
-	for _, s := range t.stages {
+	for _, s := range t.chain {
 		t.current = s
 		if err := s.open(t.ctx); err != nil {
 			return inOperator(s.uid, err)
 		}
 	}
 	t.listTimed()
-	t.current = t.stages[0]
-	return inOperator(t.stages[0].uid, t.input.open())
+	t.current = t.chain[0]
+	return inOperator(t.chain[0].uid, t.input.open())
 }
 
 // loop obeys, fires timers, and does one step after the other, until the subtask is cancelled. Commands come first, so that a barrier
@@ -108,7 +108,7 @@ func (t *subtask) loop() error {
 	for {
 		for _, c := range t.commands.take() {
 			if err := t.obey(c); err != nil {
-				return inOperator(t.stages[0].uid, err)
+				return inOperator(t.chain[0].uid, err)
 			}
 		}
 		var p pause
@@ -123,7 +123,7 @@ func (t *subtask) loop() error {
 			err = t.ctx.Err()
 		}
 		if err != nil {
-			return inOperator(t.stages[0].uid, err)
+			return inOperator(t.chain[0].uid, err)
 		}
 	}
 }
@@ -150,7 +150,7 @@ func (t *subtask) obeyLast() error {
 
 // completed tells who wants to know that a checkpoint is complete.
 func (t *subtask) completed(checkpoint int64) error {
-	for _, s := range t.stages {
+	for _, s := range t.chain {
 		listener, ok := s.op.(operator.CheckpointListener)
 		if !ok {
 			continue
@@ -196,11 +196,11 @@ func (t *subtask) wait(p pause) error {
 
 func (t *subtask) close() error {
 	var errs []error
-	for _, s := range t.stages {
+	for _, s := range t.chain {
 		t.current = s
 		errs = append(errs, s.close())
 	}
-	return errors.Join(append(errs, inOperator(t.stages[0].uid, t.input.close()))...)
+	return errors.Join(append(errs, inOperator(t.chain[0].uid, t.input.close()))...)
 }
 
 // warn logs what went wrong when nobody can do anything about it any more.
@@ -211,4 +211,4 @@ func (t *subtask) warn(what string, err error) {
 }
 
 // flush sends on what operators and partial batches keep back.
-func (t *subtask) flush() error { return t.stages[0].Flush() }
+func (t *subtask) flush() error { return t.chain[0].Flush() }

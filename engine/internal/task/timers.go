@@ -15,8 +15,8 @@ import (
 const maxSleep = 10 * time.Second
 
 type timed struct {
-	stage *stage
-	op    operator.ProcessingTimed
+	link *link
+	op   operator.ProcessingTimed
 }
 
 // processingTime is the wall clock's, in ms, but never less than it was.
@@ -27,7 +27,7 @@ func (t *subtask) processingTime() int64 {
 
 // listTimed finds the operators that may wait for processing time.
 func (t *subtask) listTimed() {
-	for _, s := range t.stages {
+	for _, s := range t.chain {
 		if op, ok := s.op.(operator.ProcessingTimed); ok {
 			t.timed = append(t.timed, timed{s, op})
 		}
@@ -57,7 +57,7 @@ func (t *subtask) fireTimers() error {
 		if next, waits := o.op.NextTimer(); !waits || next > t.now {
 			continue
 		}
-		if err := o.stage.call(func() error { return o.op.ProcessingTime(t.now, (*fanOut)(o.stage)) }); err != nil {
+		if err := o.link.call(func() error { return o.op.ProcessingTime(t.now, (*fanOut)(o.link)) }); err != nil {
 			return err
 		}
 	}
@@ -83,5 +83,5 @@ func (t *subtask) untilTimer() (limit time.Duration, due bool) {
 // end passes the end of input on. No timer of processing time is due after it: those that are left stay in the state.
 func (t *subtask) end() error {
 	t.ended = true
-	return t.stages[0].End()
+	return t.chain[0].End()
 }

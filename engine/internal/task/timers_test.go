@@ -166,7 +166,7 @@ func TestAnIdleSubtaskWakesForItsTimers(t *testing.T) {
 		d := newDriver(t, backendtest.NewStore(t, nil), g, nil)
 		d.start(1)
 		d.command(0, message.Assign{Split: connector.Split{ID: "a", Spec: []byte{0}}, MaxTime: math.MinInt64})
-		d.all(message.Hold{MaxTime: math.MaxInt64})
+		d.all(message.WatermarkBound{MaxTime: math.MaxInt64})
 		in.Append(0, row{Key: "k"})
 		pass := func(d time.Duration, want int) {
 			t.Helper()

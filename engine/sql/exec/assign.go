@@ -32,8 +32,8 @@ type AssignSpec struct {
 }
 
 // Assign returns the operator that assigns rows to windows by their event time, once for each window. It decides lateness
-// (P4): a row does not enter a window that is over at the row's mark; one that enters none is dropped and counted. Rows
-// without marks come from a window aggregate, which emits them in time.
+// (P4): a row does not enter a window that is over at the row's split watermark; one that enters none is dropped and counted. Rows
+// without split watermarks come from a window aggregate, which emits them in time.
 func Assign(s AssignSpec) operator.Factory {
 	return factory(func() operator.Operator {
 		a := &assign{spec: s, view: newView(s.Schema)}
@@ -66,7 +66,7 @@ func (a *assign) Process(_ int, b *batch.Batch, out operator.Output) error {
 	if len(b.Time) != b.Len() {
 		panic("rows without event time reached a window")
 	}
-	marks := b.Mark
+	marks := b.SplitWatermark
 	if a.spec.KeepLate {
 		marks = nil
 	}

@@ -16,7 +16,7 @@ type CalcSpec struct {
 	Schema *batch.Schema
 }
 
-// Calc returns the operator of a filter and projection. Rows keep their event time, mark and window.
+// Calc returns the operator of a filter and projection. Rows keep their event time, split watermark and window.
 func Calc(s CalcSpec) operator.Factory {
 	return factory(func() operator.Operator {
 		return &calc{filter: newProgram(s.File, s.Filter), project: newProgram(s.File, s.Out), view: newView(s.Schema)}
@@ -57,13 +57,13 @@ func (c *calc) Process(_ int, b *batch.Batch, out operator.Output) error {
 	}
 	o := &c.view.out
 	c.view.cols.N = len(sel)
-	o.Time, o.Mark, o.Window, o.Kind = b.Time, b.Mark, b.Window, b.Kind
+	o.Time, o.SplitWatermark, o.Window, o.Kind = b.Time, b.SplitWatermark, b.Window, b.Kind
 	if !whole {
 		c.time = gather(c.time, b.Time, sel)
-		c.mark = gather(c.mark, b.Mark, sel)
+		c.mark = gather(c.mark, b.SplitWatermark, sel)
 		c.win = gather(c.win, b.Window, sel)
 		c.kind = gather(c.kind, b.Kind, sel)
-		o.Time, o.Mark, o.Window, o.Kind = c.time, c.mark, c.win, c.kind
+		o.Time, o.SplitWatermark, o.Window, o.Kind = c.time, c.mark, c.win, c.kind
 	}
 	err = out.Emit(o)
 	if err != nil && !whole {

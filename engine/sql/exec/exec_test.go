@@ -307,7 +307,7 @@ func TestLatenessIsDecidedByTheMarkOfEachRow(t *testing.T) {
 				cols.Cols[0].(*batch.Fixed[int64]).Append(int64(i))
 				cols.N++
 			}
-			if err := op.Process(0, &batch.Batch{Data: cols, Time: c.time, Mark: c.mark}, out); err != nil {
+			if err := op.Process(0, &batch.Batch{Data: cols, Time: c.time, SplitWatermark: c.mark}, out); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(out.rows, c.want) || ctx.late != c.late {
@@ -383,7 +383,7 @@ func TestTheErrorOfAFilteredRowIsToldAsThatOfTheInput(t *testing.T) {
 
 func TestRowsWithoutEventTimeAreDroppedAndCounted(t *testing.T) {
 	schema := &batch.Schema{Fields: []batch.Field{{Name: "ts", Layout: batch.Int64}}}
-	op, err := Stage(StageSpec{Schema: schema, SkipNull: true})()
+	op, err := SourceColumns(SourceColumnsSpec{Schema: schema, SkipNull: true})()
 	if err != nil {
 		t.Fatal(err)
 	}

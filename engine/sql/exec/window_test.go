@@ -100,7 +100,7 @@ func (c *windowed) must(err error) {
 	}
 }
 
-// rows processes rows without marks, as one batch.
+// rows processes rows without split watermarks, as one batch.
 func (c *windowed) rows(rows ...row) *windowed {
 	c.t.Helper()
 	cols := batch.NewColumns(&batch.Schema{Fields: keyColumns})

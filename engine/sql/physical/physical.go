@@ -1,7 +1,7 @@
 // Package physical decides how a plan is carried out: which operators there are, in which order, and where rows are keyed.
 //
 // Every logical op becomes one stream of operators, or several if there is a UNION ALL below it: what follows is then done
-// in each branch, up to the next keyed edge or sink, which takes them all as one input. So the marks by which lateness is decided
+// in each branch, up to the next keyed edge or sink, which takes them all as one input. So the split watermarks by which lateness is decided
 // (P4) reach every window, no row is handed over from task to task for a union, and a union needs no operator.
 //
 // The rules here may change from one version to the next, because no state depends on them: what has state keeps the uid

@@ -334,8 +334,8 @@ func watermarks(t *testing.T, factory backend.Factory) {
 	var parts []backend.Frozen
 	for i, acted := range []int64{100, 200} {
 		b := open(t, factory, scopeOf(i, 2))
-		b.ActOn(acted)
-		b.ActOn(acted - 50) // it does not go back
+		b.AdvanceWatermark(acted)
+		b.AdvanceWatermark(acted - 50) // it does not go back
 		parts = append(parts, store.freeze(b))
 	}
 	snap := store.write(scopeOf(0, 1), parts...)
@@ -361,7 +361,7 @@ func watermarks(t *testing.T, factory backend.Factory) {
 		}
 	}
 	check(b, 100, 200)
-	b.ActOn(150)
+	b.AdvanceWatermark(150)
 	snap = store.write(scopeOf(0, 1), store.freeze(b))
 	again := open(t, factory, scopeOf(0, 1))
 	if err := again.Restore(t.Context(), snap.Metadata.Operator("op").Subtasks, snap); err != nil {

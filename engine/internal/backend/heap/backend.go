@@ -115,8 +115,8 @@ func (b *Backend) Timers(name string) (state.Timers, error) {
 	return nil, fmt.Errorf("operator %s does not declare timers %q", b.scope.UID, name)
 }
 
-// ActOn records that the operator has acted on a watermark.
-func (b *Backend) ActOn(watermark int64) { b.acted = max(b.acted, watermark) }
+// AdvanceWatermark records that the operator has acted on a watermark.
+func (b *Backend) AdvanceWatermark(watermark int64) { b.acted = max(b.acted, watermark) }
 
 // RestoredWatermark is the watermark acted on before the restore in the key group of a hash.
 func (b *Backend) RestoredWatermark(hash uint64) int64 {
@@ -134,7 +134,7 @@ func (b *Backend) Close() error {
 
 // Freeze fixes the state: it copies two pointers for each key group and state.
 func (b *Backend) Freeze(checkpoint, complete int64) backend.Frozen {
-	b.settle(complete)
+	b.rebase(complete)
 	b.versions = slices.DeleteFunc(b.versions, func(v *version) bool { return v.released.Load() })
 	v := &version{epoch: b.epoch, done: make([]atomic.Bool, len(b.restored))}
 	b.versions = append(b.versions, v)

@@ -34,8 +34,8 @@ type taken struct {
 	written    atomic.Pointer[base] // what it is the base of once it is complete; nil: it was not written
 }
 
-// settle makes what was frozen last the base, if that checkpoint is complete.
-func (b *Backend) settle(complete int64) {
+// rebase makes what was frozen last the base, if that checkpoint is complete.
+func (b *Backend) rebase(complete int64) {
 	if b.last == nil || b.last.checkpoint != complete {
 		return
 	}

@@ -155,7 +155,7 @@ func (o *owner) checkLocked(e message.Event) {
 		}
 		return
 	}
-	of := member{e.Execution, subtaskOf(e.Report)}
+	of := member{e.Execution, e.Report.From()}
 	switch r := e.Report.(type) {
 	case message.Running:
 		if o.mu.running[of] || o.mu.failed[of] {
@@ -188,30 +188,6 @@ func (o *owner) decidedLocked(d decision) {
 		o.t.Errorf("%v decided twice on checkpoint %d", d.member, d.checkpoint)
 	}
 	o.mu.decided[d] = true
-}
-
-func subtaskOf(r message.Report) message.Subtask {
-	switch r := r.(type) {
-	case message.Running:
-		return r.Subtask
-	case message.SplitProgress:
-		return r.Subtask
-	case message.SplitIdle:
-		return r.Subtask
-	case message.SplitDone:
-		return r.Subtask
-	case message.SplitWanted:
-		return r.Subtask
-	case message.Ended:
-		return r.Subtask
-	case message.Ack:
-		return r.Subtask
-	case message.Decline:
-		return r.Subtask
-	case message.Failed:
-		return r.Subtask
-	}
-	return message.Subtask{}
 }
 
 func (o *owner) deploy(e message.Execution, from *snapshot.Metadata) {

@@ -15,9 +15,9 @@ import (
 // HasRestored tells whether a restore.nonce has taken effect in this chain (P5).
 func (b *Base) HasRestored(nonce int64) bool { return slices.Contains(b.RestoreNonces, nonce) }
 
-// Quiet returns how long ago the job's last claim or checkpoint was written. Both ends are the store's own times: no
+// SinceLastWrite returns how long ago the job's last claim or checkpoint was written. Both ends are the store's own times: no
 // other clock is asked (P4). It writes an object to learn the store's time, and removes it.
-func (c *Chain) Quiet(ctx context.Context) (quiet time.Duration, err error) {
+func (c *Chain) SinceLastWrite(ctx context.Context) (quiet time.Duration, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("find out when the job last wrote: %w", err)

@@ -9,8 +9,8 @@ import (
 	"github.com/weirstream/weir/engine/sql/expr"
 )
 
-// StageSpec describes what turns the rows of a reader into rows of a table.
-type StageSpec struct {
+// SourceColumnsSpec describes what turns the rows of a reader into rows of a table.
+type SourceColumnsSpec struct {
 	File string
 	// Computed are the computed columns, which follow the physical ones in Schema.
 	Computed []expr.Expr
@@ -23,17 +23,17 @@ type StageSpec struct {
 	Table, Place string
 }
 
-// Stage returns the operator that adds computed columns and sets event time. It emits one batch for each that it gets, with
+// SourceColumns returns the operator that adds computed columns and sets event time. It emits one batch for each that it gets, with
 // the same rows but for those that it drops; nothing if it drops all.
-func Stage(s StageSpec) operator.Factory {
+func SourceColumns(s SourceColumnsSpec) operator.Factory {
 	return factory(func() operator.Operator {
-		return &stage{spec: s, computed: newProgram(s.File, s.Computed), view: newView(s.Schema)}
+		return &sourceColumns{spec: s, computed: newProgram(s.File, s.Computed), view: newView(s.Schema)}
 	})
 }
 
-type stage struct {
+type sourceColumns struct {
 	operator.Stateless
-	spec     StageSpec
+	spec     SourceColumnsSpec
 	computed program
 	view     view
 	rows     selection
@@ -45,12 +45,12 @@ type stage struct {
 	kind       []batch.RowKind
 }
 
-func (s *stage) Open(ctx operator.Context) error {
+func (s *sourceColumns) Open(ctx operator.Context) error {
 	s.ctx = ctx
 	return nil
 }
 
-func (s *stage) Process(_ int, b *batch.Batch, out operator.Output) error {
+func (s *sourceColumns) Process(_ int, b *batch.Batch, out operator.Output) error {
 	in := columnsOf(b)
 	for k, v := range in.Cols {
 		s.view.alias(k, v)
@@ -65,7 +65,7 @@ func (s *stage) Process(_ int, b *batch.Batch, out operator.Output) error {
 	}
 	s.view.cols.N = in.N
 	o := &s.view.out
-	o.Time, o.Mark, o.Kind = b.Time, b.Mark, b.Kind
+	o.Time, o.SplitWatermark, o.Kind = b.Time, b.SplitWatermark, b.Kind
 	if s.spec.RowTime >= 0 {
 		t := s.view.cols.Cols[s.spec.RowTime].(*batch.Fixed[int64])
 		if null := slices.Index(t.Nulls, true); null >= 0 {
@@ -80,7 +80,7 @@ func (s *stage) Process(_ int, b *batch.Batch, out operator.Output) error {
 const OptionOnNull = "scan.watermark.on-null"
 
 // withoutTime handles a batch in which rows have no event time; the first is row null.
-func (s *stage) withoutTime(b *batch.Batch, t *batch.Fixed[int64], null int, out operator.Output) error {
+func (s *sourceColumns) withoutTime(b *batch.Batch, t *batch.Fixed[int64], null int, out operator.Output) error {
 	if !s.spec.SkipNull {
 		return &operator.RowError{Row: null, Err: fault.Permanentf(s.spec.Place,
 			"correct the data, set '"+OptionOnNull+"' = 'skip' to drop such rows, or declare the watermark for a computed column that gives them a time",
@@ -96,12 +96,12 @@ func (s *stage) withoutTime(b *batch.Batch, t *batch.Fixed[int64], null int, out
 	if len(s.timed) == 0 {
 		return nil
 	}
-	s.time, s.mark, s.kind = gather(s.time, t.V, s.timed), gather(s.mark, b.Mark, s.timed), gather(s.kind, b.Kind, s.timed)
+	s.time, s.mark, s.kind = gather(s.time, t.V, s.timed), gather(s.mark, b.SplitWatermark, s.timed), gather(s.kind, b.Kind, s.timed)
 	for k, v := range s.view.cols.Cols {
 		s.view.gather(k, v, s.timed)
 	}
 	s.view.cols.N = len(s.timed)
 	o := &s.view.out
-	o.Time, o.Mark, o.Kind = s.time, s.mark, s.kind
+	o.Time, o.SplitWatermark, o.Kind = s.time, s.mark, s.kind
 	return operator.Selected(out.Emit(o), s.timed)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/weirstream/weir/engine/state"
 )
 
-// receiver takes what an operator sends on: the next stage of the chain, or an output to another task.
+// receiver takes what an operator sends on: the next link of the chain, or an output to another task.
 type receiver interface {
 	Emit(b *batch.Batch) error
 	Watermark(ms int64) error
@@ -23,8 +23,8 @@ type receiver interface {
 	Flush() error
 }
 
-// stage is one operator or sink in a subtask, or the root of a source's, and what its rows go to.
-type stage struct {
+// link is one operator or sink in a subtask, or the root of a source's, and what its rows go to.
+type link struct {
 	uid     string
 	node    *graph.Node
 	task    *subtask
@@ -42,16 +42,16 @@ type stage struct {
 	forwarded int64 // the last watermark that was passed on
 }
 
-func newStage(t *subtask, n *graph.Node) *stage {
-	s := &stage{uid: n.UID, node: n, task: t, metrics: newCounters(), forwarded: none, side: map[string]*sideOutput{}}
+func newLink(t *subtask, n *graph.Node) *link {
+	s := &link{uid: n.UID, node: n, task: t, metrics: newCounters(), forwarded: none, side: map[string]*sideOutput{}}
 	for _, name := range n.Side {
-		s.side[name] = &sideOutput{stage: s}
+		s.side[name] = &sideOutput{link: s}
 	}
 	return s
 }
 
 // open makes what the node is, with its state restored.
-func (s *stage) open(ctx context.Context) (err error) {
+func (s *link) open(ctx context.Context) (err error) {
 	exec := s.task.exec
 	switch {
 	case s.node.Sink != nil:
@@ -72,7 +72,7 @@ func (s *stage) open(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *stage) openState(ctx context.Context) (err error) {
+func (s *link) openState(ctx context.Context) (err error) {
 	if len(s.node.State) == 0 {
 		return nil
 	}
@@ -103,10 +103,10 @@ func (s *stage) openState(ctx context.Context) (err error) {
 	return nil
 }
 
-// Emit handles a batch of the stage's only input.
-func (s *stage) Emit(b *batch.Batch) error { return s.process(0, b) }
+// Emit handles a batch of the link's only input.
+func (s *link) Emit(b *batch.Batch) error { return s.process(0, b) }
 
-func (s *stage) process(input int, b *batch.Batch) error {
+func (s *link) process(input int, b *batch.Batch) error {
 	s.metrics.in(b)
 	return s.call(func() error {
 		if s.writer != nil {
@@ -116,8 +116,8 @@ func (s *stage) process(input int, b *batch.Batch) error {
 	})
 }
 
-// call runs code of the stage's operator or sink: whatever goes wrong meanwhile is told of it.
-func (s *stage) call(f func() error) error {
+// call runs code of the link's operator or sink: whatever goes wrong meanwhile is told of it.
+func (s *link) call(f func() error) error {
 	before := s.task.current
 	s.task.current = s
 	if err := f(); err != nil {
@@ -127,8 +127,8 @@ func (s *stage) call(f func() error) error {
 	return nil
 }
 
-// fanOut is the output of a stage: the next stages are called one after the other.
-type fanOut stage
+// fanOut is the output of a link: the next ones are called one after the other.
+type fanOut link
 
 // Emit hands a batch on.
 func (o *fanOut) Emit(b *batch.Batch) error {
@@ -148,10 +148,10 @@ func emit(b *batch.Batch, to []receiver) error {
 	return nil
 }
 
-// sideOutput is a side output of a stage.
+// sideOutput is a side output of a link.
 type sideOutput struct {
-	stage *stage
-	next  []receiver
+	link *link
+	next []receiver
 }
 
 // Emit hands a batch on.
@@ -159,12 +159,12 @@ func (o *sideOutput) Emit(b *batch.Batch) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	o.stage.metrics.out(b)
+	o.link.metrics.out(b)
 	return emit(b, o.next)
 }
 
 // send lets the rows of an output, the main one if it has no name, go to a receiver.
-func (s *stage) send(output string, to receiver) {
+func (s *link) send(output string, to receiver) {
 	s.next = append(s.next, to)
 	if output == "" {
 		s.main = append(s.main, to)
@@ -174,7 +174,7 @@ func (s *stage) send(output string, to receiver) {
 }
 
 // Watermark lets the operator act on event time, then passes on the watermark that holds for what it emits later.
-func (s *stage) Watermark(ms int64) error {
+func (s *link) Watermark(ms int64) error {
 	s.metrics.watermark.Store(ms)
 	forward := ms
 	if s.op != nil {
@@ -189,7 +189,7 @@ func (s *stage) Watermark(ms int64) error {
 		}
 	}
 	if s.backend != nil {
-		s.backend.ActOn(ms)
+		s.backend.AdvanceWatermark(ms)
 	}
 	if forward <= s.forwarded {
 		return s.forward(receiver.Flush)
@@ -199,14 +199,14 @@ func (s *stage) Watermark(ms int64) error {
 }
 
 // Flush lets the operator emit what it keeps back, then those behind it.
-func (s *stage) Flush() error {
+func (s *link) Flush() error {
 	if err := s.flush(); err != nil {
 		return err
 	}
 	return s.forward(receiver.Flush)
 }
 
-func (s *stage) flush() error {
+func (s *link) flush() error {
 	if s.op == nil {
 		return nil
 	}
@@ -214,7 +214,7 @@ func (s *stage) flush() error {
 }
 
 // Idle passes idleness on.
-func (s *stage) Idle(idle bool) error {
+func (s *link) Idle(idle bool) error {
 	if err := s.flush(); err != nil {
 		return err
 	}
@@ -222,14 +222,14 @@ func (s *stage) Idle(idle bool) error {
 }
 
 // End passes the end of input on; the watermark before it was the end of event time, on which the operators have acted.
-func (s *stage) End() error {
+func (s *link) End() error {
 	if err := s.flush(); err != nil {
 		return err
 	}
 	return s.forward(receiver.End)
 }
 
-func (s *stage) forward(f func(receiver) error) error {
+func (s *link) forward(f func(receiver) error) error {
 	for _, r := range s.next {
 		if err := f(r); err != nil {
 			return err
@@ -238,7 +238,7 @@ func (s *stage) forward(f func(receiver) error) error {
 	return nil
 }
 
-func (s *stage) close() error {
+func (s *link) close() error {
 	var err error
 	switch {
 	case s.writer != nil:
@@ -252,68 +252,68 @@ func (s *stage) close() error {
 	return inOperator(s.uid, err)
 }
 
-// operatorContext is what a stage offers to its operator.
+// operatorContext is what a link offers to its operator.
 type operatorContext struct {
 	context.Context
-	stage *stage
+	of *link
 }
 
 // UID is the operator's.
-func (c *operatorContext) UID() string { return c.stage.uid }
+func (c *operatorContext) UID() string { return c.of.uid }
 
 // Subtask is the index of the subtask and the number of all.
 func (c *operatorContext) Subtask() (index, parallelism int) {
-	return c.stage.task.index, c.stage.task.parallelism
+	return c.of.task.index, c.of.task.parallelism
 }
 
 // Table returns a declared state of cells, restored.
 func (c *operatorContext) Table(d state.Descriptor) (state.Table, error) {
-	if c.stage.backend == nil {
+	if c.of.backend == nil {
 		return nil, fmt.Errorf("the operator declares no keyed state, so it has no state %q", d.Name)
 	}
-	return c.stage.backend.Table(d.Name)
+	return c.of.backend.Table(d.Name)
 }
 
 // Sorted returns a declared sorted map, restored.
 func (c *operatorContext) Sorted(d state.Descriptor) (state.Sorted, error) {
-	if c.stage.backend == nil {
+	if c.of.backend == nil {
 		return nil, fmt.Errorf("the operator declares no keyed state, so it has no state %q", d.Name)
 	}
-	return c.stage.backend.Sorted(d.Name)
+	return c.of.backend.Sorted(d.Name)
 }
 
 // Timers returns declared timers, restored.
 func (c *operatorContext) Timers(d state.Descriptor) (state.Timers, error) {
-	if c.stage.backend == nil {
+	if c.of.backend == nil {
 		return nil, fmt.Errorf("the operator declares no keyed state, so it has no timers %q", d.Name)
 	}
-	return c.stage.backend.Timers(d.Name)
+	return c.of.backend.Timers(d.Name)
 }
 
 // SideOutput is one that the operator declares.
-func (c *operatorContext) SideOutput(name string) operator.Output { return c.stage.side[name] }
+func (c *operatorContext) SideOutput(name string) operator.Output { return c.of.side[name] }
 
 // RestoredWatermark is what the operator had acted on in the key group of a hash.
 func (c *operatorContext) RestoredWatermark(hash uint64) int64 {
-	if c.stage.backend == nil {
+	if c.of.backend == nil {
 		return snapshot.NoTime
 	}
-	return c.stage.backend.RestoredWatermark(hash)
+	return c.of.backend.RestoredWatermark(hash)
 }
 
 // MaxRestoredWatermark is the highest that the operator had acted on in any of its key groups.
 func (c *operatorContext) MaxRestoredWatermark() int64 {
-	if c.stage.backend == nil {
+	if c.of.backend == nil {
 		return snapshot.NoTime
 	}
-	return c.stage.backend.MaxRestoredWatermark()
+	return c.of.backend.MaxRestoredWatermark()
 }
 
 // ProcessingTime is that of the subtask.
-func (c *operatorContext) ProcessingTime() int64 { return c.stage.task.processingTime() }
+func (c *operatorContext) ProcessingTime() int64 { return c.of.task.processingTime() }
 
 // Late counts rows that came too late.
-func (c *operatorContext) Late(records int) { c.stage.metrics.late.Add(int64(records)) }
+func (c *operatorContext) Late(records int) { c.of.metrics.late.Add(int64(records)) }
 
 // Skipped counts rows that were dropped because the table says so.
-func (c *operatorContext) Skipped(records int) { c.stage.metrics.skipped.Add(int64(records)) }
+func (c *operatorContext) Skipped(records int) { c.of.metrics.skipped.Add(int64(records)) }

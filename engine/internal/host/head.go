@@ -13,8 +13,8 @@ import (
 // lookTimeout bounds a look at the chain.
 const lookTimeout = 30 * time.Second
 
-// look reads the head of the chain, and keeps it for the status.
-func (h *Host) look(ctx context.Context) (snapshot.Head, error) {
+// readHead reads the head of the chain, and keeps it for the status.
+func (h *Host) readHead(ctx context.Context) (snapshot.Head, error) {
 	return h.lookAnd(ctx, func(snapshot.Head) {})
 }
 
