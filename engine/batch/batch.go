@@ -51,8 +51,8 @@ type Batch struct {
 	Data Payload
 	// Time is the event time of each row in ms since the epoch; nil: none assigned.
 	Time []int64
-	// SplitWatermark is the watermark of the row's own split just before the row, in ms. Lateness is decided by it, before the
-	// keyed exchange (P4), which it does not cross.
+	// SplitWatermark is the watermark of the row's own split just before the row, in ms; nil: the rows are in time. Lateness is decided
+	// by it (P4): it goes with the rows up to the operator that does, and crosses no edge behind that.
 	SplitWatermark []int64
 	// Window is the start, in ms, of the window that the row was assigned to; nil: none assigned.
 	Window []int64

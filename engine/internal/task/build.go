@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"slices"
 
 	"github.com/weirstream/weir/engine/internal/exchange"
 	"github.com/weirstream/weir/engine/internal/graph"
@@ -99,7 +100,10 @@ func (b *builder) connect(to int) {
 		return
 	}
 	next := make([]int, len(gates)) // the first channel of each gate that nobody sends to yet
-	owners := exchange.OwnersOf(len(gates), b.exec.cfg.MaxParallelism)
+	var owners exchange.Owners      // of all keyed edges
+	if slices.ContainsFunc(n.Inputs, func(e graph.Edge) bool { return e.Kind == graph.Keyed }) {
+		owners = exchange.OwnersOf(len(gates), b.exec.cfg.MaxParallelism)
+	}
 	for _, edge := range n.Inputs {
 		channels := make([][]exchange.Sender, len(b.links[edge.From])) // by producer, in the order of the consumers
 		for j, gate := range gates {
