@@ -38,7 +38,7 @@ func clickBatches(h *harness, batches, keys int, step int64) []*batch.Batch {
 
 func benchHarness(t testing.TB, script string) *harness {
 	h := newHarness(t, compile(t, script))
-	h.heap = true
+	h.heap, h.encoded = true, false
 	h.open(nil)
 	for _, n := range h.nodes {
 		if n.sink != nil {

@@ -31,6 +31,8 @@ type harness struct {
 	restored int64
 	// heap says that state is kept by the engine's own backend, instead of a plain map.
 	heap bool
+	// encoded says that rows go through their encoding at every edge, as between processes.
+	encoded bool
 }
 
 type node struct {
@@ -52,6 +54,7 @@ type consumer struct {
 	to    *node
 	input int
 	kind  graph.EdgeKind
+	codec batch.Codec  // of the rows that come
 	copy  *batch.Batch // what a keyed edge hands over, recycled
 	all   []int32
 }
@@ -148,7 +151,8 @@ func compile(t testing.TB, script string) *graph.Graph {
 
 func newHarness(t testing.TB, g *graph.Graph) *harness {
 	t.Helper()
-	h := &harness{t: t, g: g, restored: math.MinInt64}
+	_, measured := t.(*testing.B)
+	h := &harness{t: t, g: g, restored: math.MinInt64, encoded: !measured}
 	for i, n := range g.Nodes {
 		node := &node{h: h, index: i, watermark: math.MinInt64, maxTime: math.MinInt64}
 		h.nodes = append(h.nodes, node)
@@ -168,7 +172,7 @@ func newHarness(t testing.TB, g *graph.Graph) *harness {
 		}
 		for input, e := range n.Inputs {
 			from := h.nodes[e.From]
-			from.consumers = append(from.consumers, &consumer{to: node, input: input, kind: e.Kind})
+			from.consumers = append(from.consumers, &consumer{to: node, input: input, kind: e.Kind, codec: e.Codec})
 		}
 	}
 	return h
@@ -229,7 +233,10 @@ func (c testContext) Late(n int)                        { c.n.late += n }
 // Emit hands a batch to the consumers: as it is inside a task, copied over a keyed edge.
 func (n *node) Emit(b *batch.Batch) error {
 	for _, c := range n.consumers {
-		if c.kind == graph.Keyed {
+		switch {
+		case n.h.encoded:
+			b = c.decoded(b)
+		case c.kind == graph.Keyed:
 			b = c.copied(b)
 		}
 		if c.to.sink != nil {
@@ -241,6 +248,22 @@ func (n *node) Emit(b *batch.Batch) error {
 		}
 	}
 	return nil
+}
+
+// decoded is what comes of a batch on its way to another process. Every edge goes that way here, so that every operator's rows do.
+func (c *consumer) decoded(b *batch.Batch) *batch.Batch {
+	bytes, err := batch.AppendBatch(nil, b, c.codec)
+	if err != nil {
+		c.to.h.t.Fatalf("rows to %s: %v", c.to.h.g.Nodes[c.to.index].UID, err)
+	}
+	out := batch.Of(c.codec.New())
+	if err := batch.DecodeBatch(bytes, out, c.codec); err != nil {
+		c.to.h.t.Fatalf("rows to %s: %v", c.to.h.g.Nodes[c.to.index].UID, err)
+	}
+	if c.kind == graph.Keyed {
+		out.SplitWatermark = nil
+	}
+	return out
 }
 
 func (c *consumer) copied(b *batch.Batch) *batch.Batch {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/internal/operator"
@@ -17,10 +18,11 @@ import (
 func (c Compiler) lower(p *physical.Plan) (*graph.Graph, error) {
 	g := &graph.Graph{}
 	index := make(map[*physical.Node]int, len(p.Nodes))
+	codecs := map[*physical.Node]batch.Codec{}
 	for _, n := range p.Nodes {
 		node := graph.Node{UID: n.UID, Name: n.Name}
 		for _, in := range n.Inputs {
-			edge := graph.Edge{From: index[in.From], Kind: graph.Forward, Input: in.Input}
+			edge := graph.Edge{From: index[in.From], Kind: graph.Forward, Input: in.Input, Codec: codecs[in.From]}
 			if in.Keyed {
 				edge.Kind = graph.Keyed
 			}
@@ -28,6 +30,9 @@ func (c Compiler) lower(p *physical.Plan) (*graph.Graph, error) {
 		}
 		if err := c.fill(&node, n.Op); err != nil {
 			return nil, err
+		}
+		if schema := schemaOf(&node, n.Op); schema != nil {
+			codecs[n] = batch.ColumnCodec(schema)
 		}
 		index[n] = g.Add(node)
 	}
@@ -61,6 +66,28 @@ func (c Compiler) fill(node *graph.Node, op physical.Op) (err error) {
 		panic(fmt.Sprintf("a physical plan with a %T", op))
 	}
 	return err
+}
+
+// schemaOf returns the columns that a node gives; nil: it is a sink.
+func schemaOf(node *graph.Node, op physical.Op) *batch.Schema {
+	switch op := op.(type) {
+	case *physical.Source:
+		if node.Source.Event != nil {
+			return op.Table.Schema().Layout() // its stage adds the computed columns
+		}
+		return node.Source.Payload().(*batch.Columns).Schema
+	case *physical.Computed:
+		return op.Table.Schema().Layout()
+	case *physical.Calc:
+		return op.Spec.Schema
+	case *physical.Assign:
+		return op.Spec.Schema
+	case *physical.KeyBy:
+		return op.Spec.Schema
+	case *physical.Aggregate:
+		return op.Spec.Schema
+	}
+	return nil
 }
 
 func (c Compiler) source(t *catalog.Table) (source *graph.Source, parallelism int, err error) {

@@ -36,6 +36,8 @@ type Edge struct {
 	// Output is the name of the side output of From that the rows come from; empty: its main output. Watermarks, barriers and the end
 	// of input come along every edge.
 	Output string
+	// Codec is of the rows; nil: they have no encoding, and do not leave their process.
+	Codec batch.Codec
 }
 
 // Node is an operator, a source or a sink. Exactly one of Source, Operator and Sink is set.
@@ -121,7 +123,11 @@ type EventTime struct {
 }
 
 // Graph is a job: nodes in topological order.
-type Graph struct{ Nodes []Node }
+type Graph struct {
+	Nodes []Node
+	// Encoded: what tasks of one process send each other goes through its encoding, as between processes. It is for tests.
+	Encoded bool
+}
 
 // Add appends a node and returns its index.
 func (g *Graph) Add(n Node) int {
@@ -237,6 +243,13 @@ func (n *Node) check(index int) error {
 		}
 	}
 	return nil
+}
+
+// Leaves tells whether rows may have to leave their process on an edge to a node: it is no link of a chain, at every parallelism of the
+// job.
+func (g *Graph) Leaves(e Edge, to int) bool {
+	subtasks := g.Parallelism(0)
+	return e.Kind != Forward || len(g.Nodes[to].Inputs) > 1 || subtasks[e.From] != subtasks[to]
 }
 
 // Empty returns an empty batch of the kind that the payload describes; it is what exchanges recycle.

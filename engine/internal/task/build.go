@@ -122,6 +122,9 @@ func (b *builder) connect(to int) {
 			if b.marked[to] {
 				o.WithSplitWatermarks()
 			}
+			if b.graph.Encoded {
+				o.Encode(edge.Codec)
+			}
 			from.send(edge.Output, o)
 			from.task.outputs = append(from.task.outputs, o)
 		}
