@@ -110,10 +110,7 @@ func TestRowsOfTwoStreamsMeetInTheStateOfTheirKey(t *testing.T) {
 			},
 		}
 	}), "out", sink)
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := graphOf(t, j)
 	inPieces(t, g, bidTap, saleTap, all)
 	got := map[string]string{}
 	for _, row := range sink.Rows() {
@@ -213,10 +210,7 @@ func joined(t *testing.T, bids *enginetest.Tap[bid], sales *enginetest.Tap[sale]
 			return nil
 		}}
 	}), "out", sink)
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := graphOf(t, j)
 	return g, sink
 }
 

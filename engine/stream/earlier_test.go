@@ -74,10 +74,7 @@ func tickers(t *testing.T, tap *enginetest.Tap[tick], out *bytes.Buffer) *stream
 		func(a, b *tick, out *string) { *out = fmt.Sprintf("pair: %d and %d of %d", a.N, b.N, a.Key) })
 	all := stream.Union("all", stream.Process(byKey, "alarms", alarm("alarm")), stream.ProcessInOrder(byKey, "turns", alarm("turn")), pairs)
 	stream.To(all, "print", print.Rows(out, "", func(dst []byte, line *string) []byte { return append(dst, *line...) }))
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := graphOf(t, j)
 	return g
 }
 

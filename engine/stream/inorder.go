@@ -40,6 +40,7 @@ func ProcessInOrder[K, T, O any](s Keyed[K, T], uid string, build func(*Setup) F
 
 // punctual is the stream without the rows that are late by the watermark of their own split.
 func (s Keyed[K, T]) punctual() Keyed[K, T] {
+	reads[T](s.job, sideOf{node: s.node})
 	return Keyed[K, T]{s.job, s.job.add(graph.Node{
 		UID: s.job.derived(s.node, "late"), Name: "drop late rows", Inputs: []graph.Edge{{From: s.node}}, Follows: true, DecidesLate: true,
 		Operator: func() (operator.Operator, error) { return &lateOp{}, nil },

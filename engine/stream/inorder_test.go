@@ -111,10 +111,7 @@ func inOrder(t *testing.T, rows *enginetest.Tap[reading], delay int64) (*stream.
 	byKey := stream.KeyBy(in, func(r *reading) int64 { return r.Key })
 	sink := enginetest.NewLedger[chained]()
 	stream.To(stream.ProcessInOrder(byKey, "chains", chains), "out", sink)
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := graphOf(t, j)
 	return g, sink
 }
 
@@ -271,10 +268,7 @@ func TestWhatCannotBePutInOrderIsRefused(t *testing.T) {
 	j = stream.New()
 	in := stream.From[reading](j, "readings", enginetest.Of([]reading{{At: 1}}))
 	stream.To(stream.ProcessInOrder(stream.KeyBy(in, func(r *reading) int64 { return r.Key }), "ordered", chains), "out", enginetest.NewLedger[chained]())
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := graphOf(t, j)
 	if _, err := job.Run(t.Context(), config(t, 1), g, job.Options{}); err == nil || !strings.Contains(err.Error(), "its rows have no event time; read the source with FromEvents") {
 		t.Errorf("without event time the job ended with %v", err)
 	}

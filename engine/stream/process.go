@@ -184,6 +184,7 @@ func addProcess[K, O any](j *Job, uid string, in []graph.Edge, declare func(*Set
 
 // keyed is the edge that brings the rows of a keyed stream to an input of an operator.
 func (s Keyed[K, T]) keyed(input int) graph.Edge {
+	reads[T](s.job, sideOf{node: s.node})
 	return graph.Edge{From: s.node, Kind: graph.Keyed, Input: input}
 }
 

@@ -74,10 +74,7 @@ func TestSideOutputsHaveRowsOfTheirOwnTypesOnce(t *testing.T) {
 	stream.To(at(short, "main", func(c *count) string { return c.Text }), "main-out", sinks[0])
 	stream.To(at(stream.GetSideOutput(short, longWords), "long", func(w *word) string { return w.Text }), "long-out", sinks[1])
 	stream.To(at(stream.GetSideOutput(short, overdue), "due", func(ms *int64) string { return fmt.Sprint(*ms) }), "due-out", sinks[2])
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := graphOf(t, j)
 	cfg := config(t, 1)
 	for i, open := range []int{150, 400, 401, 700} {
 		tap.Open(open)

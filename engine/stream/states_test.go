@@ -190,10 +190,7 @@ func TestStatesOfEveryShapeSurviveRestartsAndRescales(t *testing.T) {
 	byKey := stream.KeyBy(stream.From[order](j, "orders", tap), func(o *order) string { return o.Key })
 	sink := enginetest.NewLedger[told]()
 	stream.To(stream.Process(byKey, "baskets", baskets), "out", sink)
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := graphOf(t, j)
 	cfg := config(t, 2)
 	for i, open := range []int{500, 1400, 1600, 2100, 2101, 2900, n} {
 		tap.Open(open)

@@ -17,6 +17,7 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector"
@@ -33,10 +34,17 @@ type Job struct {
 	errs  []error
 	names map[string]int
 	sides map[sideOf]batch.Payload // what rows side outputs have
+	rows  map[sideOf]rowType       // of the outputs that somebody reads
+
+	serializers map[reflect.Type]batch.Codec // that the program declares
 }
 
 // New returns an empty job.
-func New() *Job { return &Job{names: map[string]int{}, sides: map[sideOf]batch.Payload{}} }
+func New() *Job {
+	return &Job{
+		names: map[string]int{}, sides: map[sideOf]batch.Payload{}, rows: map[sideOf]rowType{}, serializers: map[reflect.Type]batch.Codec{},
+	}
+}
 
 // Graph returns the job's description, or all that is wrong with it.
 func (j *Job) Graph() (*Graph, error) {
@@ -44,6 +52,9 @@ func (j *Job) Graph() (*Graph, error) {
 		return nil, errors.Join(j.errs...)
 	}
 	if err := j.graph.Check(); err != nil {
+		return nil, err
+	}
+	if err := j.encodeRows(); err != nil {
 		return nil, err
 	}
 	return &j.graph, nil
@@ -70,7 +81,10 @@ type Stream[T any] struct {
 }
 
 // edge brings the rows of the stream to a node.
-func (s Stream[T]) edge() graph.Edge { return graph.Edge{From: s.node, Output: s.side} }
+func (s Stream[T]) edge() graph.Edge {
+	reads[T](s.job, sideOf{s.node, s.side})
+	return graph.Edge{From: s.node, Output: s.side}
+}
 
 // Keyed is a stream of rows of type T that is divided by a key of type K.
 type Keyed[K, T any] struct {

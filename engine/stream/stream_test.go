@@ -216,10 +216,7 @@ func TestWhatIsWrongWithAJobIsToldBeforeItRuns(t *testing.T) {
 // run runs the job to its end.
 func run(t *testing.T, j *stream.Job, parallelism int) {
 	t.Helper()
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := graphOf(t, j)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, err := job.Run(ctx, job.Config{
@@ -242,10 +239,7 @@ func TestAnySourceIsReadAtARate(t *testing.T) {
 	words := stream.From[word](j, "words", enginetest.Of([]word{{}}), stream.RowsPerSecond(25))
 	events := stream.FromEvents(j, "events", enginetest.Of([]word{{}}), func(w *word) int64 { return w.At }, 0, stream.RowsPerSecond(50))
 	stream.To(stream.Union("all", words, events), "out", enginetest.NewLedger[word]())
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := graphOf(t, j)
 	if first, second := g.Nodes[0].Source.RowsPerSecond, g.Nodes[1].Source.RowsPerSecond; first != 25 || second != 50 {
 		t.Errorf("%v and %v rows per second, want 25 and 50", first, second)
 	}

@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"container/heap"
+	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
 	"math"
@@ -150,10 +151,7 @@ func TestTimersFireAsFromAQueueByTime(t *testing.T) {
 	})
 	sink := enginetest.NewLedger[count]()
 	stream.To(fired, "out", sink)
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := graphOf(t, j)
 	cfg := config(t, 2)
 	for i, open := range []int{200, 330, 331, 700, 999, 1000} {
 		tap.Open(open)
@@ -269,12 +267,9 @@ func TestProcessingTimersFireWhenTheClockSaysSo(t *testing.T) {
 		})
 		sink := enginetest.NewLedger[count]()
 		stream.To(fired, "out", sink)
-		g, err := j.Graph()
-		if err != nil {
-			t.Fatal(err)
-		}
+		g := graphOf(t, j)
 		cfg := config(t, 1)
-		cfg.Storage, cfg.Interval = "mem://processing-timers", time.Hour
+		cfg.Storage, cfg.Interval = "mem://"+cryptorand.Text(), time.Hour // a name that no other run has
 		pass := func(d time.Duration, want string) {
 			t.Helper()
 			<-time.After(d) // of the test's own clock
@@ -338,10 +333,7 @@ func TestProcessingTimersThatAreNotDueWhenTheInputEndsStay(t *testing.T) {
 	})
 	sink := enginetest.NewLedger[count]()
 	stream.To(out, "out", sink)
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := graphOf(t, j)
 	result, err := job.Run(t.Context(), config(t, 2), g, job.Options{})
 	if err != nil || result.Outcome != outcome.Completed || len(sink.Rows()) != 2 {
 		t.Fatalf("it ended with %v, %v, %d rows", result.Outcome, err, len(sink.Rows()))
@@ -387,10 +379,7 @@ func TestATimerNeedsItsFunction(t *testing.T) {
 		}}
 	})
 	stream.To(out, "out", enginetest.NewLedger[count]())
-	g, err := j.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := graphOf(t, j)
 	const want = "operator timers: a timer was set, of a kind for which there is no function; give the program's Functions OnTimer"
 	if _, err := job.Run(t.Context(), config(t, 1), g, job.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
