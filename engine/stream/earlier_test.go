@@ -3,6 +3,7 @@ package stream_test
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,9 @@ import (
 // written by this program, tickers, which was interrupted when it had read as many rows as earlierPieces says, one after the other,
 // at parallelism 2.
 var earlier = []string{"testdata/cells", "testdata/timers"}
+
+// earlierWindows is the same of the program windowsOfTicks, from when windows were new.
+const earlierWindows = "testdata/windows"
 
 var earlierPieces = []int{220, 330, 341}
 
@@ -78,14 +82,17 @@ func tickers(t *testing.T, tap *enginetest.Tap[tick], out *bytes.Buffer) *stream
 	return g
 }
 
+// program makes the graph of a job that prints lines.
+type program func(t *testing.T, tap *enginetest.Tap[tick], out *bytes.Buffer) *stream.Graph
+
 // runTickers reads the rows from one on up to another, and returns what is printed meanwhile and the last checkpoint.
-func runTickers(t *testing.T, cfg job.Config, from, rows int) (lines []string, checkpoint string) {
+func runTickers(t *testing.T, program program, cfg job.Config, from, rows int) (lines []string, checkpoint string) {
 	t.Helper()
 	all := ticks()
 	tap := enginetest.NewTap(all, len(all))
 	tap.Open(rows)
 	var out bytes.Buffer
-	g := tickers(t, tap, &out)
+	g := program(t, tap, &out)
 	interrupt, started, ended := make(chan struct{}), make(chan *job.Handle, 1), make(chan error, 1)
 	var result job.Result
 	go func() {
@@ -112,18 +119,18 @@ func runTickers(t *testing.T, cfg job.Config, from, rows int) (lines []string, c
 // checkpoints, whose runs hold them as changes.
 func TestTimersOfEarlierSnapshotsFireAllTheSame(t *testing.T) {
 	for _, folder := range earlier {
-		t.Run(folder, func(t *testing.T) { goesOnFrom(t, folder) })
+		t.Run(folder, func(t *testing.T) { goesOnFrom(t, tickers, folder) })
 	}
 }
 
-func goesOnFrom(t *testing.T, earlier string) {
+func goesOnFrom(t *testing.T, program program, earlier string) {
 	content, err := os.ReadFile(filepath.Join(earlier, "lines.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := strings.Split(strings.TrimSpace(string(content)), "\n")
 	written := earlierPieces[len(earlierPieces)-1]
-	want, _ := runTickers(t, config(t, 2), 0, len(ticks()))
+	want, _ := runTickers(t, program, config(t, 2), 0, len(ticks()))
 	check := func(t *testing.T, after ...string) {
 		t.Helper()
 		got := append(slices.Clone(before), after...)
@@ -140,7 +147,7 @@ func goesOnFrom(t *testing.T, earlier string) {
 				t.Fatal(saved, err)
 			}
 			cfg.Restore.Path = saved[0]
-			after, _ := runTickers(t, cfg, written, len(ticks()))
+			after, _ := runTickers(t, program, cfg, written, len(ticks()))
 			check(t, after...)
 		})
 	}
@@ -152,8 +159,8 @@ func goesOnFrom(t *testing.T, earlier string) {
 			}
 			cfg := earlierConfig(t, folder)
 			cfg.Parallelism = parallelism
-			first, _ := runTickers(t, cfg, written, 400)
-			second, _ := runTickers(t, cfg, 400, len(ticks()))
+			first, _ := runTickers(t, program, cfg, written, 400)
+			second, _ := runTickers(t, program, cfg, 400, len(ticks()))
 			check(t, append(first, second...)...)
 		})
 	}
@@ -164,3 +171,47 @@ func earlierConfig(t *testing.T, folder string) job.Config {
 	cfg.Job, cfg.Storage, cfg.Interval = "tickers", folder, time.Hour
 	return cfg
 }
+
+// windowsOfTicks has windows of every kind, with what each keeps.
+func windowsOfTicks(t *testing.T, tap *enginetest.Tap[tick], out *bytes.Buffer) *stream.Graph {
+	t.Helper()
+	j := stream.New()
+	in := stream.FromEvents(j, "ticks", tap, func(r *tick) int64 { return r.At }, 1)
+	byKey := stream.KeyBy(in, func(r *tick) int32 { return r.Key })
+	byTen := stream.KeyBy(stream.Filter(in, func(r *tick) bool { return r.N/20%3 != 0 }), func(r *tick) int32 { return r.Key % 10 })
+	type acc struct{ First, Rows, Sum int64 }
+	sums := func(kind string) stream.Aggregator[tick, acc, string] {
+		return stream.Aggregator[tick, acc, string]{
+			Add:   func(a acc, r *tick) acc { return acc{int64(r.Key), a.Rows + 1, a.Sum + int64(r.N)} },
+			Merge: func(a, b acc) acc { return acc{b.First, a.Rows + b.Rows, a.Sum + b.Sum} },
+			Result: func(c *stream.Context[string], w stream.TimeWindow, a acc) error {
+				c.Emit(fmt.Sprintf("%s from %d to %d: %d rows, %d", kind, w.Start, w.End, a.Rows, a.Sum))
+				return nil
+			},
+		}
+	}
+	tumbling := stream.Aggregate(stream.Window(byKey, stream.Tumbling(time.Second)).AllowedLateness(time.Second), "tumbling", stream.Fixed[acc](), sums("tumbling"))
+	sliding := stream.Aggregate(stream.Window(byKey, stream.Sliding(900*time.Millisecond, 300*time.Millisecond)), "sliding", stream.JSON[acc](), sums("sliding"))
+	sessions := stream.Aggregate(stream.Window(byTen, stream.Session(150*time.Millisecond)), "sessions", stream.Fixed[acc](), sums("session"))
+	all := stream.Apply(stream.Window(byTen, stream.Session(150*time.Millisecond)), "all", stream.Fixed[tick](),
+		func(c *stream.Context[string], w stream.TimeWindow, rows iter.Seq[tick]) error {
+			line := fmt.Sprintf("rows from %d to %d:", w.Start, w.End)
+			for r := range rows {
+				line += fmt.Sprint(" ", r.N)
+			}
+			c.Emit(line)
+			return nil
+		})
+	global := stream.Map(stream.Reduce(stream.Window(byKey, stream.Global()).Trigger(stream.PurgingTrigger(stream.CountTrigger(5))), "global", stream.Fixed[tick](),
+		func(a, b tick) tick { return tick{a.Key, a.N + b.N, b.At} }), func(r *tick, line *string) { *line = fmt.Sprintf("five of %d: %d", r.Key, r.N) })
+	stream.To(stream.Union("union", tumbling, sliding, sessions, all, global), "print",
+		print.Rows(out, "", func(dst []byte, line *string) []byte { return append(dst, *line...) }))
+	g, err := j.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// TestWindowsOfEarlierSnapshotsGoOn with what they held.
+func TestWindowsOfEarlierSnapshotsGoOn(t *testing.T) { goesOnFrom(t, windowsOfTicks, earlierWindows) }

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"reflect"
@@ -113,8 +114,12 @@ type declared[O any] struct {
 	timers onTimers[O] // nil: it sets none of the kind
 	// fingerprint is what the states mean beside what their layouts say.
 	fingerprint []string
-	queued      []state.Descriptor // the states of a queue before it
-	newQueue    func() queue       // nil: rows are handed over as they come
+	name        string // of the kind of operator; empty: process
+	decidesLate bool   // by the split watermarks of rows
+	// behind is by how many ms the watermarks that the function passes on are lower.
+	behind   int64
+	queued   []state.Descriptor // the states of a queue before it
+	newQueue func() queue       // nil: rows are handed over as they come
 }
 
 // process declares a process function of one input.
@@ -154,11 +159,11 @@ func addProcess[K, O any](j *Job, uid string, in []graph.Edge, declare func(*Set
 		}
 	}
 	node := graph.Node{
-		UID: uid, Name: "process", Inputs: in, State: states, Fingerprint: fingerprint[K](states, d.fingerprint), Side: probe.sideNames(),
+		UID: uid, Name: cmp.Or(d.name, "process"), Inputs: in, DecidesLate: d.decidesLate, State: states, Fingerprint: fingerprint[K](states, d.fingerprint), Side: probe.sideNames(),
 		Operator: func() (operator.Operator, error) {
 			setup := &Setup{}
 			d := declare(setup)
-			op := &processOp{states: setup.descriptors, cells: setup.cells, maps: setup.maps, sides: setup.sides}
+			op := &processOp{states: setup.descriptors, cells: setup.cells, maps: setup.maps, sides: setup.sides, behind: d.behind}
 			for _, c := range op.cells {
 				c.row = &op.row
 			}
@@ -312,8 +317,9 @@ type processOp struct {
 	marked bool // rows have split watermarks, which what is emitted for them gets too: it is late where they would be
 	out    batch.Batch
 
-	ctx   operator.Context
-	acted int64 // highest watermark
+	ctx    operator.Context
+	acted  int64 // highest watermark
+	behind int64 // those that are passed on are lower by it
 
 	// Of ProcessInOrder.
 	queue    queue // nil: rows are handed over as they come
@@ -408,10 +414,14 @@ func (o *processOp) isLate(at int64, hash uint64) bool {
 // Watermark handles what is due.
 func (o *processOp) Watermark(ms int64, out operator.Output) (forward int64, err error) {
 	o.acted = max(o.acted, ms)
-	if o.queue != nil {
-		return ms, o.inOrder(ms, out)
+	forward = ms
+	if ms < math.MaxInt64 {
+		forward = earlier(ms, o.behind)
 	}
-	return ms, o.event.fireUntil(ms, out)
+	if o.queue != nil {
+		return forward, o.inOrder(ms, out)
+	}
+	return forward, o.event.fireUntil(ms, out)
 }
 
 // Flush has nothing to emit: what a function emits goes out with the batch that it was called for.

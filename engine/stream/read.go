@@ -92,6 +92,11 @@ func (r *StateReader) AppendName(dst, name []byte) []byte {
 		dst = strconv.AppendInt(append(dst, `{"time":`...), timeOf(name), 10)
 		dst = appendSerialized(append(dst, `,"row":`...), r.layout(1), name[timeBytes:])
 		return append(dst, '}')
+	case strings.HasPrefix(kind, "start end since ") && len(name) == boundsBytes:
+		w := windowOf(name)
+		return fmt.Appendf(dst, `{"start":%d,"end":%d}`, w.Start, w.End)
+	case kind == "window place row" && len(name) == rowsOfWindow:
+		return fmt.Appendf(dst, `{"window":%d,"place":%d}`, timeOf(name), binary.BigEndian.Uint64(name[timeBytes:]))
 	case len(name) == 0:
 		return dst
 	}
@@ -101,8 +106,14 @@ func (r *StateReader) AppendName(dst, name []byte) []byte {
 // AppendValue appends the value of an entry of a sorted map.
 func (r *StateReader) AppendValue(dst, value []byte) []byte {
 	switch kind := r.labels(); {
-	case kind == "value", kind == "place value", kind == "key value":
+	case kind == "value", kind == "place value", kind == "key value", kind == "window place row":
 		return appendSerialized(dst, r.layout(len(r.descriptor.Value)-1), value)
+	case kind == "start end since rows" && len(value) == sinceBytes+rowsOfWindow:
+		return fmt.Appendf(dst, `{"window":%d,"rows":%d,"since":%d}`, timeOf(value[sinceBytes:]), binary.BigEndian.Uint64(value[sinceBytes+timeBytes:]), countOf(value))
+	case strings.HasPrefix(kind, "start end since ") && len(value) >= sinceBytes:
+		label := kind[len("start end since "):]
+		dst = appendSerialized(fmt.Appendf(dst, `{%q:`, label), r.layout(len(r.descriptor.Value)-1), value[sinceBytes:])
+		return fmt.Appendf(dst, `,"since":%d}`, countOf(value))
 	case kind == "time row times" && len(value) == countBytes:
 		return append(strconv.AppendUint(append(dst, `{"times":`...), uint64(countOf(value)), 10), '}')
 	}

@@ -272,6 +272,11 @@ func (e *entries) put(c Current, name, text []byte) {
 	e.sorted.Put(op.hash(), op.key(), name, text)
 }
 
+func (e *entries) delete(c Current, name []byte) {
+	op := c.current()
+	e.sorted.Delete(op.hash(), op.key(), name)
+}
+
 func (e *entries) clear(c Current) {
 	op := c.current()
 	e.sorted.Clear(op.hash(), op.key())
