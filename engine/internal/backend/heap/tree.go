@@ -271,6 +271,11 @@ func (n *node) tidy() {
 
 // take appends entries of another leaf from place i on.
 func (n *node) take(from *node, i, end int) {
+	size := 0
+	for k := i; k < end; k++ {
+		size += entryBytes(from.entry(k))
+	}
+	n.starts, n.data = slices.Grow(n.starts, end-i), slices.Grow(n.data, size)
 	for ; i < end; i++ {
 		key, value := from.entry(i)
 		n.starts = append(n.starts, uint32(len(n.data))|from.starts[i]&^startMask)
