@@ -115,6 +115,9 @@ func newPart(s *snapshot.Snapshot, o *snapshot.OperatorState, schema snapshot.St
 			d.Kind = k
 		}
 	}
+	if d.Kind == state.WindowValue && slices.Equal(d.Value, []string{"timer"}) {
+		d.Kind = state.Timer // as which such cells are restored
+	}
 	p := part{uid: o.UID, descriptor: d, words: wordsFor(d, o.Fingerprint), reader: backend.NewReader(s, layers)}
 	for _, l := range layers {
 		if l.Block.State != schema.Name {
@@ -156,7 +159,7 @@ func (p *part) read(ctx context.Context, s *snapshot.Snapshot, group int) ([]loc
 	}
 	switch p.descriptor.Kind {
 	case state.Timer:
-		err = backend.DecodeTimerBlock(file, whole.Block, whole.Content, func(ms int64, key []byte) error { return add(ms, key, nil, nil) })
+		err = readTimers(file, whole, func(ms int64, key []byte) error { return add(ms, key, nil, nil) })
 	case state.SortedMap:
 		err = backend.DecodeSortedBlock(file, whole.Block, whole.Content, func(key, name, value []byte) error { return add(0, key, name, value) })
 	default:
@@ -164,6 +167,22 @@ func (p *part) read(ctx context.Context, s *snapshot.Snapshot, group int) ([]loc
 	}
 	slices.SortFunc(entries, compare)
 	return entries, err
+}
+
+// readTimers calls add for the timers of a block, which were cells of windows once.
+func readTimers(file string, whole backend.Whole, add func(ms int64, key []byte) error) error {
+	cells, err := backend.OfCells(file, whole.Block, whole.Content)
+	if err != nil {
+		return err
+	}
+	if !cells {
+		return backend.DecodeTimerBlock(file, whole.Block, whole.Content, add)
+	}
+	width, err := backend.BlockCellBytes(file, whole.Block, whole.Content)
+	if err != nil {
+		return err
+	}
+	return backend.DecodeBlock(file, whole.Block, whole.Content, width, func(window int64, key, _ []byte) error { return add(window, key) })
 }
 
 // readCells calls add for the cells of a block.

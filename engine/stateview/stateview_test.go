@@ -311,3 +311,34 @@ func TestDamagedStateIsNamedAndNotShown(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestTimersOfOldAreComparedWithThoseOfToday whose state is of another kind: of one program, after the same rows, nothing differs.
+func TestTimersOfOldAreComparedWithThoseOfToday(t *testing.T) {
+	var snaps []*snapshot.Snapshot
+	for _, folder := range []string{"cells", "timers"} {
+		s, err := snapshot.OpenSnapshot(t.Context(), filepath.Join("..", "stream", "testdata", folder, "savepoint-tickers-earlier"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		snaps = append(snaps, s)
+	}
+	counts, err := stateview.Diff(t.Context(), snaps[0], snaps[1], stateview.Filter{State: "timers"}, func(c stateview.Change) error {
+		t.Errorf("%s: %s", c.Change, line(t, c.Entry))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range counts {
+		if c.Equal == 0 {
+			t.Errorf("no timers of %s were compared", c.UID)
+		}
+	}
+	if len(counts) != 3 {
+		t.Errorf("the timers of %d operators were compared, want 3", len(counts))
+	}
+	if a, b := export(t, snaps[0], stateview.Filter{State: "timers"}), export(t, snaps[1], stateview.Filter{State: "timers"}); !gocmp.Equal(a, b) {
+		t.Errorf("they are shown otherwise: %s", gocmp.Diff(a, b))
+	}
+}

@@ -58,6 +58,8 @@ func FuzzStateReader(f *testing.F) {
 	f.Add("list", "place uint64", "value text", "", []byte{0xff}, []byte{0, 0, 0, 0, 0, 0, 0, 9}, []byte("a\x00<"))
 	f.Add("map", "key integer", "value json", "key uint8", []byte{}, []byte{128, 0, 0, 0, 0, 0, 0, 9}, []byte(`{"a":1}`))
 	f.Add("0", " uint", "row {\xbc bool}", "key bool", []byte{1}, []byte{}, []byte("0123456789abcdef"))
+	f.Add("windows", "start end since acc", "json", "key text", []byte("k"), make([]byte, boundsBytes), []byte("\x01\x00\x00\x00{}"))
+	f.Add("window-rows", "window place row", "row json", "key text", []byte("k"), make([]byte, rowsOfWindow), []byte("[1]"))
 	f.Fuzz(func(t *testing.T, name, first, second, fingerprint string, key, entry, value []byte) {
 		fields := []string{first}
 		if second != "" {
