@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -166,6 +167,54 @@ func TestASideOutputThatIsNotThereIsRefused(t *testing.T) {
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not told: %v", want, err)
+		}
+	}
+}
+
+// TestTheSameRowsAreLateBehindASideOutput however far other splits are: rows take the watermark of their own split with them (P4).
+func TestTheSameRowsAreLateBehindASideOutput(t *testing.T) {
+	const n, perSplit, delay = 600, 150, 5
+	all, _, _ := lateRows(n, perSplit, delay)
+	rows := all[0]
+	want, highest := 0, int64(math.MinInt64)
+	for i, r := range rows {
+		if i%perSplit == 0 {
+			highest = math.MinInt64 + delay
+		}
+		if r.At <= highest-delay {
+			want++
+		}
+		highest = max(highest, r.At)
+	}
+	if want == 0 {
+		t.Fatal("nothing is late")
+	}
+	tag := stream.NewOutputTag[reading]("all")
+	for _, parallelism := range []int{1, 2, 3} {
+		j := stream.New()
+		tap := enginetest.NewTap(rows, perSplit)
+		tap.Open(n)
+		in := stream.FromEvents(j, "readings", tap, func(r *reading) int64 { return r.At }, delay)
+		through := stream.Process(stream.KeyBy(in, func(r *reading) int64 { return r.Key }), "through", func(s *stream.Setup) stream.Functions[reading, string] {
+			side := stream.SideOutput(s, tag)
+			return stream.Functions[reading, string]{Row: func(c *stream.Context[string], r *reading) error {
+				side.Emit(c, *r)
+				return nil
+			}}
+		})
+		byKeys := stream.KeyBy(stream.GetSideOutput(through, tag), func(r *reading) int64 { return r.Key })
+		sink := enginetest.NewLedger[chained]()
+		stream.To(stream.ProcessInOrder(byKeys, "chains", chains), "out", sink)
+		g, err := j.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ran *job.Handle
+		if _, err := job.Run(t.Context(), config(t, parallelism), g, job.Options{Started: func(j *job.Handle) { ran = j }}); err != nil {
+			t.Fatal(err)
+		}
+		if got := ran.Overview().RecordsLate; got != int64(want) {
+			t.Errorf("parallelism %d: %d rows were late, want %d", parallelism, got, want)
 		}
 	}
 }
