@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"cmp"
+	cryptorand "crypto/rand"
 	"fmt"
 	"iter"
 	"math"
@@ -395,7 +396,7 @@ func TestWindowsOfProcessingTimeEndWithTheClock(t *testing.T) {
 			t.Fatal(err)
 		}
 		cfg := config(t, 1)
-		cfg.Storage, cfg.Interval = "mem://processing-windows", time.Hour
+		cfg.Storage, cfg.Interval = "mem://"+cryptorand.Text(), time.Hour // a name that no other run has
 		begin := func() (stop func()) {
 			interrupt, ended := make(chan struct{}), make(chan error, 1)
 			go func() {
