@@ -52,6 +52,18 @@ func (e UsageError) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e UsageError) Unwrap() error { return e.Err }
 
+// ExitError ends the process with a code of the verb's own.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+// Error is that of Err.
+func (e ExitError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e ExitError) Unwrap() error { return e.Err }
+
 // Usagef returns a UsageError.
 func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
 
@@ -63,7 +75,11 @@ func exitCode(err error) int {
 	var (
 		usage UsageError
 		wrong *manifest.Error
+		own   ExitError
 	)
+	if errors.As(err, &own) {
+		return own.Code
+	}
 	if errors.As(err, &usage) || errors.As(err, &wrong) {
 		return 2
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/weirstream/weir/cmd/internal/cli/cancel"
 	"github.com/weirstream/weir/cmd/internal/cli/checkpoint"
 	"github.com/weirstream/weir/cmd/internal/cli/list"
+	"github.com/weirstream/weir/cmd/internal/cli/plan"
 	"github.com/weirstream/weir/cmd/internal/cli/run"
 	"github.com/weirstream/weir/cmd/internal/cli/savepoint"
 	"github.com/weirstream/weir/cmd/internal/cli/snapshot"
@@ -40,7 +41,7 @@ func Real() Parts {
 // Weir returns the program's root, for one command.
 func Weir(p *cli.Process, parts Parts) *cobra.Command {
 	return cli.Root(p,
-		run.Command(p, parts.RunJob), savepoint.Command(p), stop.Command(p), checkpoint.Command(p), cancel.Command(p),
+		run.Command(p, parts.RunJob), plan.Command(p), savepoint.Command(p), stop.Command(p), checkpoint.Command(p), cancel.Command(p),
 		list.Command(p), snapshot.Command(p), state.Command(p), version.Command(p),
 		coordinator.Command(p, parts.IdentityPause), task.Preflight(p), task.Discard(p), task.Dispose(p), operator.Command(p, parts.RunOperator))
 }

@@ -21,12 +21,14 @@ type Adoption struct {
 	of    map[string]*snapshot.OperatorState // by the uid in the job
 	left  []*snapshot.OperatorState          // that nobody goes on with
 	begin []*graph.Node                      // that had no part in the snapshot
+	// refused are the groups of which it cannot be said who goes on with what; their nodes are in none of the above.
+	refused []*IncompatibleError
 }
 
 // adopt matches the operators of a snapshot with those of a job. Names come first, because they leave no doubt: what they
 // take is no candidate for those that are told apart by their place. Then each group of these is matched by itself, and
 // what is left over on either side is noted: state that nobody goes on with, and operators that begin empty.
-func adopt(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) (*Adoption, error) {
+func adopt(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) *Adoption {
 	a := &Adoption{of: map[string]*snapshot.OperatorState{}}
 	groups, taken := map[string]*candidates{}, map[*snapshot.OperatorState]bool{}
 	// The job's side: a uid that is a name takes its state at once; one that ends in a place joins the group of its path.
@@ -53,19 +55,23 @@ func adopt(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) (*Adoption, 
 		}
 	}
 	// In the order of the paths, so that of several refusals the same one is always told.
+	unknown := map[*graph.Node]bool{}
 	for _, path := range slices.Sorted(maps.Keys(groups)) {
 		c := groups[path]
 		c.sameText = m.Revision == cfg.Revision && m.Revision != ""
 		if err := c.match(a, cfg.Restore.AllowNonRestoredState); err != nil {
-			return nil, permanent(err)
+			a.refused = append(a.refused, err)
+			for _, n := range c.nodes {
+				unknown[n] = true
+			}
 		}
 	}
 	for i := range g.Nodes {
-		if n := &g.Nodes[i]; a.of[n.UID] == nil && (n.Source != nil || len(n.State) > 0) {
+		if n := &g.Nodes[i]; a.of[n.UID] == nil && !unknown[n] && (n.Source != nil || len(n.State) > 0) {
 			a.begin = append(a.begin, n)
 		}
 	}
-	return a, nil
+	return a
 }
 
 func of(groups map[string]*candidates, path string) *candidates {

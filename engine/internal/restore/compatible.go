@@ -30,68 +30,87 @@ func (e *IncompatibleError) Error() string {
 // Compatible tells whether the job can go on from a snapshot, and how: every operator's state must mean what it meant
 // (P9). A new uid starts empty; one that is gone is left behind only if AllowNonRestoredState says so.
 func Compatible(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) (*Adoption, error) {
+	a, refused := compare(m, g, cfg)
+	if len(refused) == 0 && !cfg.Restore.AllowNonRestoredState {
+		refused = lost(m, a.left)
+	}
+	if len(refused) > 0 {
+		return nil, permanent(refused[0])
+	}
+	return a, nil
+}
+
+// compare matches what a snapshot holds with a job, and returns all that does not fit whatever is agreed to, the gravest
+// first. What the job leaves behind is no part of that.
+func compare(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) (*Adoption, []*IncompatibleError) {
+	var refused []*IncompatibleError
 	if m.MaxParallelism != cfg.MaxParallelism {
-		return nil, permanent(&IncompatibleError{
+		refused = append(refused, &IncompatibleError{
 			Reason: fmt.Sprintf("it has %d key groups, spec.maxParallelism is %d", m.MaxParallelism, cfg.MaxParallelism),
 			Remedy: fmt.Sprintf("set spec.maxParallelism to %d: it cannot change over the life of a job", m.MaxParallelism),
 		})
 	}
-	a, err := adopt(m, g, cfg)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.exchanged(m, g); err != nil {
-		return nil, permanent(err)
+	a := adopt(m, g, cfg)
+	refused = append(refused, a.refused...)
+	if len(a.refused) == 0 { // else it is not known whose state is whose
+		if err := a.exchanged(m, g); err != nil {
+			refused = append(refused, err)
+		}
 	}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		if old := a.of[n.UID]; old != nil {
 			if err := sameMeaning(old, n); err != nil {
-				return nil, permanent(err)
+				refused = append(refused, err)
 			}
 		}
 	}
-	if !cfg.Restore.AllowNonRestoredState {
-		err = nothingLost(m, a.left)
-	}
-	return a, err
+	return a, refused
 }
 
-// nothingLost refuses a job that would leave state or output behind.
-func nothingLost(m *snapshot.Metadata, left []*snapshot.OperatorState) error {
+// lost is the state and output that a job would leave behind.
+func lost(m *snapshot.Metadata, left []*snapshot.OperatorState) []*IncompatibleError {
+	var out []*IncompatibleError
 	for _, old := range left {
-		if hasState(old) {
-			return permanent(&IncompatibleError{
+		switch {
+		case hasState(old):
+			out = append(out, &IncompatibleError{
 				UID:    old.UID,
 				Reason: "the job no longer has this operator",
 				Remedy: "put it back or name it so again, or set spec.upgrade.allowNonRestoredState (-n) to leave its state behind",
 			})
-		}
-		if m.Outcome == outcome.None && len(m.ToCommit(old.UID)) > 0 {
-			return permanent(&IncompatibleError{
+		case m.Outcome == outcome.None && len(m.ToCommit(old.UID)) > 0:
+			out = append(out, &IncompatibleError{
 				UID:    old.UID,
 				Reason: "the job no longer has this sink, and the output of its last checkpoint may not be committed",
 				Remedy: "put the sink back and stop the job with a savepoint first, or set spec.upgrade.allowNonRestoredState (-n) to give that output up",
 			})
 		}
 	}
+	return out
+}
+
+// MayBegin tells whether a job may begin from a snapshot that the user names.
+func MayBegin(m *snapshot.Metadata, g *graph.Graph) error {
+	if err := drained(m, g); err != nil {
+		return permanent(err)
+	}
 	return nil
 }
 
-// MayBegin tells whether a job may begin from a snapshot that the user names. A drained one has ended event time: all that
-// came after it would be dropped as late.
-func MayBegin(m *snapshot.Metadata, g *graph.Graph) error {
+// drained refuses a snapshot that has ended event time: all that came after it would be dropped as late.
+func drained(m *snapshot.Metadata, g *graph.Graph) *IncompatibleError {
 	hasEventTime := slices.ContainsFunc(g.Nodes, func(n graph.Node) bool { return n.Source != nil && n.Source.Event != nil })
 	if m.Outcome != outcome.Drained || !hasEventTime {
 		return nil
 	}
 	for i := range m.Operators {
 		if old := &m.Operators[i]; len(old.Schemas) > 0 {
-			return permanent(&IncompatibleError{
+			return &IncompatibleError{
 				UID:    old.UID,
 				Reason: "the job was drained, which ended its event time: every later record would be late",
 				Remedy: "restore a snapshot from before the drain, or stop the job without --drain",
-			})
+			}
 		}
 	}
 	return nil

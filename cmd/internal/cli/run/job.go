@@ -4,22 +4,17 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/weirstream/weir/cmd/internal/inprocess"
-	"github.com/weirstream/weir/engine/connector/registry"
 	"github.com/weirstream/weir/engine/job"
-	"github.com/weirstream/weir/engine/sql"
 	"github.com/weirstream/weir/manifest"
 )
 
 // InProcess plans a job's SQL and runs it in this process.
 func InProcess(ctx context.Context, j *manifest.StreamJob, o Options) (job.Result, error) {
-	connectors := registry.New(registry.Environment{Stdout: o.Stdout, Stderr: o.Stderr, Log: o.Logger, Now: time.Now})
-	begin := j.SQL.Place(1, 1)
-	graph, err := sql.Compiler{File: begin.Source, Line: begin.Line, Column: begin.Column, Connectors: connectors}.Compile(j.SQL.Text)
+	graph, err := inprocess.Graph(j, o.Stdout, o.Stderr, o.Logger)
 	if err != nil {
-		return job.Result{}, inprocess.WrongText(err)
+		return job.Result{}, err
 	}
 	config := j.Config
 	if config.Owner, err = os.Hostname(); err != nil {

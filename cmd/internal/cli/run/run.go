@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,10 +26,10 @@ import (
 
 // runFlags are those of `weir run`.
 type runFlags struct {
-	file, from, config, web                   string
-	set                                       []string
-	allowNonRestored, allowRepeated, takeOver bool
-	restores, log                             bool
+	job                     inprocess.JobFlags
+	from, web               string
+	allowRepeated, takeOver bool
+	restores, log           bool
 }
 
 // Command is the verb; in runs the job, as InProcess does.
@@ -56,11 +55,8 @@ same command goes on from the newest checkpoint.`,
 		},
 	}
 	flags := c.Flags()
-	flags.StringVarP(&f.file, "file", "f", "", "manifest with one StreamJob; - is standard input")
+	f.job.Add(c)
 	flags.StringVarP(&f.from, "from", "s", "", "start from this savepoint or checkpoint, if the job has not run yet (or spec.restore.nonce is new)")
-	flags.BoolVarP(&f.allowNonRestored, "allow-non-restored-state", "n", false, "leave behind the state of operators that the job no longer has")
-	flags.StringArrayVar(&f.set, "set", nil, "set a field, as in --set spec.parallelism=4; can be repeated")
-	flags.StringVar(&f.config, "config", "", "weir.yaml: defaults for the fields of spec (default: $WEIR_CONFIG)")
 	flags.StringVar(&f.web, "web", "127.0.0.1:0", "where the HTTP API listens, on the loopback device only, as in :8081; port 0 is any free one")
 	flags.BoolVar(&f.allowRepeated, "allow-repeated-output", false, "go back to an older checkpoint even if output was committed after it")
 	flags.BoolVar(&f.takeOver, "take-over", false, "go on with the snapshots of another owner that may still run")
@@ -111,63 +107,20 @@ func run(ctx context.Context, a *cli.Process, in Func, f runFlags, args []string
 
 // loadJob reads what the flags and arguments name.
 func loadJob(a *cli.Process, f runFlags, args []string) (*manifest.StreamJob, error) {
-	in, err := jobFile(a, f.file, args)
-	if err != nil {
-		return nil, err
-	}
-	config := f.config
-	if config == "" {
-		config = a.Getenv("WEIR_CONFIG")
-	}
-	if config != "" {
-		if in.Global, err = a.ReadFile(config); err != nil {
-			return nil, err
-		}
-	}
-	for _, text := range f.set {
-		s, err := manifest.ParseSetting(text)
-		if err != nil {
-			return nil, err
-		}
-		in.Settings = append(in.Settings, s)
-	}
+	var settings []manifest.Setting
 	for _, s := range []struct {
 		given bool
 		manifest.Setting
 	}{
 		{f.restores, manifest.Setting{Flag: "-s", Path: "spec.restore.path", Value: f.from}},
-		{f.allowNonRestored, manifest.Setting{Flag: "-n", Path: "spec.upgrade.allowNonRestoredState", Value: "true"}},
 		{f.allowRepeated, manifest.Setting{Flag: "--allow-repeated-output", Path: "spec.restore.allowRepeatedOutput", Value: "true"}},
 		{f.takeOver, manifest.Setting{Flag: "--take-over", Path: "spec.restore.takeOver", Value: "true"}},
 	} {
 		if s.given {
-			in.Settings = append(in.Settings, s.Setting)
+			settings = append(settings, s.Setting)
 		}
 	}
-	return manifest.Load(in)
-}
-
-// jobFile reads the manifest or SQL.
-func jobFile(a *cli.Process, file string, args []string) (in manifest.Input, err error) {
-	isYAML := func(name string) bool {
-		ext := filepath.Ext(name)
-		return ext == ".yaml" || ext == ".yml" || name == "-"
-	}
-	switch {
-	case file != "" && len(args) > 0:
-		return in, cli.Usagef("two jobs are named, %s and %s; name one", file, args[0])
-	case file != "" && filepath.Ext(file) == ".sql":
-		return in, cli.Usagef("-f takes a manifest, and %s is SQL; run `weir run %s`", file, file)
-	case file != "":
-		in.Manifest, err = a.ReadFile(file)
-	case len(args) == 0 || args[0] == "":
-		return in, cli.Usagef("no job is named; run `weir run -f streamjob.yaml` or `weir run job.sql`")
-	case isYAML(args[0]):
-		in.Manifest, err = a.ReadFile(args[0])
-	default:
-		in.SQL, err = a.ReadFile(args[0])
-	}
-	return in, err
+	return f.job.Load(a, args, settings...)
 }
 
 // listen opens the HTTP API's port. A local job is for this machine alone (P11).
