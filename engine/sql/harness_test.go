@@ -29,7 +29,7 @@ type harness struct {
 	nodes []*node
 	// restored is what RestoredWatermark answers.
 	restored int64
-	// heap says that state is kept by the engine's own backend, instead of a plain map.
+	// heap says that state is kept by the engine's own backend, in one key group, where all keys meet, instead of a plain map.
 	heap bool
 	// encoded says that rows go through their encoding at every edge, as between processes.
 	encoded bool
@@ -208,7 +208,7 @@ func (c testContext) Table(d state.Descriptor) (state.Table, error) {
 		c.n.table = newMemoryTable(d)
 		return c.n.table, nil
 	}
-	b, err := heap.New(backend.Scope{UID: c.UID(), EndGroup: 1024, MaxParallelism: 1024, States: []state.Descriptor{d}})
+	b, err := heap.New(backend.Scope{UID: c.UID(), EndGroup: 1, MaxParallelism: 1, States: []state.Descriptor{d}})
 	if err != nil {
 		return nil, err
 	}

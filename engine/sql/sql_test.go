@@ -297,6 +297,63 @@ func TestWindowsEqualAPlainLoopAtEveryBatchSize(t *testing.T) {
 	}
 }
 
+// TestGroupsOfEveryTypeAreKeptApart counts by keys of each type in the engine's own backend: keys that are all zeros, or that
+// are NULL, and others that come first within a few rows of them.
+func TestGroupsOfEveryTypeAreKeptApart(t *testing.T) {
+	for _, c := range []struct {
+		column string
+		values []string // of which the first stands before the others in each window
+	}{
+		{"BOOLEAN", []string{"NULL", "false", "true"}},
+		{"INT", []string{"77", "0", "1", "2", "3", "-1", "NULL"}},
+		{"BIGINT", []string{"77", "0", "1", "2", "3", "-1", "NULL"}},
+		{"DOUBLE", []string{"77", "0", "1.5", "2", "-3", "-1", "NULL"}},
+		{"STRING", []string{"77", "0", "1", "", "NULL", "12345678901234567890"}},
+		{"DATE", []string{"2026-01-01", "1970-01-01", "1970-01-02", "1969-12-31", "NULL"}},
+		{"TIMESTAMP(3)", []string{"2026-01-01 00:00:00", "1970-01-01 00:00:00", "1970-01-01 00:00:00.001", "1969-12-31 00:00:00", "NULL"}},
+	} {
+		t.Run(c.column, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(7, 8))
+			var rows [][]string
+			want := map[string]int{}
+			for hour := range 200 {
+				at := fmt.Sprintf("2026-01-%02d %02d:00:00", 1+hour/24, hour%24)
+				add := func(v string) {
+					rows = append(rows, []string{v, at})
+					want[at[8:13]+"|"+v]++
+				}
+				for range 40 {
+					add(c.values[0])
+				}
+				for _, i := range r.Perm(len(c.values)) {
+					add(c.values[i])
+				}
+			}
+			g := compile(t, `
+			CREATE TABLE t (k `+c.column+`, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'test');
+			CREATE TABLE o (w TIMESTAMP(3), k `+c.column+`, n BIGINT) WITH ('connector' = 'test');
+			INSERT INTO o SELECT window_start, k, COUNT(*) FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)) GROUP BY k, window_start, window_end;`)
+			h := newHarness(t, g)
+			h.heap = true
+			h.open(nil)
+			if err := h.feed("t", 4096, rows...); err != nil {
+				t.Fatal(err)
+			}
+			h.finish()
+			got := h.rows("o")
+			if len(got) != len(want) {
+				t.Errorf("%d groups, want %d", len(got), len(want))
+			}
+			for _, row := range got {
+				f := strings.Split(row, "|")
+				if n := want[f[0][8:13]+"|"+strings.TrimSuffix(f[1], ".0")]; strconv.Itoa(n) != f[2] {
+					t.Fatalf("%s, want a count of %d", row, n)
+				}
+			}
+		})
+	}
+}
+
 func (h *harness) sinkReset() {
 	for _, n := range h.nodes {
 		if n.sink != nil {

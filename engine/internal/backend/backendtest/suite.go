@@ -37,6 +37,7 @@ func Run(t *testing.T, factory backend.Factory) {
 	t.Run("timers are restored from cells of windows, which they were once", func(t *testing.T) { timersOfCells(t, factory) })
 	t.Run("what is frozen stays as it was, while the state is changed and another version is written", func(t *testing.T) { isolation(t, factory) })
 	t.Run("a batch of new keys is resolved in prefixes whose cells stay valid", func(t *testing.T) { prefixes(t, factory) })
+	t.Run("keys that are new in one batch have cells of their own", func(t *testing.T) { newTogether(t, factory) })
 	t.Run("every key group keeps the watermark that it acted on, with and without cells", func(t *testing.T) { watermarks(t, factory) })
 	t.Run("a restore refuses what does not belong to it", func(t *testing.T) { refusals(t, factory) })
 	t.Run("empty state writes nothing", func(t *testing.T) {
@@ -157,7 +158,7 @@ func history(t *testing.T, factory backend.Factory, seed uint64, incremental boo
 	h.backends = []backend.Backend{open(t, factory, h.scopeOf(0, 1))}
 	turn := h.r.IntN(400) // most histories begin with integer keys, some keep to them
 	for i := range 300 {
-		h.integers = i < turn
+		h.integers = i < turn || h.r.IntN(2) == 0
 		switch n := h.r.IntN(100); {
 		case n < 60:
 			h.update()
@@ -327,6 +328,26 @@ func prefixes(t *testing.T, factory backend.Factory) {
 	Add(t, table(t, b, "counts"), places, want)
 	held.Release()
 	compare(t, "after a freeze", content(t, b), want)
+}
+
+// newTogether resolves in one batch, for the first time, an integer and keys that begin with the bytes of zero or of -1: words that an
+// implementation may give a meaning. Keys of other lengths are there already.
+func newTogether(t *testing.T, factory backend.Factory) {
+	integer := func(n int) string { return string(binary.LittleEndian.AppendUint64(nil, uint64(n))) }
+	scope := backend.Scope{UID: "op", EndGroup: 1, MaxParallelism: 1, States: states} // all meet in one key group
+	for n := 1; n < 400; n++ {
+		b, want := open(t, factory, scope), model{}
+		at := func(keys ...string) {
+			var places []place
+			for _, k := range keys {
+				places = append(places, place{"counts", 0, k})
+			}
+			Add(t, table(t, b, "counts"), places, want)
+		}
+		at("other", "more than fifteen bytes")
+		at("one", integer(n), integer(0), integer(-1), integer(n)+"abc", integer(0)+"abc", integer(-1)+"abc")
+		compare(t, fmt.Sprintf("with the integer %d", n), content(t, b), want)
+	}
 }
 
 func watermarks(t *testing.T, factory backend.Factory) {

@@ -77,7 +77,9 @@ func (t *table) resolve(b *batch.Batch, begin, end int, cells [][]byte) int {
 				cell = unsafe.Add(p.slot, 8*narrowWords)
 			}
 		case p.width != narrow && len(key) <= inlineMax:
-			if first, last := pack(key); first == p.first && last == *(*uint64)(unsafe.Add(p.slot, 8)) {
+			// Both words are read now: p.first may be from before another row of the batch took the slot, and a free slot's zero
+			// begins keys as well.
+			if first, last := pack(key); first == *(*uint64)(p.slot) && last == *(*uint64)(unsafe.Add(p.slot, 8)) {
 				cell = unsafe.Add(p.slot, 8*wideWords)
 			}
 		}
