@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/job"
 )
 
@@ -85,7 +86,7 @@ func TestEveryFieldReachesTheEngine(t *testing.T) {
     retained: 5
   state: {backend: Heap}
   savepoint: {storage: "s3://bucket/savepoints"}
-  upgrade: {allowNonRestoredState: true}
+  upgrade: {allowNonRestoredState: true, initEmpty: ["w/aggregate.1#SUM(v INT)", "x#COUNT(*)"]}
   restore: {path: "gs://other/savepoint-x", nonce: 7, takeOver: true, allowRepeatedOutput: true}
   restart: {initialDelay: 2s, maxDelay: 3s, resetAfter: 4m}
 `)
@@ -103,7 +104,7 @@ func TestEveryFieldReachesTheEngine(t *testing.T) {
 			Retained:         5,
 			WholeCheckpoints: true,
 			Restart:          job.Restart{InitialDelay: 2 * time.Second, MaxDelay: 3 * time.Second, ResetAfter: 4 * time.Minute},
-			Restore:          job.Restore{Path: "gs://other/savepoint-x", Nonce: 7, AllowNonRestoredState: true, AllowRepeatedOutput: true},
+			Restore:          job.Restore{Path: "gs://other/savepoint-x", Nonce: 7, AllowNonRestoredState: true, InitEmpty: config.NamesOf("w/aggregate.1#SUM(v INT)", "x#COUNT(*)"), AllowRepeatedOutput: true},
 		},
 	}
 	if diff := cmp.Diff(want, j.Config); diff != "" {
@@ -213,7 +214,7 @@ func TestARevisionIsOfWhatTheJobIsNotOfHowMuchOfIt(t *testing.T) {
 		t.Errorf("revision %s: it is stored with attempts and names pods, so it must never change", base)
 	}
 	for _, same := range []string{"spec.parallelism=9", "spec.checkpoint.interval=1s", "spec.checkpoint.retained=7", "spec.jobID=other",
-		"spec.restart.maxDelay=2m", "spec.image=weir:2", "spec.checkpoint.onDelete=Delete", "spec.upgrade.allowNonRestoredState=true", "spec.upgrade.surge=false"} {
+		"spec.restart.maxDelay=2m", "spec.image=weir:2", "spec.checkpoint.onDelete=Delete", "spec.upgrade.allowNonRestoredState=true", "spec.upgrade.initEmpty=a#b", "spec.upgrade.surge=false"} {
 		if got := of(same); got != base {
 			t.Errorf("%s makes another revision", same)
 		}

@@ -12,7 +12,6 @@ var notYet = map[string]string{
 	"spec.savepoint.history":            "leave it out: savepoints are kept until you delete them",
 	"spec.upgrade.strategy":             leaveOut,
 	"spec.upgrade.acknowledgeStateLoss": leaveOut,
-	"spec.upgrade.initEmpty":            leaveOut,
 	"spec.upgrade.verify":               leaveOut,
 	"spec.upgrade.rollback":             leaveOut,
 	"spec.worker.resources.claims":      leaveOut,

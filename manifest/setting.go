@@ -55,6 +55,14 @@ func (s Setting) apply(spec *v1alpha1.StreamJobSpec, places map[string]Place) er
 		}
 		at, path = field, join(path, name)
 	}
+	if at.Type() == reflect.TypeFor[[]string]() { // each setting adds one
+		one := reflect.New(at.Type().Elem()).Elem()
+		if err := d.value(&yaml.Node{Kind: yaml.ScalarNode, Value: s.Value}, s.Path, one); err != nil {
+			return err
+		}
+		at.Set(reflect.Append(at, one))
+		return nil
+	}
 	if collection(at.Type()) {
 		return s.refuse("it is more than one value", "write it into the manifest")
 	}

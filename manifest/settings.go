@@ -60,6 +60,7 @@ func Settings(spec *v1alpha1.StreamJobSpec) config.Settings {
 			Path:                  orZero(spec.Restore.Path),
 			Nonce:                 orZero(spec.Restore.Nonce),
 			AllowNonRestoredState: orZero(spec.Upgrade.AllowNonRestoredState),
+			InitEmpty:             config.NamesOf(spec.Upgrade.InitEmpty...),
 			AllowRepeatedOutput:   orZero(spec.Restore.AllowRepeatedOutput),
 		},
 	}

@@ -423,6 +423,17 @@ type UpgradeSpec struct {
 	// +optional
 	AllowNonRestoredState *bool `json:"allowNonRestoredState,omitempty"`
 
+	// initEmpty names aggregates that are new in a query whose windows hold rows already, as uid#aggregate: they count from the
+	// next row on, and start empty in the windows that are open. `weir plan` shows the names. One that is not new, or no longer
+	// there, has no effect.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=3
+	// +kubebuilder:validation:items:MaxLength=8192
+	InitEmpty []string `json:"initEmpty,omitempty"`
+
 	// surge lets the new revision's pod stand by beside the old one before that is stopped, so that an upgrade needs room for
 	// one more pod. With false the old pod is stopped with a savepoint and ends first: no room is needed, the job is down
 	// until the new pod has started, and does not go back by itself if that cannot start. The check that comes before it

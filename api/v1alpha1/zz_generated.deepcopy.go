@@ -712,6 +712,11 @@ func (in *UpgradeSpec) DeepCopyInto(out *UpgradeSpec) {
 		*out = new(bool)
 		**out = **in
 	}
+	if in.InitEmpty != nil {
+		in, out := &in.InitEmpty, &out.InitEmpty
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Surge != nil {
 		in, out := &in.Surge, &out.Surge
 		*out = new(bool)

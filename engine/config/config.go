@@ -66,6 +66,8 @@ type Restore struct {
 	Nonce int64  `json:"nonce,omitempty"`
 	// AllowNonRestoredState: state of an operator that the job no longer has may be left behind.
 	AllowNonRestoredState bool `json:"allowNonRestoredState,omitempty"`
+	// InitEmpty are values of standing state that may begin without the rows that it has seen, as "<uid>#<value>" (P9).
+	InitEmpty Names `json:"initEmpty,omitzero"`
 	// AllowRepeatedOutput: an older checkpoint may be used even though output beyond it was committed (P2).
 	AllowRepeatedOutput bool `json:"allowRepeatedOutput,omitempty"`
 }

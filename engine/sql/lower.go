@@ -58,6 +58,7 @@ func (c Compiler) fill(node *graph.Node, op physical.Op) (err error) {
 	case *physical.Aggregate:
 		node.Operator = exec.Aggregate(op.Spec)
 		node.State = []state.Descriptor{op.Spec.Descriptor()}
+		node.Convert = op.Spec.Convert
 		node.Fingerprint, node.Advisory = op.Of.Fingerprint(), op.Of.Advisory
 		if !op.Of.Named {
 			node.Path = graph.Path(op.Of.UID)

@@ -46,6 +46,14 @@ type Descriptor struct {
 	CellBytes int
 }
 
+// Conversion makes cells of a state from those that an earlier version of the job has written, of other values.
+type Conversion struct {
+	// CellBytes is the width of the earlier cells.
+	CellBytes int
+	// Convert fills a cell of zero bytes from an earlier one. Neither is kept.
+	Convert func(cell, earlier []byte)
+}
+
 // KeyGroup returns the key group of a key by the hash of its encoding: the top bits decide, so that the low bits
 // stay free for the slot in the group's table.
 func KeyGroup(hash uint64, maxParallelism int) int {

@@ -25,6 +25,8 @@ type Scope struct {
 	FirstGroup, EndGroup, MaxParallelism int
 	// States are all states that the operator declares.
 	States []state.Descriptor
+	// Conversions are how the cells to restore become those of a state, by its name, where they hold other values.
+	Conversions map[string]state.Conversion
 	// Incremental: what is frozen is written as runs, which later checkpoints name again beside what has changed since.
 	Incremental bool
 }

@@ -69,6 +69,10 @@ type Node struct {
 	State []state.Descriptor
 	// Fingerprint says in readable words what the state means; it must be equal on restore (P9). Empty: no state.
 	Fingerprint string
+	// Convert makes the cells of the node's only state from those that hold other values, by their names in the snapshot, and of
+	// equal keys: a value that is there under its name stays what it was, and a new one is zero. The fingerprint has a line
+	// "aggregate <name>" for each value. Nil: the values must be equal on restore.
+	Convert func(values []string) (state.Conversion, error)
 	// Advisory says in readable words which rows are in the state: lines "table <quoted name>", one "rows ...", one
 	// "gives ...". It tells nodes of one Path apart, and is compared for nothing else. Empty: the uid is a name.
 	Advisory string

@@ -23,6 +23,8 @@ type Adoption struct {
 	begin []*graph.Node                      // that had no part in the snapshot
 	// refused are the groups of which it cannot be said who goes on with what; their nodes are in none of the above.
 	refused []*IncompatibleError
+	// values are those that standing state has more or fewer of.
+	values []value
 }
 
 // adopt matches the operators of a snapshot with those of a job. Names come first, because they leave no doubt: what they
@@ -294,5 +296,15 @@ func (a *Adoption) Notes(allowNonRestored bool) []string {
 	add("operators that go on with their state, under another uid", moved)
 	add("operators whose state is left behind", left)
 	add("operators that begin empty", begin)
+	var added, gone []string
+	for _, v := range a.values {
+		if v.added {
+			added = append(added, v.key())
+		} else {
+			gone = append(gone, v.key())
+		}
+	}
+	add("aggregates that begin empty in standing state", added)
+	add("aggregates left behind of standing state", gone)
 	return out
 }

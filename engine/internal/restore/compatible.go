@@ -31,8 +31,15 @@ func (e *IncompatibleError) Error() string {
 // (P9). A new uid starts empty; one that is gone is left behind only if AllowNonRestoredState says so.
 func Compatible(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) (*Adoption, error) {
 	a, refused := compare(m, g, cfg)
-	if len(refused) == 0 && !cfg.Restore.AllowNonRestoredState {
-		refused = lost(m, a.left)
+	if len(refused) == 0 {
+		if !cfg.Restore.AllowNonRestoredState {
+			refused = lost(m, a.left)
+		}
+		for _, v := range a.values {
+			if !v.agreed(cfg) {
+				refused = append(refused, v.refusal())
+			}
+		}
 	}
 	if len(refused) > 0 {
 		return nil, permanent(refused[0])
@@ -41,7 +48,7 @@ func Compatible(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) (*Adopt
 }
 
 // compare matches what a snapshot holds with a job, and returns all that does not fit whatever is agreed to, the gravest
-// first. What the job leaves behind is no part of that.
+// first. What the job leaves behind, and the values that begin empty, are no part of that.
 func compare(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) (*Adoption, []*IncompatibleError) {
 	var refused []*IncompatibleError
 	if m.MaxParallelism != cfg.MaxParallelism {
@@ -59,10 +66,14 @@ func compare(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) (*Adoption
 	}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		if old := a.of[n.UID]; old != nil {
-			if err := sameMeaning(old, n); err != nil {
-				refused = append(refused, err)
-			}
+		old := a.of[n.UID]
+		if old == nil {
+			continue
+		}
+		if err := sameMeaning(old, n); err != nil {
+			refused = append(refused, err)
+		} else if Converts(old, n) {
+			a.values = append(a.values, changedValues(old, n)...)
 		}
 	}
 	return a, refused
@@ -126,12 +137,19 @@ func hasState(o *snapshot.OperatorState) bool {
 func sameMeaning(old *snapshot.OperatorState, n *graph.Node) *IncompatibleError {
 	const remedy = "take the old text back, or give the operator another uid with a hint /*+ UID('...') */ and let it start empty " +
 		"(spec.upgrade.allowNonRestoredState leaves the old state behind)"
-	if old.Fingerprint != n.Fingerprint && (old.Fingerprint != "" || len(old.Schemas) > 0) && n.Fingerprint != "" {
-		return &IncompatibleError{UID: n.UID, Reason: "its definition has changed: " + difference(old.Fingerprint, n.Fingerprint), Remedy: remedy}
-	}
 	schemas := Schemas(n)
-	if !slices.EqualFunc(old.Schemas, schemas, equalSchema) && len(old.Schemas) > 0 && len(schemas) > 0 {
-		return &IncompatibleError{UID: n.UID, Reason: fmt.Sprintf("its state was %v and is now %v", old.Schemas, schemas), Remedy: remedy}
+	if Converts(old, n) {
+		// Of the values each is compared by itself, by changedValues.
+		if was, is := withoutValues(old.Fingerprint, old.Schemas[0]), withoutValues(n.Fingerprint, schemas[0]); was != is {
+			return &IncompatibleError{UID: n.UID, Reason: "its definition has changed: " + difference(was, is), Remedy: remedy}
+		}
+	} else {
+		if old.Fingerprint != n.Fingerprint && (old.Fingerprint != "" || len(old.Schemas) > 0) && n.Fingerprint != "" {
+			return &IncompatibleError{UID: n.UID, Reason: "its definition has changed: " + difference(old.Fingerprint, n.Fingerprint), Remedy: remedy}
+		}
+		if !slices.EqualFunc(old.Schemas, schemas, equalSchema) && len(old.Schemas) > 0 && len(schemas) > 0 {
+			return &IncompatibleError{UID: n.UID, Reason: fmt.Sprintf("its state was %v and is now %v", old.Schemas, schemas), Remedy: remedy}
+		}
 	}
 	if len(old.Schemas) > 0 && len(schemas) == 0 {
 		return &IncompatibleError{UID: n.UID, Reason: "it has no state any more", Remedy: remedy}

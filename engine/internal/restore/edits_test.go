@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/connector/registry"
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/jobtest"
@@ -94,7 +95,7 @@ func (d *desk) text(script string) string {
 		"'connector' = 'filesystem', 'format' = 'json', 'source.monitor-interval' = '5 ms'").Replace(script)
 }
 
-func (d *desk) config(script string, allowNonRestored bool) job.Config {
+func (d *desk) config(script string, restore job.Restore) job.Config {
 	return job.Config{
 		Job: "edited", Owner: "test", Revision: fmt.Sprintf("%x", sha256.Sum256([]byte(script))), Storage: filepath.Join(d.dir, "checkpoints"), MaxParallelism: 64,
 		Settings: job.Settings{
@@ -104,16 +105,16 @@ func (d *desk) config(script string, allowNonRestored bool) job.Config {
 			Retained:          3,
 			TolerableFailures: 3,
 			Restart:           job.Restart{InitialDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond, ResetAfter: time.Hour},
-			Restore:           job.Restore{AllowNonRestoredState: allowNonRestored},
+			Restore:           restore,
 		},
 	}
 }
 
 // run runs the job until it has read so many rows, and stops it.
-func (d *desk) run(t *testing.T, script string, rows int, allowNonRestored, drain bool) error {
+func (d *desk) run(t *testing.T, script string, rows int, restore job.Restore, drain bool) error {
 	t.Helper()
 	d.log.Reset()
-	r := jobtest.Start(t, d.config(script, allowNonRestored), d.graph(t, script), &d.log)
+	r := jobtest.Start(t, d.config(script, restore), d.graph(t, script), &d.log)
 	if r.Job == nil {
 		return r.Err
 	}
@@ -182,6 +183,7 @@ type edit struct {
 	name     string
 	old, now string
 	allow    bool           // -n
+	empty    []string       // spec.upgrade.initEmpty
 	refused  string         // what the refusal says; empty: it runs
 	want     map[string]int // what comes out
 	rows     int            // that the new text reads; 0: the new ones of both tables
@@ -191,7 +193,7 @@ type edit struct {
 // try stops a job, edits it, and lets it run to its end.
 func (e edit) try(t *testing.T) {
 	d := newDesk(t)
-	if err := d.run(t, e.old, sum("a", beforeLow, beforeHigh)+sum("b", beforeLow, beforeHigh), false, false); err != nil {
+	if err := d.run(t, e.old, sum("a", beforeLow, beforeHigh)+sum("b", beforeLow, beforeHigh), job.Restore{}, false); err != nil {
 		t.Fatal(err)
 	}
 	d.feed(t, "2", afterLow)
@@ -200,8 +202,9 @@ func (e edit) try(t *testing.T) {
 	if rows == 0 {
 		rows = sum("a", afterLow, afterHigh) + sum("b", afterLow, afterHigh)
 	}
-	_, refusal := job.Preflight(t.Context(), d.config(e.now, e.allow), d.graph(t, e.now))
-	err := d.run(t, e.now, rows, e.allow, true)
+	agreed := job.Restore{AllowNonRestoredState: e.allow, InitEmpty: config.NamesOf(e.empty...)}
+	_, refusal := job.Preflight(t.Context(), d.config(e.now, agreed), d.graph(t, e.now))
+	err := d.run(t, e.now, rows, agreed, true)
 	if e.refused != "" {
 		for _, err := range []error{err, refusal} {
 			if err == nil || !strings.Contains(err.Error(), e.refused) || fault.ClassOf(err) != fault.Permanent {
@@ -325,7 +328,7 @@ func TestWhatChangesTheMeaningOfStateIsRefusedBeforeAnythingIsTouched(t *testing
 		{name: "the kind of window", now: strings.Replace(old, "TUMBLE(TABLE a, DESCRIPTOR(ts), ", "HOP(TABLE a, DESCRIPTOR(ts), INTERVAL '30' MINUTE, ", 1),
 			refused: "its definition has changed"},
 		{name: "a key added", now: strings.Replace(old, "GROUP BY ", "GROUP BY v, ", 1), refused: `is now "key v INT"`},
-		{name: "an aggregate added", now: strings.Replace(old, "COUNT(*)", "COUNT(*) + SUM(v)", 1), refused: `is now "aggregate SUM(v INT)"`},
+		{name: "an aggregate added", now: strings.Replace(old, "COUNT(*)", "COUNT(*) + SUM(v)", 1), refused: `SUM(v INT) is new, and has not seen the rows of the windows that are open; name "w/aggregate.1#SUM(v INT)" in spec.upgrade.initEmpty`},
 		{name: "the source's path", now: strings.Replace(declarations, "'path' = '{dir}/a'", "'path' = '{dir}/c'", 1) + old,
 			refused: "operator source/a does not fit the job: its definition has changed"},
 		{name: "the source's connector", now: strings.Replace(declarations, "({source}, 'path' = '{dir}/b')", "('connector' = 'datagen')", 1) + old,
@@ -339,6 +342,51 @@ func TestWhatChangesTheMeaningOfStateIsRefusedBeforeAnythingIsTouched(t *testing
 			refused: "operator w/aggregate.1 does not fit the job: the job no longer has this operator"},
 	} {
 		e.old = old
+		t.Run(e.name, e.try)
+	}
+}
+
+// TestAggregatesOfStandingStateMayChange adds aggregates to a query whose windows are open, takes them away, and writes them in
+// another order: each goes on from its own value (P9).
+func TestAggregatesOfStandingStateMayChange(t *testing.T) {
+	query := func(n string) string {
+		return into + "SELECT 'x', " + n + " FROM TABLE(TUMBLE(TABLE a, DESCRIPTOR(ts), INTERVAL '1' HOUR)) GROUP BY window_start, window_end;\n" +
+			"INSERT INTO x SELECT 'b', v FROM b WHERE v > 1000;"
+	}
+	const (
+		sumOf = "w/aggregate.1#SUM(v INT)"
+		minOf = "w/aggregate.1#MIN(v INT)"
+
+		rows      = 1000 + 3000 + 1 + 3
+		sumBefore = 1000*10 + 3000*90
+		sumAfter  = 1*10 + 3*90
+	)
+	for _, e := range []edit{
+		{name: "one added", old: "COUNT(*)", now: "COUNT(*) * 1000000 + SUM(v)", empty: []string{sumOf},
+			want: map[string]int{"w x": rows*1000000 + sumAfter}, says: []string{"begin empty in standing state: " + sumOf}},
+		{name: "one added before the other", old: "COUNT(*)", now: "SUM(v) * 1000000 + COUNT(*)", empty: []string{sumOf},
+			want: map[string]int{"w x": sumAfter*1000000 + rows}, says: []string{sumOf}},
+		{name: "one added where there was none", old: "1", now: "1000000 + SUM(v)", empty: []string{sumOf},
+			want: map[string]int{"w x": 1000000 + sumAfter}, says: []string{sumOf}},
+		{name: "one added, and another is named", old: "COUNT(*)", now: "COUNT(*) * 1000000 + SUM(v)", empty: []string{minOf}, refused: "SUM(v INT) is new"},
+		{name: "two added, and one is named", old: "COUNT(*)", now: "COUNT(*) + SUM(v) + MIN(v)", empty: []string{sumOf}, refused: "MIN(v INT) is new"},
+		{name: "one added with -n", old: "COUNT(*)", now: "COUNT(*) * 1000000 + SUM(v)", allow: true, refused: "SUM(v INT) is new"},
+		{name: "named, and there already", old: "COUNT(*) + SUM(v)", now: "COUNT(*) * 1000000 + SUM(v)", empty: []string{sumOf},
+			want: map[string]int{"w x": rows*1000000 + sumBefore + sumAfter}},
+		{name: "in another order", old: "COUNT(*) + SUM(v) + MAX(v)", now: "MAX(v) * 10000000000 + SUM(v) * 5000 + COUNT(*)",
+			want: map[string]int{"w x": 90*10000000000 + (sumBefore+sumAfter)*5000 + rows}},
+		{name: "one taken away", old: "COUNT(*) + SUM(v)", now: "COUNT(*)", refused: "it no longer has SUM(v INT); put it back, or set spec.upgrade.allowNonRestoredState"},
+		{name: "one taken away with -n", old: "COUNT(*) + SUM(v) + MAX(v)", now: "COUNT(*) + MAX(v)", allow: true,
+			want: map[string]int{"w x": rows + 90}, says: []string{"left behind of standing state: " + sumOf}},
+		{name: "one for another", old: "COUNT(*) + SUM(v)", now: "COUNT(*) * 1000000 + MIN(v)", empty: []string{minOf}, refused: "it no longer has SUM(v INT)"},
+		{name: "one for another with -n", old: "COUNT(*) + MIN(v)", now: "COUNT(*) * 1000000 + SUM(v)", empty: []string{sumOf}, allow: true,
+			want: map[string]int{"w x": rows*1000000 + sumAfter}, says: []string{sumOf, minOf}},
+		{name: "one added, and the key changed", old: "COUNT(*)", now: "COUNT(*) + SUM(v) + v", empty: []string{sumOf}, refused: `is now "key v INT"`},
+	} {
+		e.old, e.now = query(e.old), query(e.now)
+		if strings.Contains(e.name, "key changed") {
+			e.now = strings.Replace(e.now, "GROUP BY ", "GROUP BY v, ", 1)
+		}
 		t.Run(e.name, e.try)
 	}
 }

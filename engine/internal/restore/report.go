@@ -1,7 +1,6 @@
 package restore
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -27,12 +26,13 @@ type Verdict string
 // The verdicts, from good to bad.
 const (
 	Fits                Verdict = "Fits"
-	NeedsAcknowledgment Verdict = "NeedsAcknowledgment" // something is dropped, and allowNonRestoredState is not set
+	NeedsAcknowledgment Verdict = "NeedsAcknowledgment" // allowNonRestoredState or initEmpty must be set first
 	DoesNotFit          Verdict = "DoesNotFit"
 )
 
-// Report says what a job would do with the state of a snapshot (P9), operator by operator: what starts empty, what it keeps, in
-// the order of the job, then what it drops and what is refused. Operators without state are not in it.
+// Report says what a job would do with the state of a snapshot (P9), operator by operator: what starts empty and what it keeps, in
+// the order of the job, then values of standing state, such as aggregates, that start empty or are dropped, then operators that
+// are dropped, and what is refused. Operators without state are not in it.
 type Report struct {
 	Verdict   Verdict          `json:"verdict"`
 	Operators []OperatorReport `json:"operators"`
@@ -41,7 +41,8 @@ type Report struct {
 // OperatorReport is the fate of the state of one operator, or of several that cannot be told apart.
 type OperatorReport struct {
 	Fate Fate `json:"fate"`
-	// UID is the operator's in the job; of what is dropped, in the snapshot. Empty: the job as a whole is refused.
+	// UID is the operator's in the job; of what is dropped, in the snapshot; of a value of its state, with "#" and the value's name.
+	// Empty: the job as a whole is refused.
 	UID string `json:"uid,omitempty"`
 	// Was is the operator's uid in the snapshot, if it had another.
 	Was string `json:"was,omitempty"`
@@ -50,38 +51,65 @@ type OperatorReport struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// Compare says all that Compatible and MayBegin decide of, not only the first thing that does not fit. Of what the job drops it
-// says so whether or not that is agreed to; the verdict heeds it. A nil snapshot is one that holds nothing.
+// Compare says all that Compatible and MayBegin decide of, not only the first thing that does not fit. Of what the job drops, or lets
+// begin empty in standing state, it says so whether or not that is agreed to; the verdict heeds it. A nil snapshot is one that
+// holds nothing.
 func Compare(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) Report {
 	if m == nil {
 		m = &snapshot.Metadata{MaxParallelism: cfg.MaxParallelism}
 	}
-	agreed := cfg.Restore.AllowNonRestoredState
-	cfg.Restore.AllowNonRestoredState = false
-	_, strict := compare(m, g, cfg)
-	cfg.Restore.AllowNonRestoredState = true
-	a, refused := compare(m, g, cfg)
+	// Some operators can be told apart only because state may be left behind: what would be said if it may not is the reason.
+	without, with := cfg, cfg
+	without.Restore.AllowNonRestoredState, with.Restore.AllowNonRestoredState = false, true
+	_, reasons := compare(m, g, without)
+	a, refused := compare(m, g, with)
 	if err := drained(m, g); err != nil {
 		refused = append([]*IncompatibleError{err}, refused...)
 	}
 
-	var r Report
-	doubtful := map[string]bool{} // refused, so that nothing is said to be kept
+	r := Report{Verdict: Fits}
+	r.goOn(a, g, refused)
+	for _, v := range a.values {
+		fate := Dropped
+		if v.added {
+			fate = StartsEmpty
+		}
+		err := v.refusal()
+		r.acknowledge(OperatorReport{Fate: fate, UID: v.key(), Reason: err.Reason, Remedy: err.Remedy}, v.agreed(cfg))
+	}
+	for _, err := range lost(m, a.left) {
+		why := err
+		for _, reason := range reasons {
+			if slices.Contains(strings.Split(reason.UID, ", "), err.UID) {
+				why = reason
+			}
+		}
+		r.acknowledge(OperatorReport{Fate: Dropped, UID: err.UID, Reason: why.Reason, Remedy: why.Remedy}, cfg.Restore.AllowNonRestoredState)
+	}
+	if len(reasons) > 0 && !cfg.Restore.AllowNonRestoredState {
+		r.Verdict = NeedsAcknowledgment
+	}
+	for _, err := range refused {
+		r.Verdict = DoesNotFit
+		r.Operators = append(r.Operators, OperatorReport{Fate: Refused, UID: err.UID, Reason: err.Reason, Remedy: err.Remedy})
+	}
+	return r
+}
+
+// goOn says which operators go on with their state and which start empty, but of those that are refused.
+func (r *Report) goOn(a *Adoption, g *graph.Graph, refused []*IncompatibleError) {
+	doubtful := map[string]bool{}
 	for _, err := range refused {
 		for uid := range strings.SplitSeq(err.UID, ", ") {
 			doubtful[uid] = true
 		}
-	}
-	began := map[*graph.Node]bool{}
-	for _, n := range a.begin {
-		began[n] = true
 	}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		old := a.of[n.UID]
 		switch {
 		case doubtful[n.UID]:
-		case began[n]:
+		case slices.Contains(a.begin, n):
 			r.Operators = append(r.Operators, OperatorReport{Fate: StartsEmpty, UID: n.UID})
 		case old != nil && hasState(old):
 			o := OperatorReport{Fate: Kept, UID: n.UID}
@@ -91,31 +119,14 @@ func Compare(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) Report {
 			r.Operators = append(r.Operators, o)
 		}
 	}
-	dropped := lost(m, a.left)
-	slices.SortFunc(dropped, func(x, y *IncompatibleError) int { return cmp.Compare(x.UID, y.UID) })
-	for _, err := range dropped {
-		why := err
-		for _, s := range strict { // a group that was matched only because its state may be left behind says why
-			if slices.Contains(strings.Split(s.UID, ", "), err.UID) {
-				why = s
-			}
-		}
-		o := OperatorReport{Fate: Dropped, UID: err.UID, Reason: why.Reason}
-		if !agreed {
-			o.Remedy = why.Remedy
-		}
-		r.Operators = append(r.Operators, o)
-	}
-	for _, err := range refused {
-		r.Operators = append(r.Operators, OperatorReport{Fate: Refused, UID: err.UID, Reason: err.Reason, Remedy: err.Remedy})
-	}
-	switch {
-	case len(refused) > 0:
-		r.Verdict = DoesNotFit
-	case !agreed && (len(dropped) > 0 || len(strict) > 0):
+}
+
+// acknowledge adds what must be agreed to, with its remedy if it is not.
+func (r *Report) acknowledge(o OperatorReport, agreed bool) {
+	if agreed {
+		o.Remedy = ""
+	} else {
 		r.Verdict = NeedsAcknowledgment
-	default:
-		r.Verdict = Fits
 	}
-	return r
+	r.Operators = append(r.Operators, o)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/weirstream/weir/engine/internal/operator"
 	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/state"
 )
 
 // second adds another aggregate of the table's to the job of standing, and to its snapshot.
@@ -23,6 +24,17 @@ func second(m *snapshot.Metadata, g *graph.Graph) {
 	o := m.Operators[1]
 	o.UID, o.Advisory = n.UID, n.Advisory
 	m.Operators = append(m.Operators, o)
+}
+
+// values gives the aggregate of the job of standing others.
+func values(g *graph.Graph, names ...string) {
+	n := &g.Nodes[1]
+	n.State[0].Value = names
+	n.Fingerprint = "key city STRING\nwindow TUMBLE(ts, 1 h)"
+	for _, name := range names {
+		n.Fingerprint += "\naggregate " + name
+	}
+	n.Convert = func([]string) (state.Conversion, error) { return state.Conversion{}, nil }
 }
 
 // TestAReportSaysAllAndAgreesWithTheStart compares edits with the report, a line an operator, and with what a start says: it
@@ -68,6 +80,15 @@ func TestAReportSaysAllAndAgreesWithTheStart(t *testing.T) {
 			g.Nodes[0].Fingerprint = "connector kafka\ntopic other"
 			g.Nodes[3].UID, g.Nodes[3].Path = "n", "n/aggregate"
 		}, DoesNotFit, []string{"Kept out/aggregate.1", "StartsEmpty n", "Dropped out/aggregate.2 no longer has", "Refused source/in its definition"}},
+		{"an aggregate more", func(_ *snapshot.Metadata, g *graph.Graph) { values(g, "SUM(n INT)", "COUNT(*)") }, NeedsAcknowledgment,
+			[]string{"Kept source/in", "Kept out/aggregate.1", "StartsEmpty out/aggregate.1#COUNT(*) COUNT(*) is new"}},
+		{"an aggregate for another", func(_ *snapshot.Metadata, g *graph.Graph) { values(g, "COUNT(*)") }, NeedsAcknowledgment,
+			[]string{"Kept source/in", "Kept out/aggregate.1", "StartsEmpty out/aggregate.1#COUNT(*) COUNT(*) is new",
+				"Dropped out/aggregate.1#SUM(n no longer has SUM(n INT)"}},
+		{"an aggregate more, and another window", func(_ *snapshot.Metadata, g *graph.Graph) {
+			values(g, "SUM(n INT)", "COUNT(*)")
+			g.Nodes[1].Fingerprint = strings.Replace(g.Nodes[1].Fingerprint, "1 h", "2 h", 1)
+		}, DoesNotFit, []string{"Kept source/in", "Refused out/aggregate.1 its definition has changed: was \"window TUMBLE(ts, 1 h)\""}},
 		{"what was drained", func(m *snapshot.Metadata, g *graph.Graph) {
 			m.Outcome = outcome.Drained
 			g.Nodes[0].Source.Event = &graph.EventTime{}
@@ -82,6 +103,9 @@ func TestAReportSaysAllAndAgreesWithTheStart(t *testing.T) {
 			for _, allowed := range []bool{false, true} {
 				cfg := config.Config{Job: "j", MaxParallelism: 8}
 				cfg.Restore.AllowNonRestoredState = allowed
+				if allowed {
+					cfg.Restore.InitEmpty = config.NamesOf("out/aggregate.1#COUNT(*)")
+				}
 				r := Compare(m, g, cfg)
 				verdicts[allowed] = r.Verdict
 				if len(r.Operators) != len(c.want) {
@@ -97,7 +121,7 @@ func TestAReportSaysAllAndAgreesWithTheStart(t *testing.T) {
 					if !strings.HasPrefix(line, head+" ") || !strings.Contains(line, reason) {
 						t.Errorf("line %d is %q, want %q", i, line, c.want[i])
 					}
-					if hint := o.Remedy != ""; hint != (o.Fate == Refused || o.Fate == Dropped && !allowed) {
+					if hint := o.Remedy != ""; hint != (o.Fate == Refused || o.Reason != "" && !allowed) {
 						t.Errorf("line %d, agreed to %v: remedy %q", i, allowed, o.Remedy)
 					}
 				}

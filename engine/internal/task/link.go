@@ -3,9 +3,11 @@ package task
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector"
+	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/backend"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/internal/operator"
@@ -78,17 +80,21 @@ func (s *link) openState(ctx context.Context) (err error) {
 	}
 	exec := s.task.exec
 	cfg := exec.cfg
+	var restored *snapshot.OperatorState
+	if exec.from != nil {
+		restored = exec.from.Operator(s.uid)
+	}
+	conversions, err := s.conversions(restored)
+	if err != nil {
+		return err
+	}
 	first, end := state.GroupRange(s.task.index, s.task.parallelism, cfg.MaxParallelism)
 	s.backend, err = cfg.Backend(backend.Scope{
 		UID: s.uid, Subtask: s.task.index, Incremental: cfg.Incremental,
-		FirstGroup: first, EndGroup: end, MaxParallelism: cfg.MaxParallelism, States: s.node.State,
+		FirstGroup: first, EndGroup: end, MaxParallelism: cfg.MaxParallelism, States: s.node.State, Conversions: conversions,
 	})
-	if err != nil || exec.from == nil {
+	if err != nil || restored == nil {
 		return err
-	}
-	restored := exec.from.Operator(s.uid)
-	if restored == nil {
-		return nil
 	}
 	if err := s.backend.Restore(ctx, restored.Subtasks, exec.blocks); err != nil {
 		return err
@@ -101,6 +107,20 @@ func (s *link) openState(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// conversions are how the cells that a snapshot holds become those of the link's states, where they hold other values. What may
+// become of them was decided before the attempt began (P9); a later checkpoint of it has what they have become.
+func (s *link) conversions(restored *snapshot.OperatorState) (map[string]state.Conversion, error) {
+	if restored == nil || s.node.Convert == nil || len(restored.Schemas) != 1 || slices.Equal(restored.Schemas[0].ValueFields, s.node.State[0].Value) {
+		return nil, nil
+	}
+	c, err := s.node.Convert(restored.Schemas[0].ValueFields)
+	if err != nil {
+		return nil, fault.Permanentf("", "restore it with the job that wrote it, or give the operator another uid to start empty",
+			"the state of %s cannot be read: %w", s.uid, err)
+	}
+	return map[string]state.Conversion{s.node.State[0].Name: c}, nil
 }
 
 // Emit handles a batch of the link's only input.

@@ -30,19 +30,26 @@ type accumulator interface {
 func layout(calls []AggregateCall) (accumulators []accumulator, cellBytes int) {
 	for _, c := range calls {
 		var a accumulator
-		var words int
 		switch c.Function {
 		case "COUNT":
-			a, words = count{cellBytes}, 1
+			a = count{cellBytes}
 		case "MIN", "MAX":
-			a, words = newExtreme(cellBytes, c), 2
+			a = newExtreme(cellBytes, c)
 		default:
-			a, words = newSum(cellBytes, c), 2
+			a = newSum(cellBytes, c)
 		}
 		accumulators = append(accumulators, a)
-		cellBytes += 8 * words
+		cellBytes += c.bytes()
 	}
 	return accumulators, cellBytes
+}
+
+// bytes is the width of the aggregate's part of a cell.
+func (c AggregateCall) bytes() int {
+	if c.Function == "COUNT" {
+		return 8
+	}
+	return 16
 }
 
 func load(cell []byte, at int) uint64 { return binary.LittleEndian.Uint64(cell[at:]) }

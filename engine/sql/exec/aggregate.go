@@ -29,6 +29,36 @@ func (s AggregateSpec) Descriptor() state.Descriptor {
 	return state.Descriptor{Name: "groups", Kind: state.WindowValue, Key: s.KeyNames, Value: s.CallNames, CellBytes: cellBytes}
 }
 
+// Convert returns how the cells of other calls, by their names in a snapshot, become those of s: a call that was there stays what it
+// was wherever it stands, one that is new has seen no rows, and one that is gone is left out.
+func (s AggregateSpec) Convert(names []string) (state.Conversion, error) {
+	earlier, _, err := callsOf(names)
+	if err != nil {
+		return state.Conversion{}, err
+	}
+	type part struct{ from, end, to int } // bytes of an earlier cell, and where they go
+	var parts []part
+	width := 0
+	taken := make([]bool, len(s.Calls))
+	for i, c := range earlier {
+		to := 0
+		for k, now := range s.Calls {
+			if s.CallNames[k] == names[i] && !taken[k] {
+				taken[k] = true
+				parts = append(parts, part{width, width + c.bytes(), to})
+				break
+			}
+			to += now.bytes()
+		}
+		width += c.bytes()
+	}
+	return state.Conversion{CellBytes: width, Convert: func(cell, earlier []byte) {
+		for _, p := range parts {
+			copy(cell[p.to:], earlier[p.from:p.end])
+		}
+	}}, nil
+}
+
 // Aggregate returns the operator that keeps the aggregates of each key in each window, and emits a window when the
 // watermark reaches its last moment. A row whose window has been emitted, here or before a restore, is dropped and counted.
 func Aggregate(s AggregateSpec) operator.Factory {

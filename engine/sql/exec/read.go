@@ -29,8 +29,19 @@ func NewGroupReader(d state.Descriptor) (*GroupReader, error) {
 		}
 		r.Keys = append(r.Keys, types.Field{Name: origin, Type: t})
 	}
-	var calls []AggregateCall
-	for _, name := range d.Value {
+	calls, results, err := callsOf(d.Value)
+	if err != nil {
+		return nil, err
+	}
+	r.Results = results
+	r.accumulators, r.cellBytes = layout(calls)
+	r.key, r.result = batch.NewColumns(r.Keys.Layout()), batch.NewColumns(r.Results.Layout())
+	return r, nil
+}
+
+// callsOf returns the calls that a snapshot names, and what they give. Their columns are not known.
+func callsOf(names []string) (calls []AggregateCall, results types.Schema, err error) {
+	for _, name := range names {
 		c := AggregateCall{Function: name[:max(0, strings.IndexByte(name, '('))]}
 		t := types.BigInt()
 		switch c.Function {
@@ -38,18 +49,16 @@ func NewGroupReader(d state.Descriptor) (*GroupReader, error) {
 		case "SUM", "MIN", "MAX", "AVG":
 			_, of, ok := typed(strings.TrimSuffix(name, ")"))
 			if t = of; !ok || !t.Is(types.KindInt, types.KindBigInt, types.KindDouble, types.KindDate, types.KindTimestamp) {
-				return nil, fmt.Errorf("the type of the aggregate %q is not known", name)
+				return nil, nil, fmt.Errorf("the type of the aggregate %q is not known", name)
 			}
 		default:
-			return nil, fmt.Errorf("the aggregate %q is not known", name)
+			return nil, nil, fmt.Errorf("the aggregate %q is not known", name)
 		}
 		c.Layout = types.MustLayout(t)
 		calls = append(calls, c)
-		r.Results = append(r.Results, types.Field{Name: name, Type: t})
+		results = append(results, types.Field{Name: name, Type: t})
 	}
-	r.accumulators, r.cellBytes = layout(calls)
-	r.key, r.result = batch.NewColumns(r.Keys.Layout()), batch.NewColumns(r.Results.Layout())
-	return r, nil
+	return calls, results, nil
 }
 
 // CellBytes is the width of a cell.

@@ -2,6 +2,7 @@
 package plan
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -43,8 +44,8 @@ PATH is the folder of a checkpoint (chk-<n>) or savepoint, as a URL or a path wi
 name or address of a running job (see weir --help), whose newest checkpoint is meant. Without --against it is the newest
 checkpoint from which ` + "`weir run`" + ` would go on.
 
-Exit codes: 0 the job fits, 3 what it drops must be agreed to with -n (spec.upgrade.allowNonRestoredState), 4 it does not fit,
-1 failed, 2 wrong use.`,
+Exit codes: 0 the job fits, 3 what it drops must be agreed to with -n (spec.upgrade.allowNonRestoredState), or what begins empty
+in standing state with spec.upgrade.initEmpty, 4 it does not fit, 1 failed, 2 wrong use.`,
 		Args: cli.Between(0, 1),
 	}
 	output := cli.OutputFlag(c)
@@ -139,14 +140,13 @@ var words = map[string]string{
 
 // write shows a plan to people.
 func write(w io.Writer, p job.Plan) error {
+	var text bytes.Buffer
 	against := p.Against
 	if against == "" {
 		against = "nothing: the job has not run yet"
 	}
-	if _, err := fmt.Fprintf(w, "against %s\n\n", against); err != nil {
-		return err
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(&text, "against %s\n\n", against)
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, o := range p.Operators {
 		what := o.UID
 		if what == "" {
@@ -158,22 +158,28 @@ func write(w io.Writer, p job.Plan) error {
 		if o.Reason != "" {
 			what += ": " + o.Reason
 		}
-		fmt.Fprintf(t, "%s\t%s\n", words[string(o.Fate)], what)
 		if o.Remedy != "" {
-			fmt.Fprintf(t, "\t  %s\n", o.Remedy)
+			what += "\n\t  " + o.Remedy
+		}
+		if _, err := fmt.Fprintf(table, "%s\t%s\n", words[string(o.Fate)], what); err != nil {
+			return err
 		}
 	}
-	if len(p.Operators) == 0 {
-		fmt.Fprintln(t, "the job has no state")
+	if err := table.Flush(); err != nil {
+		return err
 	}
-	return t.Flush()
+	if len(p.Operators) == 0 {
+		text.WriteString("the job has no state\n")
+	}
+	_, err := text.WriteTo(w)
+	return err
 }
 
 // verdict is the end of the command: none if the job fits.
 func verdict(p job.Plan) error {
 	switch p.Verdict {
 	case job.NeedsAcknowledgment:
-		return cli.ExitError{Code: needsAcknowledgment, Err: errors.New("state would be dropped; agree to it with -n (spec.upgrade.allowNonRestoredState), or follow what is said above")}
+		return cli.ExitError{Code: needsAcknowledgment, Err: errors.New("what would be dropped or begin empty must be agreed to; the lines above say how")}
 	case job.DoesNotFit:
 		return cli.ExitError{Code: doesNotFit, Err: errors.New("the job does not fit the state that there is")}
 	}

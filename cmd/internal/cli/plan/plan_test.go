@@ -29,6 +29,7 @@ func TestAPlanIsComparedWithWhatItsUserNames(t *testing.T) {
 	clitest.Write(t, "job.sql", counting+more)
 	clitest.Write(t, "same.sql", "-- the same\n"+counting+more)
 	clitest.Write(t, "fewer/job.sql", counting)
+	clitest.Write(t, "wider/job.sql", counting+strings.Replace(more, "SUM(n)", "SUM(n) + MIN(n)", 1))
 	clitest.Write(t, "other/job.sql", strings.Replace(counting+more, "'1' DAY", "'2' DAY", 1))
 	r := clitest.Start(t, p, "job.sql")
 	r.Command(t, "checkpoint", "job")
@@ -54,12 +55,20 @@ func TestAPlanIsComparedWithWhatItsUserNames(t *testing.T) {
 		if got := plan(0, "", append(name, "job.sql")...); got.Verdict != job.Fits || len(got.Operators) != 3 || got.Against == "" {
 			t.Errorf("against %q, unchanged: %+v", against, got)
 		}
-		got := plan(3, "agree to it with -n", append(name, "fewer/job.sql")...)
+		got := plan(3, "must be agreed to", append(name, "fewer/job.sql")...)
 		if got.Verdict != job.NeedsAcknowledgment || len(got.Operators) != 3 || got.Operators[2].Fate != job.Dropped || got.Operators[2].UID != "x/aggregate.1" {
 			t.Errorf("against %q, with a query less: %+v", against, got)
 		}
 		if got := plan(0, "", append(name, "-n", "fewer/job.sql")...); got.Verdict != job.Fits {
 			t.Errorf("against %q, with a query less and -n: %+v", against, got)
+		}
+		const value = "x/aggregate.1#MIN(n BIGINT)"
+		got = plan(3, "must be agreed to", append(name, "wider/job.sql")...)
+		if got.Verdict != job.NeedsAcknowledgment || len(got.Operators) != 4 || got.Operators[3].Fate != job.StartsEmpty || got.Operators[3].UID != value {
+			t.Errorf("against %q, with an aggregate more: %+v", against, got)
+		}
+		if got := plan(0, "", append(name, "--set", "spec.upgrade.initEmpty="+value, "wider/job.sql")...); got.Verdict != job.Fits {
+			t.Errorf("against %q, with an aggregate more that is agreed to: %+v", against, got)
 		}
 		got = plan(4, "does not fit", append(name, "other/job.sql")...)
 		if got.Verdict != job.DoesNotFit || len(got.Operators) != 3 || got.Operators[2].Fate != job.Refused || got.Operators[2].UID != "w/aggregate.1" {

@@ -35,6 +35,10 @@ func Run(t *testing.T, factory backend.Factory) {
 		both(t, func(t *testing.T, seed uint64, incremental bool) { timerHistory(t, factory, seed, incremental) })
 	})
 	t.Run("timers are restored from cells of windows, which they were once", func(t *testing.T) { timersOfCells(t, factory) })
+	t.Run("cells of other values are converted when they are restored, and written whole in the next checkpoint", func(t *testing.T) {
+		both(t, func(t *testing.T, seed uint64, incremental bool) { conversion(t, factory, seed, incremental) })
+		unconverted(t, factory)
+	})
 	t.Run("what is frozen stays as it was, while the state is changed and another version is written", func(t *testing.T) { isolation(t, factory) })
 	t.Run("a batch of new keys is resolved in prefixes whose cells stay valid", func(t *testing.T) { prefixes(t, factory) })
 	t.Run("keys that are new in one batch have cells of their own", func(t *testing.T) { newTogether(t, factory) })
@@ -97,6 +101,12 @@ type model map[place]uint64
 
 // content is what the backends hold between them.
 func content(t testing.TB, backends ...backend.Backend) model {
+	t.Helper()
+	return contentOf(t, states, backends...)
+}
+
+// contentOf is what backends of these states hold between them.
+func contentOf(t testing.TB, states []state.Descriptor, backends ...backend.Backend) model {
 	t.Helper()
 	m := model{}
 	for _, b := range backends {

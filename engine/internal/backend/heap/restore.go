@@ -65,9 +65,9 @@ func (b *Backend) Restore(ctx context.Context, from []snapshot.SubtaskState, blo
 	return nil
 }
 
-// Continue makes what was restored the base of the next checkpoint, if all of it is runs.
+// Continue makes what was restored the base of the next checkpoint, if all of it is runs and their cells are those of the states.
 func (b *Backend) Continue(from snapshot.SubtaskState) {
-	if !b.scope.Incremental || b.converted {
+	if !b.scope.Incremental || b.converted || len(b.scope.Conversions) > 0 {
 		return
 	}
 	for _, f := range from.Files {
@@ -123,7 +123,7 @@ func (b *Backend) ofGroup(hash uint64, group int) error {
 
 // fill takes a block that holds a group whole.
 func (t *table) fill(l snapshot.Layer, content []byte) error {
-	return backend.DecodeBlock(l.File.Path, l.Block, content, t.descriptor.CellBytes, func(window int64, key, cell []byte) error {
+	return backend.DecodeBlock(l.File.Path, l.Block, content, t.restored, func(window int64, key, cell []byte) error {
 		hash := xxh3.Hash(key)
 		if err := t.fits(hash, l.Block.Group, window); err != nil {
 			return err
@@ -145,7 +145,7 @@ func (t *table) fits(hash uint64, group int, window int64) error {
 // follow takes a block of changes.
 func (t *table) follow(l snapshot.Layer, content []byte) error {
 	group := 0
-	return backend.DecodeChanges(l.File.Path, l.Block, content, t.descriptor.CellBytes, backend.CellChanges{
+	return backend.DecodeChanges(l.File.Path, l.Block, content, t.restored, backend.CellChanges{
 		Wants: func(g int) bool {
 			group = g
 			return t.backend.wanted(l, g)

@@ -27,6 +27,9 @@ type table struct {
 	groups  []*group
 	windows []*windowIndex // in ascending order
 	gone    removals
+	// restored is the width of the cells to restore, and convert, unless nil, how they become those of the state.
+	restored int
+	convert  func(cell, earlier []byte)
 	// spare are tables of windows that are gone, by the logarithm of their capacity.
 	spare [spareClasses][]*slots
 }
@@ -67,6 +70,10 @@ func newTable(b *Backend, d state.Descriptor) *table {
 	}
 	for i := range t.groups {
 		t.groups[i] = &group{epoch: b.epoch}
+	}
+	t.restored = d.CellBytes
+	if c, ok := b.scope.Conversions[d.Name]; ok {
+		t.restored, t.convert = c.CellBytes, c.Convert
 	}
 	return t
 }
@@ -198,14 +205,21 @@ func (t *table) clear() {
 // Len is the number of cells.
 func (t *table) Len() int { return t.n }
 
-// put inserts a key that must be new, with its cell; it is how a restore fills the table. It says whether it was new.
+// put inserts a key, or replaces its cell, by one that was restored; it is how a restore fills the table. It says whether the key was
+// new.
 func (t *table) put(hash uint64, window int64, key, cell []byte) bool {
 	g := state.KeyGroup(hash, t.maxParallelism) - t.first
 	if r := &t.current[g]; r.words == nil || r.window != window {
 		t.prepare(g, window, false)
 	}
 	before := t.n
-	copy(unsafe.Slice((*byte)(t.insert(g, hash, key, false)), len(cell)), cell)
+	to := unsafe.Slice((*byte)(t.insert(g, hash, key, false)), t.descriptor.CellBytes)
+	if t.convert == nil {
+		copy(to, cell)
+	} else {
+		clear(to) // the key may be there, from an earlier run
+		t.convert(to, cell)
+	}
 	return t.n > before
 }
 
