@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -334,8 +335,9 @@ func (e *episode) head() (string, bool) {
 	return filepath.Join(e.home, "chk", jobName, fmt.Sprintf("chk-%d", newest)), newest > 0
 }
 
-// damage flips a byte of the newest checkpoint: of its metadata, or of one of the data files that it names, most of which are
-// runs that older checkpoints name as well.
+// damage flips a byte of the newest checkpoint: of its metadata, or of one of the data files that it names. Most of these are runs that
+// older checkpoints name as well; those that the oldest one names are left alone, because without them there is nothing that the
+// job could go back to, and a start says so for ever.
 func (e *episode) damage() {
 	e.t.Helper()
 	e.ensure()
@@ -345,8 +347,16 @@ func (e *episode) damage() {
 		return
 	}
 	names := []string{"_metadata"}
-	for _, f := range e.chain().Metadata(e.chain().Newest()).Files() {
-		names = append(names, f.Path)
+	chain, needed := e.chain(), map[string]bool{}
+	if oldest := chain.Metadata(slices.Min(chain.Checkpoints())); oldest != nil {
+		for _, f := range oldest.Files() {
+			needed[f.RunKey()] = true
+		}
+	}
+	for _, f := range chain.Metadata(chain.Newest()).Files() {
+		if !needed[f.RunKey()] || f.RunKey() == "" {
+			names = append(names, f.Path)
+		}
 	}
 	file := filepath.Join(folder, names[e.random.IntN(len(names))])
 	intact, err := os.ReadFile(file)

@@ -81,7 +81,7 @@ func (c *Coordinator) advanceCommits() {
 		first := c.chain.commits[0]
 		switch {
 		case c.unread(first):
-		case len(first.sinks) == 0:
+		case len(first.sinks) == 0 && !first.records() && !first.try.underWay:
 			c.confirm(first)
 			continue
 		case first.try.underWay: // the driver ends each commit; one that makes much output visible may take longer than any deadline here
@@ -92,6 +92,12 @@ func (c *Coordinator) advanceCommits() {
 		}
 		return
 	}
+}
+
+// records tells whether the end of the job is recorded with the commit, though it may have no output of its own: the checkpoint
+// that ended the job names output of those before it, which each later start would make visible again.
+func (k *commit) records() bool {
+	return k.end != nil && k.end.ID == k.checkpoint && len(k.end.Uncommitted) > 0
 }
 
 // unread tells whether a commit is of what the attempt restores, and nothing has verified yet: if it is damaged the job goes

@@ -361,7 +361,13 @@ func (s *script) reports(w []string) []message.Report {
 		all = append(all, s.ack(s.subtask(w[1]), s.number(w[2])))
 	case "acks":
 		for _, task := range s.subtasks() {
-			all = append(all, s.ack(task, s.number(w[1])))
+			a := s.ack(task, s.number(w[1]))
+			if len(w) > 2 && w[2] == "empty" { // nothing was written since the checkpoint before
+				for i := range a.States {
+					a.States[i].State.Committables = nil
+				}
+			}
+			all = append(all, a)
 		}
 	case "decline":
 		all = append(all, message.Decline{Subtask: s.subtask(w[1]), Checkpoint: s.number(w[2]), Err: message.FailureOf(s.failure(w[3:]))})

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/weirstream/weir/engine/outcome"
 	"github.com/weirstream/weir/engine/snapshot"
 )
 
@@ -21,9 +22,26 @@ func (w *world) waits(id int64) {
 	}
 }
 
-// settleWaiting passes over checkpoints at the head that have nothing to commit.
+// settleWaiting passes over checkpoints at the head that have nothing to commit, but for the one that ended the job if it names output
+// of others: with it the end is recorded. One that ended the job before it went on again is not.
 func (w *world) settleWaiting() {
-	for len(w.waiting) > 0 && len(w.published[w.waiting[0]].Output()) == 0 {
+	end := int64(0)
+	for _, id := range w.waiting {
+		if w.published[id].Outcome != outcome.None {
+			end = id
+		}
+	}
+	for len(w.waiting) > 0 && w.waiting[0] != w.recording {
+		m := w.published[w.waiting[0]]
+		if len(m.Output()) > 0 {
+			return
+		}
+		if m.ID == end && len(m.Uncommitted) > 0 {
+			if !w.unread {
+				w.recording = m.ID // whatever ends the job meanwhile
+			}
+			return
+		}
 		w.waiting = w.waiting[1:]
 	}
 }

@@ -103,6 +103,7 @@ type world struct {
 	complete  map[int64]*snapshot.Metadata // in the store
 	published map[int64]*snapshot.Metadata // that were ever complete
 	waiting   []int64                      // complete, not known to this process to be committed, and all after the first that has output
+	recording int64                        // that of waiting whose commit is but the record of the end
 	slowness  time.Duration                // of commits
 	stored    stored
 	visible   map[record]bool
@@ -283,7 +284,7 @@ func (w *world) start() {
 	w.subtasks = map[string]int{}
 	w.inFlight = map[int]func(){}
 	w.asked = map[string]bool{}
-	w.open, w.execution, w.waiting = 0, nil, nil
+	w.open, w.execution, w.waiting, w.recording = 0, nil, nil, 0
 	cfg := Config{
 		Job: "j", Attempt: int64(w.process) + 1, MaxParallelism: 8, FirstCheckpoint: w.highest + 1, Random: w.random.Float64,
 		Sources: w.input.sources, Tasks: []string{"work"},
