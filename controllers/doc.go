@@ -16,7 +16,7 @@
 // resolves a spec into a revision, checks the revision against the job's state, has the running attempt stopped by a
 // Savepoint and the next one activated. Storage holds the truth and fences (P1); the cluster is an index of it, and what the
 // operator remembers in memory is a cache. It may therefore be killed between any two steps, run twice for a moment, or
-// read a cache that lags: names are deterministic, children are applied and not created, and whoever is superseded in
+// read a cache that lags: names are deterministic, children are applied and not created, and an operator that is superseded in
 // storage does nothing.
 //
 // # What it may see

@@ -17,7 +17,7 @@ type Answer struct {
 	Pod string
 	// Job is how the job is; nil: no answer came, and nothing else is known.
 	Job *rest.Job
-	// Untrusted: whoever answers does not prove to be the job's coordinator.
+	// Untrusted: what answers does not prove to be the job's coordinator.
 	Untrusted bool
 	// Ending: its pod is being deleted. What it says of what it has done holds; it is asked for nothing new, and what it did not do the
 	// next pod may.

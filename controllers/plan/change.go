@@ -156,7 +156,7 @@ func (v *view) checks(a Action) (Decision, bool) {
 }
 
 // stillStalled tries again what held this generation up for one of these reasons. Until that comes to something, the job
-// says what it said: whoever waits for it is not to see it hover.
+// says what it said: a client that waits for it is not to see it hover.
 func (v *view) stillStalled(a Action, s v1alpha1.UpgradeStep, reasons ...string) (Decision, bool) {
 	m := v.LastStatus.Stalled
 	if m == nil || !slices.Contains(reasons, m.Reason) {

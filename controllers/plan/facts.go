@@ -128,7 +128,7 @@ type Revision struct {
 	Pods []Pod
 	// Coordinator is its answer; nil: it did not.
 	Coordinator *rest.Job
-	// Untrusted: whoever answers does not prove to be the job's coordinator.
+	// Untrusted: what answers does not prove to be the job's coordinator.
 	Untrusted bool
 	// SilentSince is since when a running pod does not answer; zero: it does, or it does not run.
 	SilentSince time.Time

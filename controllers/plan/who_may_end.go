@@ -11,7 +11,7 @@ import (
 // This file says who may end a job, for both controllers. The operator ends it by a Savepoint of its own, users end it by
 // theirs, and both may be on their way at the same time. The rules:
 //
-//   - A running attempt can be ended by anybody. A job that has ended answers whoever asks for the end that it had.
+//   - A running attempt can be ended by anybody. A job that has ended grants every request for the end that it had.
 //   - While the operator stops a job, no user's Savepoint ends it; and a head by which the operator stopped it is the
 //     successor's to go on from, so that a user's Savepoint ends the successor. A suspended job has none.
 //   - A user's Savepoint that ended a job, or may have, is waited for before the operator does anything about the job.

@@ -25,7 +25,7 @@ type Request struct {
 	// AllowRepeatedOutput and SinksCanRewind permit a restore that goes behind committed output (P2).
 	AllowRepeatedOutput bool
 	SinksCanRewind      bool
-	// VerifyWhenRead leaves it to whoever reads the chosen data files to verify them, where that costs nothing but another
+	// VerifyWhenRead leaves it to the reader of the chosen data files to verify them, where that costs nothing but another
 	// attempt if they are damaged. Without it, and wherever else, Choose reads every byte of them.
 	VerifyWhenRead bool
 }

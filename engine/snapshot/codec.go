@@ -437,7 +437,7 @@ func (m *Metadata) check() error {
 	return nil
 }
 
-// check is that of what a subtask contributed to a checkpoint.
+// check checks what a subtask contributed to a checkpoint.
 func (s *SubtaskState) check(checkpoint int64) error {
 	for _, f := range s.Files {
 		if !relativePath(f.Path) {

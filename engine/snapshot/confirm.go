@@ -22,7 +22,7 @@ func (m *Metadata) confirmation() confirmation {
 }
 
 // Confirm records that all output of the checkpoint is visible, so that what was staged for it may go (P10), and no later
-// start makes it visible once more. Whoever has committed it may write that, however often: it says the same.
+// start makes it visible once more. Every process that has committed it may write that, however often: it says the same.
 func (s *Snapshot) Confirm(ctx context.Context) error {
 	record, err := encodeRecord(s.Metadata.confirmation())
 	if err == nil {

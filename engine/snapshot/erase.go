@@ -14,7 +14,7 @@ import (
 )
 
 // Erase deletes what a job has in its folder, for good: attempts, checkpoints and their data. Objects that are none of the
-// job's snapshots are left alone. a must be the newest attempt: its claim fences whoever still runs (P1), and goes last, so
+// job's snapshots are left alone. a must be the newest attempt: its claim fences an attempt that still runs (P1), and goes last, so
 // that an erasure that was interrupted is repeated under a new claim. Another attempt that has claimed meanwhile ends it
 // with a *FencedError. What an attempt that does not know yet that it is fenced writes meanwhile is left; Holds tells of it.
 func (c *Chain) Erase(ctx context.Context, a Attempt) error {

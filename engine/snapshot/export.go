@@ -21,7 +21,7 @@ import (
 // savepoint is complete, names only files beside it, and has no committables: the caller exports a checkpoint whose
 // commits are confirmed (P3). What a subtask has in runs is written whole by write, which knows what is in them.
 //
-// id is chosen by whoever asked for the savepoint. Any process may repeat or share the work under the same id: the first
+// id is chosen by the requester of the savepoint. Any process may repeat or share the work under the same id: the first
 // to finish makes the savepoint, the others return it, whatever checkpoint it was made of, and remove what they copied. A
 // failed export leaves copies, which a repetition removes. Damage of the checkpoint is a *CorruptError, and no savepoint
 // is made. A savepoint of another job in its place is an *OthersSavepointError.
@@ -92,7 +92,7 @@ func (e *exporter) count(n int64) {
 	}
 }
 
-// run copies the files and publishes the savepoint, whoever's it then is.
+// run copies the files and publishes the savepoint; if another process has published it meanwhile, it returns that one.
 func (e *exporter) run(ctx context.Context) (*Snapshot, error) {
 	m, err := e.copyFiles(ctx)
 	if err != nil {

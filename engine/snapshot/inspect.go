@@ -32,7 +32,7 @@ type Summary struct {
 	Uncommitted []UncommittedSummary `json:"uncommitted,omitempty"`
 	Files       int                  `json:"files"`
 	StateBytes  int64                `json:"stateBytes"`
-	// WrittenBytes are those of the files that were written for it: all, unless it shares runs with checkpoints before it.
+	// WrittenBytes counts the files that were written for it: all, unless it shares runs with checkpoints before it.
 	WrittenBytes int64             `json:"writtenBytes"`
 	Operators    []OperatorSummary `json:"operators"`
 }

@@ -5,12 +5,12 @@ type Layer struct {
 	File  GroupFile
 	Block Block
 
-	at    int         // of its file among those of the subtask
+	at    int         // of its file among the files of the subtask
 	whole map[int]int // by key group: the last of them that holds it whole
 }
 
 // Layers returns what holds the state of the key groups from first to before end, whatever the parallelism that wrote it: what one
-// subtask restores. The layers of a group, those of all states together, are in the order in which they are applied.
+// subtask restores. The layers of a group, of all its states together, are in the order in which they are applied.
 func Layers(subtasks []SubtaskState, first, end int) []Layer {
 	var layers []Layer
 	for _, s := range subtasks {
@@ -51,7 +51,7 @@ func (l Layer) anyOf(first, end int) bool {
 // Through returns the key group after the last of which the block holds something.
 func (b Block) Through() int { return max(b.End, b.Group+1) }
 
-// Carry returns the files of a subtask with those of their blocks that are still part of its state once the groups that whole
+// Carry returns the files of a subtask with the blocks of theirs that are still part of its state once the groups that whole
 // tells are written whole to a later file. What has none any more is left out. files is not changed.
 func Carry(files []GroupFile, whole func(group int) bool) []GroupFile {
 	carried := make([]GroupFile, len(files))

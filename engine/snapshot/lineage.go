@@ -19,7 +19,7 @@ const parallelReads = 8
 
 // survey is what a job's folder holds, as far as recovery needs it.
 type survey struct {
-	bases    map[int64]Base          // by attempt; those of attempts that did nothing are absent
+	bases    map[int64]Base          // by attempt; attempts that did nothing have none
 	unread   map[int64]*CorruptError // by attempt: there is a base, which cannot be read
 	complete map[int64]*Snapshot     // by checkpoint id: its _metadata is there and readable
 	damaged  map[int64]*CorruptError // by checkpoint id: its _metadata is there and is not
@@ -258,7 +258,7 @@ func (s *survey) beyond(older int64, line []candidate) string {
 // complete, and not one that cannot be read.
 func (s *survey) newest(id int64) bool { return id == s.newestID() && s.complete[id] != nil }
 
-// ids returns those of all checkpoints that are there, in ascending order.
+// ids returns the ids of all checkpoints that are there, in ascending order.
 func (s *survey) ids() []int64 {
 	return slices.Sorted(func(yield func(int64) bool) {
 		for id := range s.complete {

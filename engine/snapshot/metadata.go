@@ -36,7 +36,7 @@ type Metadata struct {
 	// Confirmed is the newest checkpoint whose commits, and all before, are known to be done: its staged objects may go (P10).
 	Confirmed int64
 	// Uncommitted is the output of complete checkpoints before this one whose commits were not known to be done, oldest
-	// first: whoever goes on from here makes sure of them, in this order, before this one's own.
+	// first: an attempt that goes on from here makes sure of them, in this order, before this one's own.
 	Uncommitted    []Uncommitted
 	Time           time.Time // millisecond precision, UTC; for people
 	Engine         string    // version of the engine
@@ -107,7 +107,7 @@ type GroupFile struct {
 	CRC32C uint32 // of all its bytes
 	// Checkpoint is the one that wrote a run: a file in the job's folder of shared ones. 0: the file is the snapshot's alone.
 	Checkpoint int64
-	Blocks     []Block // those of them that are part of the snapshot
+	Blocks     []Block // only the ones that are part of the snapshot
 }
 
 // Block is the part of a data file that holds one state of one key group, or what has changed in several.

@@ -75,7 +75,7 @@ func snapshotPlace(name string) (string, error) {
 	return u.String(), nil
 }
 
-// notASnapshot explains a folder without _metadata, and says which checkpoints are in it if it is that of a job.
+// notASnapshot explains a folder without _metadata, and says which checkpoints are in it if it is the folder of a job.
 func notASnapshot(ctx context.Context, b storage.Bucket, folder string, cause error) error {
 	prefix := ""
 	if folder != "" {

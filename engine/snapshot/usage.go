@@ -21,7 +21,7 @@ type Usage struct {
 type CheckpointUsage struct {
 	ID      int64 `json:"id"`
 	Bytes   int64 `json:"bytes"`   // of its folder, and of the runs that it names
-	Alone   int64 `json:"alone"`   // those of them that no other checkpoint needs
+	Alone   int64 `json:"alone"`   // the part of them that no other checkpoint needs
 	Damaged bool  `json:"damaged"` // its metadata cannot be read: the runs that it names are not known
 }
 

@@ -244,7 +244,7 @@ func (s Source) readsAll(t *testing.T, readers int) {
 	}
 }
 
-// resumes checks, too, that positions do not depend on where batches end: whoever resumes ends at the same position.
+// resumes checks, too, that positions do not depend on where batches end: a reader that resumes ends at the same position.
 func (s Source) resumes(t *testing.T) {
 	for _, split := range s.discover(t, s.New(t)) {
 		whole := s.read(t, s.New(t), split, nil, batch.TargetRows)

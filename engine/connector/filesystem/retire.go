@@ -238,7 +238,7 @@ func (r *retirer) checksum(ctx context.Context, key string) (sum uint32, err err
 }
 
 // remove deletes a file. A local one is removed by itself: a bucket would remove a folder that becomes empty with it, and
-// whoever writes into that would find it gone.
+// a program that writes into that would find it gone.
 func (r *retirer) remove(ctx context.Context, key string) error {
 	if r.source.location.local == "" {
 		return classed(r.bucket.Delete(ctx, key))

@@ -29,7 +29,7 @@ type Spec struct {
 // Run makes an attempt. It returns when that has ended and nothing of it is left, or with a *StuckError. Whether it began,
 // Started tells. The error's class (package fault) says whether another attempt may succeed.
 //
-// The order is that of what may still be taken back. Until the claim another process may have the job: the folder is taken and
+// The order follows what may still be taken back. Until the claim another process may have the job: the folder is taken and
 // everything is asked that can refuse. The claim fences who was there before, but nobody goes on from the attempt; sources and
 // sinks are opened then, because they may refuse too. With its record the attempt is one that did something (P1), and only
 // now somebody is told of it.

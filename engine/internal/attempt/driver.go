@@ -80,7 +80,7 @@ func newDriver(process Process, f *jobfolder.Folder, g *graph.Graph, b *began, a
 //
 // Each turn takes one thing that has happened. What the coordinator answers is done before the next is taken, in its order: it
 // counts on that, and so do those who ask in the loop (Handle.ask), who see no half of a step. After the last step nothing of
-// the mailbox is done any more, though entries may still come: whoever mails one looks at done afterwards, and answers for
+// the mailbox is done any more, though entries may still come: a sender looks at done afterwards, and answers for
 // itself (Handle.Give). So done is closed first, and then what the attempt had is made final.
 func (d *driver) run(ctx context.Context, requests []rest.Request) *coordinator.Exit {
 	timer := time.NewTimer(0)

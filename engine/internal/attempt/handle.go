@@ -93,7 +93,7 @@ func (h *Handle) Give(r operations.Request) {
 	}
 }
 
-// Over tells that the loop has ended: what the attempt was asked for is final, or for whoever made it to hand on.
+// Over tells that the loop has ended: what the attempt was asked for is final, or left for the process to hand on.
 func (h *Handle) Over() bool {
 	select {
 	case <-h.d.done:

@@ -17,7 +17,7 @@ import (
 )
 
 // Preflight tells whether a job could begin: that its storage can hold snapshots and be read, and that its state fits what
-// it would go on from (P9). It returns the end of the chain as it is, for whoever decides whether to activate; whose the
+// it would go on from (P9). It returns the end of the chain as it is, for the decision whether to activate; whose the
 // chain is, and whether it has ended, are no errors. It claims nothing, and changes nothing but a probe that it removes, so
 // that a job may run meanwhile. The error's class (package fault) says whether it may pass.
 func Preflight(ctx context.Context, cfg config.Config, g *graph.Graph) (chain rest.Chain, err error) {
@@ -29,7 +29,7 @@ func Preflight(ctx context.Context, cfg config.Config, g *graph.Graph) (chain re
 		return rest.Chain{}, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	// Whoever takes the folder meanwhile removes probes that lie in it, but not below it.
+	// A process that takes the folder meanwhile removes probes that lie in it, but not below it.
 	if err := storage.Probe(ctx, f.Bucket().Sub(probeFolder)); err != nil {
 		return rest.Chain{}, fmt.Errorf("checkpoint.storage: %w", jobfolder.Classify(err))
 	}

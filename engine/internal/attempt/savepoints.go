@@ -12,7 +12,7 @@ import (
 	"github.com/weirstream/weir/engine/storage/storageurl"
 )
 
-// openTarget opens the place of savepoints. A path without a query inherits that of the checkpoint storage if it is in the
+// openTarget opens the place of savepoints. A path without a query inherits the query of the checkpoint storage if it is in the
 // same bucket, and with it the way to reach it.
 func (d *driver) openTarget(ctx context.Context, target string) (storage.Bucket, error) {
 	place, err := storageurl.InheritQuery(target, d.cfg.Storage)

@@ -42,7 +42,7 @@ type Backend interface {
 	Sorted(name string) (state.Sorted, error)
 	// Timers returns declared timers.
 	Timers(name string) (state.Timers, error)
-	// Restore fills the empty backend with the blocks of its key groups, whoever wrote them. Damage is a
+	// Restore fills the empty backend with the blocks of its key groups, whichever subtask wrote them. Damage is a
 	// *snapshot.CorruptError.
 	Restore(ctx context.Context, from []snapshot.SubtaskState, blocks Blocks) error
 	// Continue says, right after Restore, that the first checkpoint may name the runs again that a subtask of this number and these

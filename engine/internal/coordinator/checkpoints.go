@@ -24,7 +24,7 @@ type chain struct {
 	parent   int64              // head's id if head is of this chain
 	retained []int64            // by head
 
-	// commits are those of the newest complete checkpoints that are not confirmed, oldest first. Only the first is under way.
+	// commits are the commits of the newest complete checkpoints that are not confirmed, oldest first. Only the first is under way.
 	commits []*commit
 	// confirmed is the newest checkpoint of this chain of which it is known that its commits, and all before, are done.
 	confirmed int64

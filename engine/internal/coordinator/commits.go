@@ -20,7 +20,7 @@ const maxUncommitted = 8
 type commit struct {
 	checkpoint int64
 	sinks      []snapshot.SinkCommittables // of the job's sinks; empty: nothing is to be made visible
-	// metadata is that of the checkpoint; nil: of one before the restored one, which names its output.
+	// metadata describes the checkpoint; nil: it is one before the restored checkpoint, which names its output.
 	metadata *snapshot.Metadata
 	restored bool // it was there when the attempt began
 	last     bool // of a checkpoint that was taken because of an interrupt
@@ -174,7 +174,7 @@ func (c *Coordinator) confirm(k *commit) {
 	c.serve(k.metadata)
 }
 
-// foreign tells whether a commit is that of another job, from whose checkpoint the attempt began.
+// foreign tells whether a commit belongs to another job, from whose checkpoint the attempt began.
 func (c *Coordinator) foreign(k *commit) bool { return k.restored && c.cfg.Foreign }
 
 // forgetRecorded removes what was staged for commits that a complete checkpoint says are confirmed (P10). Those that were

@@ -187,7 +187,7 @@ func (c *Coordinator) start() {
 	c.deploy()
 }
 
-// exit ends the run. Whoever still waits for an answer gets one first.
+// exit ends the run. Requests that still wait are answered first.
 func (c *Coordinator) exit(o outcome.Outcome, err error) {
 	reason := fmt.Errorf("the run has ended (%s)", o)
 	if err != nil {

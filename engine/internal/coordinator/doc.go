@@ -10,7 +10,7 @@
 //
 // One checkpoint at a time, from the trigger until it is complete. Complete ones queue for their commits, which are carried
 // out one after the other in the order of the checkpoints, while the next are taken; each checkpoint names, beside its own
-// output, that of all before it that is not confirmed, and a restore makes sure of all of it. At most maxUncommitted wait;
+// output, the output of all checkpoints before it that is not confirmed, and a restore makes sure of all of it. At most maxUncommitted wait;
 // then none is triggered. Nothing is committed, forgotten, swept or exported of a checkpoint before it is known to be complete
 // (P1), and nobody is told that a request is served, or the job ended, before all output up to its checkpoint is visible. Ids increase and are never used twice. Every split is in exactly one of enumerator and readers of each snapshot
 // (P4). Every request is answered, at the latest when the run ends. Every wait has a deadline, but for two that are tried

@@ -50,7 +50,7 @@ type (
 		Checkpoint int64
 		Err        error
 	}
-	// Retired answers Retire: IDs are those of its splits for which nothing remains to be done.
+	// Retired answers Retire: IDs name its splits for which nothing remains to be done.
 	Retired struct {
 		Source string
 		IDs    []string

@@ -57,12 +57,12 @@ func (c *Coordinator) retain(id int64) []int64 {
 	return slices.Compact(ids)
 }
 
-// committables returns those of a checkpoint itself, for the sinks that the job has.
+// committables returns what a checkpoint itself has to commit, for the sinks that the job has.
 func (c *Coordinator) committables(m *snapshot.Metadata) []snapshot.SinkCommittables {
 	return c.ofSinks(m.Output())
 }
 
-// ofSinks returns those of the sinks that the job has, in its order.
+// ofSinks returns the committables of the sinks that the job has, in the order of the job.
 func (c *Coordinator) ofSinks(all []snapshot.SinkCommittables) []snapshot.SinkCommittables {
 	var sinks []snapshot.SinkCommittables
 	for _, o := range c.cfg.Operators {

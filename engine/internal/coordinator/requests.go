@@ -114,7 +114,7 @@ func (c *Coordinator) join(r *request, deadline time.Duration) {
 	}
 }
 
-// answer tells whoever asked that the request has succeeded.
+// answer tells the requester that the request has succeeded.
 func (c *Coordinator) answer(r *request) {
 	r.state = answered
 	r.metadata = nil
@@ -124,7 +124,7 @@ func (c *Coordinator) answer(r *request) {
 	}
 }
 
-// refuse tells whoever asked that the request has failed.
+// refuse tells the requester that the request has failed.
 func (c *Coordinator) refuse(r *request, err error) {
 	if !r.replied {
 		r.replied = true

@@ -12,7 +12,7 @@ type Sender interface {
 	// not wait for what only batches have to wait for. When either side has cancelled it returns ErrCancelled, now or later: that it
 	// returns nil does not say that the element was taken.
 	Send(e Element) error
-	// Cancel says that the producer is lost: whoever waits at the consumer's gate is woken, and gets ErrCancelled, as if the
+	// Cancel says that the producer is lost: a consumer that waits at its gate is woken, and gets ErrCancelled, as if the
 	// consumer had cancelled. It does not wait, and a second one has no effect.
 	Cancel()
 }

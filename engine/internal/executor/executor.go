@@ -18,7 +18,7 @@
 //
 // # Events
 //
-// Events are delivered by many goroutines, also while a method is being called; whoever takes them must not wait, and must
+// Events are delivered by many goroutines, also while a method is being called; the function that takes them must not wait, and must
 // not call the executor. Of each subtask:
 //
 //   - Running comes first, at most once, when its state is restored.

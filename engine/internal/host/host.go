@@ -138,7 +138,7 @@ func (h *Host) Overview() rest.Job {
 	if newest != nil && phase != beginning {
 		o = newest.Overview()
 		settings := newest.Config().Settings
-		o.Settings = &settings // also when it has ended: whoever stopped it may have it go on as it was
+		o.Settings = &settings // also when it has ended: it may be activated again as it was
 	}
 	o.ID, o.Revision, o.Engine, o.MaxParallelism = h.cfg.Job, h.cfg.Revision, h.process.EngineVersion, h.cfg.MaxParallelism
 	switch phase {
@@ -182,7 +182,7 @@ func (h *Host) Operators() []rest.Operator {
 	return nil
 }
 
-// Checkpoints lists those of the attempt that runs, or was the last, newest first.
+// Checkpoints lists the checkpoints of the attempt that runs, or was the last, newest first.
 func (h *Host) Checkpoints() []rest.Checkpoint {
 	if a := h.newest(); a != nil {
 		return a.Checkpoints()

@@ -60,7 +60,7 @@ func (h *Host) Run(ctx context.Context) (err error) {
 	}
 }
 
-// leave answers whoever still waits.
+// leave answers the requests that still wait.
 func (h *Host) leave() error {
 	h.mu.Lock()
 	h.mu.phase = left

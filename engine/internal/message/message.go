@@ -3,7 +3,7 @@
 //
 // Commands to one source subtask travel on one FIFO, so that a split assigned before a trigger is in the reader's part
 // of that checkpoint, and one assigned after it in the coordinator's (P4). A message travels in an [Order] or an [Event],
-// which names the execution that it belongs to; messages of another execution are dropped by whoever gets them (P1).
+// which names the execution that it belongs to; messages of another execution are dropped by their receiver (P1).
 package message
 
 import (

@@ -12,7 +12,7 @@ import (
 	"github.com/weirstream/weir/engine/rest"
 )
 
-// keptOperations is how many operations are remembered, those that are not final included. Whoever asks again for one that
+// keptOperations is how many operations are remembered, those that are not final included. A request repeated for one that
 // was forgotten has it carried out again, which a savepoint's id and an activation's expected attempt make harmless.
 const keptOperations = 512
 
@@ -33,7 +33,7 @@ type List struct {
 	}
 }
 
-// New returns an empty list. handsOn says that what an attempt did not come to take is for whoever made it to hand on;
+// New returns an empty list. handsOn says that what an attempt did not come to take is left for the process to hand on;
 // otherwise nothing comes after the attempt.
 func New(handsOn bool) *List {
 	o := &List{handsOn: handsOn}

@@ -19,7 +19,7 @@ type Request struct {
 	Place string
 }
 
-// Resolve finds out what a request means to a job: whoever names no place for a savepoint means spec.savepoint.storage. A
+// Resolve finds out what a request means to a job: a request that names no place for a savepoint means spec.savepoint.storage. A
 // savepoint must have one; a stop without it is one from its last checkpoint. The errors are what REST answers.
 func Resolve(cfg config.Config, g *graph.Graph, r rest.Request) (Request, error) {
 	if !makesSavepoint(r) {

@@ -8,7 +8,7 @@ import (
 	"github.com/weirstream/weir/engine/internal/message"
 )
 
-// A split that is idle holds the watermark of its subtask back no more, and a subtask that is idle not that of those behind
+// A split that is idle holds the watermark of its subtask back no more, and a subtask that is idle not the watermark of the subtasks behind
 // it (P15). Both have to do with time, which decides nothing else about results:
 //
 //   - A split is idle if, for the source's timeout, no row of it has come, and its reader says that there is none. Splits

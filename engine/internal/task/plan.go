@@ -10,7 +10,7 @@ type Task struct {
 	Nodes []int
 	// Source says that the root is a source.
 	Source bool
-	// Parallelism is the number of its subtasks: that of all its nodes.
+	// Parallelism is the number of its subtasks: all its nodes have it.
 	Parallelism int
 }
 

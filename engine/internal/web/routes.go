@@ -186,7 +186,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// Whoever went away has no use for the rest of the answer.
+	// A client that went away has no use for the rest of the answer.
 	_, _ = w.Write(append(text, '\n'))
 }
 

@@ -98,7 +98,7 @@ type Server struct {
 	hosts       []string // nil: any
 	certificate *tls.Certificate
 	log         *slog.Logger
-	closing     chan struct{} // closed when the server ends: whoever waits is answered
+	closing     chan struct{} // closed when the server ends: requests that wait are answered
 	metrics     bool
 	handler     http.Handler
 }
@@ -114,7 +114,7 @@ func New(c Controller, o Options) (*Server, error) {
 }
 
 // Serve answers on the listener, which it closes, until ctx is done. Requests under way are then answered; operations that
-// were waited for are answered as they are, so whoever ends the job finishes them before.
+// were waited for are answered as they are, so they are to be finished before the job ends.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.certificate != nil {
 		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{*s.certificate}})

@@ -47,7 +47,7 @@ func (b *Backend) Restore(ctx context.Context, from []snapshot.SubtaskState, blo
 			select {
 			case content := <-contents[i]:
 				if content == nil {
-					return nil // whoever could not read it says why
+					return nil // the reader that failed says why
 				}
 				if err := b.fill(l, content); err != nil {
 					return err
