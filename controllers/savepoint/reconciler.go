@@ -86,7 +86,7 @@ func (r *Reconciler) advance(ctx context.Context, s *v1alpha1.Savepoint) (ctrl.R
 	}
 	d := decide(f)
 	if d.record != nil {
-		// Before it is asked: a pass that saw an older status is refused here, and one that is lost is not begun again.
+		// Before it is asked: whoever sees an older status is refused here, and one that is lost is not begun again.
 		if err := r.change(ctx, s, d.record.writeTo); err != nil {
 			return ctrl.Result{}, client.IgnoreNotFound(err)
 		}

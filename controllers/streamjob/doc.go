@@ -2,7 +2,7 @@
 //
 // A pass reads like its files: resolve the spec (target.go), observe the cluster and ask the coordinators (observe.go,
 // pods.go, preflight.go, savepoints.go), let package plan decide, write what was decided into the status (status.go,
-// history.go), and only then act (act.go, activate.go). So a reader of the status knows what is about to happen, and an
+// history.go), and only then act (act.go, activate.go). So whoever reads the status knows what is about to happen, and an
 // operator that is killed between any two of these finds, at its next pass, either the old facts or the new.
 //
 // What ends or begins an attempt, or removes something, is decided twice: from the cache, and once more from facts read

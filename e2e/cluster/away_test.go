@@ -16,7 +16,7 @@ import (
 // running applies the job with some input behind it, and more to come as long as the test runs.
 func running(t *testing.T, name string) (*lab.FlightDelays, *lab.Feed) {
 	t.Helper()
-	job := stage.NewJob(t, name)
+	job := testbed.NewJob(t, name)
 	feed := job.Feed(4000, 400)
 	feed.More(20)
 	feed.Trickle(300*time.Millisecond, 0)
@@ -52,8 +52,8 @@ func TestAJobRunsAndRecoversWithoutTheOperator(t *testing.T) {
 	chain := job.Chain()
 	seen := job.UntilCheckpoint(2)
 	attempt := chain.Attempts()
-	stage.ScaleOperator(t, 0)
-	t.Cleanup(func() { stage.RestoreOperator(t) })
+	testbed.ScaleOperator(t, 0)
+	t.Cleanup(func() { testbed.RestoreOperator(t) })
 
 	pod, last := job.Pod(), chain.Newest()
 	job.Kill(pod)
@@ -69,7 +69,7 @@ func TestAJobRunsAndRecoversWithoutTheOperator(t *testing.T) {
 		t.Errorf("the status says attempt %d: the operator was not away", now.Status.Attempt)
 	}
 
-	stage.ScaleOperator(t, 1)
+	testbed.ScaleOperator(t, 1)
 	after := job.Until(lab.Patience, "the operator has seen the newest attempt", func(seen *v1alpha1.StreamJob) bool {
 		return seen.Status.Attempt == attempt+2 && lab.Is(seen, v1alpha1.ConditionReady, "True")
 	})
@@ -101,8 +101,8 @@ func TestAnOperatorThatDiesInTheMidstOfAnUpgradeFinishesIt(t *testing.T) {
 		s := stops()
 		return len(s) == 1 && s[0].Status.Phase != "" && s[0].Status.Phase != v1alpha1.SavepointPending
 	})
-	stage.KillOperator(t)
-	t.Cleanup(func() { stage.RestoreOperator(t) })
+	testbed.KillOperator(t)
+	t.Cleanup(func() { testbed.RestoreOperator(t) })
 	job.Holds(lab.Patience, "the chain ends with the stop", func() bool {
 		head := chain.Head()
 		return head != nil && head.Outcome == outcome.Stopped
@@ -111,7 +111,7 @@ func TestAnOperatorThatDiesInTheMidstOfAnUpgradeFinishesIt(t *testing.T) {
 		t.Fatalf("attempt %d has begun: the operator was killed too late for this test", now)
 	}
 
-	stage.ScaleOperator(t, 1)
+	testbed.ScaleOperator(t, 1)
 	after := job.UntilReady()
 	if after.Status.Revision == before.Status.Revision {
 		t.Errorf("revision %s runs still", after.Status.Revision)

@@ -59,7 +59,7 @@ func requireExact(t *testing.T, job *lab.FlightDelays, query oracle.Query, feed 
 // summary is what `weir snapshot inspect` says of a snapshot, by the URL that the status shows.
 func summary(t *testing.T, url string) snapshot.Summary {
 	t.Helper()
-	text, err := stage.Snapshot(t.Context(), "inspect", url)
+	text, err := testbed.Snapshot(t.Context(), "inspect", url)
 	if err != nil {
 		t.Fatal(err)
 	}

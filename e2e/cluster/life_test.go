@@ -83,7 +83,7 @@ func TestAJobStoppedByItsUserRestsUntilItsSpecChanges(t *testing.T) {
 // TestOnDeleteDeleteClearsTheFolder deletes a job that does not want to be kept. Its output stays.
 func TestOnDeleteDeleteClearsTheFolder(t *testing.T) {
 	t.Parallel()
-	job := stage.NewJob(t, "clear")
+	job := testbed.NewJob(t, "clear")
 	policy := v1alpha1.Delete
 	job.Declared.Spec.Checkpoint.OnDelete = &policy
 	feed := job.Feed(2000, 40)
@@ -108,7 +108,7 @@ func TestOnDeleteDeleteClearsTheFolder(t *testing.T) {
 // TestANamespaceGoesAlsoWithoutItsBucket deletes a namespace in which everything wants its storage cleared, and nothing can.
 func TestANamespaceGoesAlsoWithoutItsBucket(t *testing.T) {
 	t.Parallel()
-	job := stage.NewJob(t, "broken")
+	job := testbed.NewJob(t, "broken")
 	policy := v1alpha1.Delete
 	job.Declared.Spec.Checkpoint.OnDelete = &policy
 	feed := job.Feed(2000, 40)

@@ -10,8 +10,8 @@ import (
 	"github.com/weirstream/weir/e2e/cluster/lab"
 )
 
-// stage is the cluster, with everything on it that tests need.
-var stage *lab.Lab
+// testbed is the cluster, with everything on it that tests need.
+var testbed *lab.Lab
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -37,7 +37,7 @@ func run(m *testing.M) (code int, err error) {
 		}
 	}()
 	var stop func()
-	if stage, stop, err = lab.Start(context.Background(), dir, say); err != nil {
+	if testbed, stop, err = lab.Start(context.Background(), dir, say); err != nil {
 		return 1, fmt.Errorf("prepare the cluster: %w", err)
 	}
 	defer stop()

@@ -34,7 +34,7 @@ func TestWhatPeopleDoToAJobsObjectsLosesNoRow(t *testing.T) {
 		}
 	}
 	const files, each = 400, 10
-	job := stage.NewJob(t, "meddle")
+	job := testbed.NewJob(t, "meddle")
 	feed := job.Feed(each*(files+reserve), files+reserve)
 	feed.More(20)
 	feed.Trickle(max(100*time.Millisecond, long/files), reserve)
@@ -134,9 +134,9 @@ var meddlings = []meddling{
 		m.job.ChangePassword("wrong")
 		m.kubectl("delete", "pod", "-l", coordinators, "--grace-period=0", "--force", "--wait=false")
 		m.pass(10 * time.Second)
-		m.job.ChangePassword(stage.Password())
+		m.job.ChangePassword(testbed.Password())
 	}},
-	{"the operator is killed", func(m *meddler) { stage.KillOperator(m.t); stage.RestoreOperator(m.t) }},
+	{"the operator is killed", func(m *meddler) { testbed.KillOperator(m.t); testbed.RestoreOperator(m.t) }},
 }
 
 // objects selects what belongs to jobs, coordinators their pods.
@@ -171,7 +171,7 @@ func (m *meddler) kubectl(args ...string) {
 func (m *meddler) whenThere(args ...string) {
 	m.t.Helper()
 	m.job.Holds(lab.Patience, "kubectl "+strings.Join(args, " ")+" finds something", func() bool {
-		_, err := stage.Kubectl(m.t.Context(), append([]string{"-n", m.job.Namespace()}, args...)...)
+		_, err := testbed.Kubectl(m.t.Context(), append([]string{"-n", m.job.Namespace()}, args...)...)
 		if err != nil && !strings.Contains(err.Error(), "no objects passed") && !strings.Contains(err.Error(), "NotFound") {
 			m.t.Fatal(err)
 		}
@@ -238,7 +238,7 @@ func (m *meddler) editConfigMap() {
 	m.t.Helper()
 	in := []string{"-n", m.job.Namespace()}
 	for _, name := range strings.Fields(m.job.Kubectl("get", "configmap", "-l", objects, "-o", "name")) {
-		text, err := stage.Kubectl(m.t.Context(), append(in, "get", name, "-o", "yaml")...)
+		text, err := testbed.Kubectl(m.t.Context(), append(in, "get", name, "-o", "yaml")...)
 		edited := strings.ReplaceAll(text, "MAX(delay)", "MIN(delay)")
 		if err == nil && edited != text {
 			err = m.job.Replace(edited)

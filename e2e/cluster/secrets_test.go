@@ -32,7 +32,7 @@ func TestThePasswordIsNowhere(t *testing.T) {
 	haystacks := map[string]string{
 		"the job's logs":      logs,
 		"what the job says":   job.Failure(),
-		"the operator's logs": stage.OperatorLogs(t),
+		"the operator's logs": testbed.OperatorLogs(t),
 	}
 	for _, kind := range []string{"configmaps", "controllerrevisions", "streamjobs", "savepoints", "events", "pods", "statefulsets", "jobs", "services"} {
 		haystacks[kind] = job.Kubectl("get", kind, "-o", "yaml", "--show-managed-fields")
@@ -47,7 +47,7 @@ func TestThePasswordIsNowhere(t *testing.T) {
 			haystacks[place+"/"+name] = string(content)
 		}
 	}
-	for _, password := range []string{stage.Password(), wrong} {
+	for _, password := range []string{testbed.Password(), wrong} {
 		for _, needle := range []string{password, base64.StdEncoding.EncodeToString([]byte(password))} {
 			for where, text := range haystacks {
 				if strings.Contains(text, needle) {
@@ -65,14 +65,14 @@ func TestWhoHasNoRightsGetsNothing(t *testing.T) {
 	job, _ := running(t, "host")
 	pod := job.Pod()
 	const namespace = "e2e-unauthorized"
-	answers := stage.RunPod(t, namespace, stage.Unauthorized, fmt.Sprintf("https://%s:8443", pod.Status.PodIP))
+	answers := testbed.RunPod(t, namespace, testbed.Unauthorized, fmt.Sprintf("https://%s:8443", pod.Status.PodIP))
 	tried := 0
 	for line := range strings.Lines(answers) {
 		tried++
 		if !strings.Contains(line, " 401 ") {
 			t.Errorf("who has no rights got %s", line)
 		}
-		for _, secret := range []string{job.Name(), "chk-", stage.Password(), job.Token()} {
+		for _, secret := range []string{job.Name(), "chk-", testbed.Password(), job.Token()} {
 			if strings.Contains(line, secret) {
 				t.Errorf("the answer tells who has no rights of %s: %s", secret, line)
 			}
@@ -81,7 +81,7 @@ func TestWhoHasNoRightsGetsNothing(t *testing.T) {
 	if tried < 20 {
 		t.Errorf("%d doors were tried, want 20 and more", tried)
 	}
-	if _, err := stage.Kubectl(t.Context(), "auth", "can-i", "get", "secrets", "-n", job.Namespace(),
+	if _, err := testbed.Kubectl(t.Context(), "auth", "can-i", "get", "secrets", "-n", job.Namespace(),
 		"--as=system:serviceaccount:"+namespace+":default", "--quiet"); err == nil {
 		t.Error("the pod may read the job's Secrets")
 	}

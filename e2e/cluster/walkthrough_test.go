@@ -32,7 +32,7 @@ type walkthrough struct {
 // TestTheWalkthrough is the demo: the main job of the examples as a user runs it, with everything happening to it that must not
 // change its result.
 func TestTheWalkthrough(t *testing.T) {
-	job := stage.Walkthrough(t)
+	job := testbed.Walkthrough(t)
 	s := &walkthrough{t: t, job: job, feed: job.Feed(6000, 400), arrivals: job.WatchOutput(), audit: job.Place("out").Audit(),
 		history: job.WatchConditions()}
 	stop := s.begin()
@@ -120,7 +120,7 @@ func (s *walkthrough) takeSavepoint() {
 	s.savepoint = s.job.UntilSavepoint("before-the-change")
 	status := s.savepoint.Status
 	say("Completed: %s, %d bytes of checkpoint %d", folder(status.Path), status.SizeBytes, status.CheckpointID)
-	if _, err := stage.Snapshot(s.t.Context(), "verify", status.Path); err != nil {
+	if _, err := testbed.Snapshot(s.t.Context(), "verify", status.Path); err != nil {
 		s.t.Error(err)
 	}
 	say("weir snapshot verify: every byte is as its checksum says")
@@ -129,7 +129,7 @@ func (s *walkthrough) takeSavepoint() {
 // apply applies another manifest of the examples.
 func (s *walkthrough) apply(name string) {
 	s.t.Helper()
-	s.job.Kubectl("apply", "-f", filepath.Join(stage.Root(), lab.Examples, name))
+	s.job.Kubectl("apply", "-f", filepath.Join(testbed.Root(), lab.Examples, name))
 }
 
 // change applies the manifest with another condition.

@@ -17,7 +17,7 @@ import (
 // whatever happens now is the zombie's doing, and wakes the zombie.
 func TestAZombiePodChangesNothing(t *testing.T) {
 	t.Parallel()
-	job := stage.NewJob(t, "zombie")
+	job := testbed.NewJob(t, "zombie")
 	retained := int32(2)
 	job.Declared.Spec.Checkpoint.Retained = &retained
 	feed := job.Feed(4000, 400)

@@ -16,7 +16,7 @@ type Options struct {
 	place string
 	given map[string]option
 	keys  []string        // of given, in the order of the text
-	asked map[string]bool // keys that the connector knows
+	known map[string]bool // keys that the connector knows
 }
 
 type option struct {
@@ -26,7 +26,7 @@ type option struct {
 
 // NewOptions returns the options of a table that is declared at place, written as file:line:column.
 func NewOptions(table, place string) *Options {
-	return &Options{table: table, place: place, given: map[string]option{}, asked: map[string]bool{}}
+	return &Options{table: table, place: place, given: map[string]option{}, known: map[string]bool{}}
 }
 
 // Set adds an option that stands at place; secret says that its value must not be shown.
@@ -44,13 +44,13 @@ func (o *Options) Table() string { return o.table }
 // the sink that shares its name.
 func (o *Options) Allow(keys ...string) {
 	for _, k := range keys {
-		o.asked[k] = true
+		o.known[k] = true
 	}
 }
 
 // Get returns the value of an option and whether it is set.
 func (o *Options) Get(key string) (value string, ok bool) {
-	o.asked[key] = true
+	o.known[key] = true
 	v, ok := o.given[key]
 	return v.value, ok
 }
@@ -187,7 +187,7 @@ func (o *Options) Check() error {
 func (o *Options) Unknown() []string {
 	var out []string
 	for _, k := range o.keys {
-		if !o.asked[k] {
+		if !o.known[k] {
 			out = append(out, k)
 		}
 	}
@@ -196,8 +196,8 @@ func (o *Options) Unknown() []string {
 
 // Known returns the keys that were asked for or allowed, sorted.
 func (o *Options) Known() []string {
-	out := make([]string, 0, len(o.asked))
-	for k := range o.asked {
+	out := make([]string, 0, len(o.known))
+	for k := range o.known {
 		out = append(out, k)
 	}
 	slices.Sort(out)

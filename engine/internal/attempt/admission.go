@@ -25,8 +25,8 @@ type Entry struct {
 // alone tells that nobody decides here and now what the attempt is begun with.
 func (e Entry) alone() bool { return !e.Commanded && e.Activation == nil }
 
-// asked is the activation that the entry stands for where the newest attempt is this one.
-func (e Entry) asked(newest int64) *coordinator.Activation {
+// activationAt is the activation that the entry stands for where the newest attempt is this one.
+func (e Entry) activationAt(newest int64) *coordinator.Activation {
 	if e.Commanded {
 		return &coordinator.Activation{ExpectedAttempt: newest, AllowEmpty: true}
 	}
@@ -58,7 +58,7 @@ func (p prospect) admit(ctx context.Context, head snapshot.Head, again bool) err
 	}
 	verdict, why := coordinator.Admit(chain, coordinator.Applicant{
 		Owner: cfg.Owner, Revision: cfg.Revision, TakeOver: cfg.TakeOver, RestoresAgain: again,
-		OnlyFinish: e.OnlyFinish, Activation: e.asked(chain.Newest),
+		OnlyFinish: e.OnlyFinish, Activation: e.activationAt(chain.Newest),
 	})
 	refused := &fault.Error{Class: fault.Permanent, Place: p.folder.Bucket().String(), Err: &RefusedError{verdict, why}}
 	switch verdict {

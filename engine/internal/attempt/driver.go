@@ -61,9 +61,9 @@ type driver struct {
 	operations *operations.List
 }
 
-func newDriver(process Process, f *jobfolder.Folder, g *graph.Graph, b *began, asked *operations.List) *driver {
+func newDriver(process Process, f *jobfolder.Folder, g *graph.Graph, b *began, requests *operations.List) *driver {
 	d := &driver{
-		cfg: b.cfg, process: process, log: process.Logger, folder: f, graph: g, began: b, operations: asked,
+		cfg: b.cfg, process: process, log: process.Logger, folder: f, graph: g, began: b, operations: requests,
 		start: time.Now(), box: newMailbox(),
 		sources: map[string]connector.Enumerator{}, committers: map[string]connector.Committer{},
 		done: make(chan struct{}),

@@ -79,7 +79,7 @@ func (h *Host) await(ctx context.Context) (work, bool) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		if w, ok := h.asked(ctx); ok {
+		if w, ok := h.nextWork(ctx); ok {
 			return w, true
 		}
 		if !time.Now().Before(h.own.nextLook) {

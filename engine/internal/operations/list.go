@@ -43,7 +43,7 @@ func New(handsOn bool) *List {
 
 // operation is one request. All fields but asked and done are guarded by List.mu.
 type operation struct {
-	asked   Request // tells a repetition from another request under the same id
+	request Request // tells a repetition from another request under the same id
 	state   rest.Operation
 	done    chan struct{} // closed when state is final
 	fetched bool          // the final state was given to someone
@@ -76,9 +76,9 @@ func (o *List) repeatedLocked(r rest.Request) (op rest.Operation, ok bool, err e
 	switch {
 	case old == nil:
 		return rest.Operation{}, false, nil
-	case !old.asked.Equal(r):
+	case !old.request.Equal(r):
 		return rest.Operation{}, false, &rest.Error{Code: rest.Conflict,
-			Message: fmt.Sprintf("id %s was used for another request: %s", r.ID, old.asked), Remedy: "choose another id"}
+			Message: fmt.Sprintf("id %s was used for another request: %s", r.ID, old.request), Remedy: "choose another id"}
 	}
 	return old.state, old.state.Status != rest.Undone, nil
 }
@@ -95,7 +95,7 @@ func (o *List) Begin(r Request, by Holder) (op rest.Operation, isNew bool, err e
 	if by != Nobody && o.unansweredLocked(r.Kind) >= MostWaiting {
 		return rest.Operation{}, false, ErrTooMany
 	}
-	fresh := &operation{asked: r, held: by, done: make(chan struct{}),
+	fresh := &operation{request: r, held: by, done: make(chan struct{}),
 		state: rest.Operation{ID: r.ID, Kind: r.Kind, Status: rest.InProgress}}
 	if o.mu.byID[r.ID] == nil {
 		o.mu.order = append(o.mu.order, r.ID)
@@ -148,7 +148,7 @@ func (o *List) Untaken() []Request {
 	for _, id := range o.mu.order {
 		if op := o.mu.byID[id]; op.held == Mailed && !op.state.Status.Final() {
 			op.held = Nobody
-			left = append(left, op.asked)
+			left = append(left, op.request)
 		}
 	}
 	return left
@@ -236,7 +236,7 @@ func (o *List) EndOf(id string, exit *coordinator.Exit) {
 }
 
 func (o *List) endLocked(op *operation, exit *coordinator.Exit) {
-	waits := o.handsOn && makesSavepoint(op.asked.Request)
+	waits := o.handsOn && makesSavepoint(op.request.Request)
 	if op.held == Stepped || op.held == Mailed && !waits {
 		o.finishLocked(op, atEnd(exit))
 	}

@@ -17,14 +17,14 @@ var access = []testCase{
 }
 
 // get returns the status of a GET without a token.
-func (a *asked) get(path string) int {
+func (a *testedPod) get(path string) int {
 	a.t.Helper()
 	code, _ := a.send(http.MethodGet, path, "", "", "")
 	return code
 }
 
 // send returns the status and, of what went wrong, the error.
-func (a *asked) send(method, path, token, kind, body string) (int, *rest.Error) {
+func (a *testedPod) send(method, path, token, kind, body string) (int, *rest.Error) {
 	a.t.Helper()
 	q, err := http.NewRequestWithContext(a.ctx, method, "https://"+a.Address+path, strings.NewReader(body))
 	if err != nil {

@@ -149,7 +149,7 @@ func impossibleSettings(r *run) {
 }
 
 func oneOfTwoBegins(r *run) {
-	pods := []*asked{r.start(), r.start()}
+	pods := []*testedPod{r.start(), r.start()}
 	for _, a := range pods {
 		a.until("it waits", waiting)
 	}

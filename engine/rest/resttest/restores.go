@@ -14,7 +14,7 @@ var restores = []testCase{
 }
 
 // savepointBehind takes a savepoint and goes on until output was committed after it, and stops.
-func (a *asked) savepointBehind() (op rest.Operation, stopped rest.Job) {
+func (a *testedPod) savepointBehind() (op rest.Operation, stopped rest.Job) {
 	a.t.Helper()
 	op = a.done(a.operator.Savepoint(a.ctx, rest.SavepointRequest{ID: "p1"}))
 	at := a.job()

@@ -89,8 +89,8 @@ type run struct {
 	ctx context.Context
 }
 
-// asked is a pod with those who ask it.
-type asked struct {
+// testedPod is a pod with those who ask it.
+type testedPod struct {
 	*run
 	Pod
 	operator, user, unauthenticated *rest.Client
@@ -98,11 +98,11 @@ type asked struct {
 }
 
 // start starts a pod of the first revision.
-func (r *run) start() *asked { return r.startAs(me, first) }
+func (r *run) start() *testedPod { return r.startAs(me, first) }
 
-func (r *run) startAs(owner, revision string) *asked {
+func (r *run) startAs(owner, revision string) *testedPod {
 	r.t.Helper()
-	a := &asked{run: r, Pod: r.Start(r.t, owner, revision)}
+	a := &testedPod{run: r, Pod: r.Start(r.t, owner, revision)}
 	trusted := x509.NewCertPool()
 	if !trusted.AppendCertsFromPEM(a.Identity.CertificatePEM()) {
 		r.t.Fatal("the identity has no certificate")
@@ -124,7 +124,7 @@ func (r *run) startAs(owner, revision string) *asked {
 }
 
 // job is what the coordinator says of the job.
-func (a *asked) job() rest.Job {
+func (a *testedPod) job() rest.Job {
 	a.t.Helper()
 	j, err := a.operator.Job(a.ctx)
 	if err != nil {
@@ -134,7 +134,7 @@ func (a *asked) job() rest.Job {
 }
 
 // until asks until a fact about the job holds.
-func (a *asked) until(what string, fact func(rest.Job) bool) rest.Job {
+func (a *testedPod) until(what string, fact func(rest.Job) bool) rest.Job {
 	a.t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -171,7 +171,7 @@ func (r *run) activation(id string, expected int64) rest.ActivateRequest {
 }
 
 // final is what becomes of a request that is taken.
-func (a *asked) final(op rest.Operation, err error) rest.Operation {
+func (a *testedPod) final(op rest.Operation, err error) rest.Operation {
 	a.t.Helper()
 	if err != nil {
 		a.t.Fatalf("the request was not taken: %v", err)
@@ -184,7 +184,7 @@ func (a *asked) final(op rest.Operation, err error) rest.Operation {
 }
 
 // done is final for a request that is carried out.
-func (a *asked) done(op rest.Operation, err error) rest.Operation {
+func (a *testedPod) done(op rest.Operation, err error) rest.Operation {
 	a.t.Helper()
 	if op = a.final(op, err); op.Status != rest.Done || op.Error != nil {
 		a.t.Fatalf("%s %s became %+v, %v", op.Kind, op.ID, op, op.Error)
@@ -193,7 +193,7 @@ func (a *asked) done(op rest.Operation, err error) rest.Operation {
 }
 
 // fails is final for a request that is taken and comes to nothing.
-func (a *asked) fails(want rest.Code, op rest.Operation, err error) rest.Error {
+func (a *testedPod) fails(want rest.Code, op rest.Operation, err error) rest.Error {
 	a.t.Helper()
 	if op = a.final(op, err); op.Status != rest.Undone || op.Error == nil || op.Error.Code != want || op.Error.Message == "" || op.Attempt != 0 || op.Path != "" {
 		a.t.Fatalf("%s %s became %+v, %v; want that it fails as %s", op.Kind, op.ID, op, op.Error, want)
@@ -212,7 +212,7 @@ func (r *run) refused(want rest.Code, what string, err error) rest.Error {
 }
 
 // running is a pod whose first attempt runs and has completed a checkpoint.
-func (r *run) running() *asked {
+func (r *run) running() *testedPod {
 	r.t.Helper()
 	a := r.start()
 	a.until("it waits", waiting)
@@ -221,7 +221,7 @@ func (r *run) running() *asked {
 }
 
 // activated activates, and waits for a complete checkpoint.
-func (a *asked) activated(q rest.ActivateRequest) rest.Job {
+func (a *testedPod) activated(q rest.ActivateRequest) rest.Job {
 	a.t.Helper()
 	op := a.done(a.operator.Activate(a.ctx, q))
 	if op.Attempt != q.ExpectedAttempt+1 {
@@ -231,13 +231,13 @@ func (a *asked) activated(q rest.ActivateRequest) rest.Job {
 }
 
 // stop stops the job with a savepoint.
-func (a *asked) stop(id string) rest.Operation {
+func (a *testedPod) stop(id string) rest.Operation {
 	a.t.Helper()
 	return a.done(a.operator.Stop(a.ctx, rest.StopRequest{ID: id}))
 }
 
 // savepointAt checks the result of a savepoint, or of a stop with one.
-func (a *asked) savepointAt(place string, op rest.Operation) {
+func (a *testedPod) savepointAt(place string, op rest.Operation) {
 	a.t.Helper()
 	if !strings.HasPrefix(op.Path, place) || !strings.HasSuffix(op.Path, "/savepoint-"+a.JobID+"-"+op.ID) ||
 		op.CheckpointID < 1 || op.SizeBytes < 0 || op.CopiedBytes != op.SizeBytes {
@@ -246,7 +246,7 @@ func (a *asked) savepointAt(place string, op rest.Operation) {
 }
 
 // chainIs compares what a coordinator saw of the chain, its checkpoint aside.
-func (a *asked) chainIs(got *rest.Chain, want rest.Chain) {
+func (a *testedPod) chainIs(got *rest.Chain, want rest.Chain) {
 	a.t.Helper()
 	if got == nil {
 		a.t.Fatal("the coordinator tells of no chain")
@@ -259,7 +259,7 @@ func (a *asked) chainIs(got *rest.Chain, want rest.Chain) {
 }
 
 // completeIs checks a complete checkpoint of the chain.
-func (a *asked) completeIs(c *rest.Checkpoint, id int64, kind rest.CheckpointType) {
+func (a *testedPod) completeIs(c *rest.Checkpoint, id int64, kind rest.CheckpointType) {
 	a.t.Helper()
 	if c == nil || id != 0 && c.ID != id || c.ID < 1 || c.Type != kind || c.Status != rest.Done || c.TriggerTime.IsZero() || c.SizeBytes < 0 || c.DurationMs < 0 ||
 		!strings.HasSuffix(c.Path, checkpointPath(a.JobID, c.ID)) {

@@ -10,9 +10,9 @@ import (
 	"github.com/weirstream/weir/engine/rest"
 )
 
-// asked returns the attempt that somebody asks for.
-func (h *Host) asked(ctx context.Context) (work, bool) {
-	activation, requests := h.takeAsked()
+// nextWork returns the attempt that an activation or requests are for; false: none is wanted.
+func (h *Host) nextWork(ctx context.Context) (work, bool) {
+	activation, requests := h.takeRequests()
 	switch {
 	case len(requests) > 0:
 		return h.finish(ctx, requests)
@@ -22,9 +22,9 @@ func (h *Host) asked(ctx context.Context) (work, bool) {
 	return work{}, false
 }
 
-// takeAsked returns what is next. Requests that came before an activation are not for its attempt; those that came after it
+// takeRequests takes the activation or the requests that are next. Requests that came before an activation are not for its attempt; those that came after it
 // wait for that.
-func (h *Host) takeAsked() (*activation, []operations.Request) {
+func (h *Host) takeRequests() (*activation, []operations.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	first := len(h.mu.requests)
