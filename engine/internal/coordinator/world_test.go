@@ -123,7 +123,9 @@ func (x *modelExecution) pumpReader(i int) {
 		x.obey(i, m)
 	case r.paused || r.ended:
 	case len(r.splits) > 0:
-		x.read(i)
+		if !x.full(i) {
+			x.read(i)
+		}
 	case r.noMore:
 		r.ended = true
 		x.report(message.Ended{Subtask: r.task})
@@ -131,6 +133,13 @@ func (x *modelExecution) pumpReader(i int) {
 		r.asked = true
 		x.report(message.SplitWanted{Subtask: r.task})
 	}
+}
+
+// full tells whether a reader waits for room in its channels. Without that a worker behind more readers than one would fall back, and
+// barriers behind what it has not read yet would come later and later.
+func (x *modelExecution) full(reader int) bool {
+	const room = 8
+	return slices.ContainsFunc(x.workers, func(k *modelWorker) bool { return len(k.inputs[reader]) >= room })
 }
 
 func (x *modelExecution) obey(i int, m message.Command) {
