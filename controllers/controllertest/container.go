@@ -151,6 +151,9 @@ func (n *Node) job(ctx context.Context, pod *corev1.Pod) (*v1alpha1.StreamJob, *
 			}
 		}
 	}
+	if config.Data[manifestKey] == "" {
+		return nil, nil, &waitError{fmt.Sprintf("ConfigMap %q holds no manifest", config.Name)} // the real one fails, and is begun again
+	}
 	var read struct { // a StreamJob itself forgives
 		metav1.TypeMeta   `json:",inline"`
 		metav1.ObjectMeta `json:"metadata"`

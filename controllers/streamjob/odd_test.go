@@ -64,7 +64,10 @@ var odds = []odd{
 		s.delete(&corev1.Pod{}, s.name+"-"+r+"-0")
 	}},
 	{"the ConfigMap has lost its annotations", func(s *scenario, r string) { s.strip(&corev1.ConfigMap{}, s.name+"-"+r, "/metadata/annotations") }},
-	{"the ConfigMap is empty", func(s *scenario, r string) { s.strip(&corev1.ConfigMap{}, s.name+"-"+r, "/data") }},
+	{"the ConfigMap is empty, and the pod is deleted", func(s *scenario, r string) {
+		s.strip(&corev1.ConfigMap{}, s.name+"-"+r, "/data")
+		s.delete(&corev1.Pod{}, s.name+"-"+r+"-0")
+	}},
 	{"the Secret is deleted, then the pod", func(s *scenario, r string) {
 		s.delete(&corev1.Secret{}, resources.SecretName(s.name))
 		s.delete(&corev1.Pod{}, s.name+"-"+r+"-0")
