@@ -160,7 +160,7 @@ type dealer struct {
 func newDealer(full, free []chan []hashed) *dealer {
 	d := &dealer{full: full, free: free, batches: make([][]hashed, len(full))}
 	for c := range d.batches {
-		d.batches[c] = <-free[c]
+		d.batches[c] = (<-free[c])[:0] // another dealer may have filled it already
 	}
 	return d
 }
