@@ -20,9 +20,6 @@ type Plan struct {
 	restore.Report
 }
 
-// OperatorPlan is the fate of the state of one operator.
-type OperatorPlan = restore.OperatorReport
-
 // The fates of state.
 const (
 	Kept        = restore.Kept

@@ -72,7 +72,7 @@ func compare(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) (*Adoption
 		}
 		if err := sameMeaning(old, n); err != nil {
 			refused = append(refused, err)
-		} else if Converts(old, n) {
+		} else if converts(old, n) {
 			a.values = append(a.values, changedValues(old, n)...)
 		}
 	}
@@ -138,7 +138,7 @@ func sameMeaning(old *snapshot.OperatorState, n *graph.Node) *IncompatibleError 
 	const remedy = "take the old text back, or give the operator another uid with a hint /*+ UID('...') */ and let it start empty " +
 		"(spec.upgrade.allowNonRestoredState leaves the old state behind)"
 	schemas := Schemas(n)
-	if Converts(old, n) {
+	if converts(old, n) {
 		// Of the values each is compared by itself, by changedValues.
 		if was, is := withoutValues(old.Fingerprint, old.Schemas[0]), withoutValues(n.Fingerprint, schemas[0]); was != is {
 			return &IncompatibleError{UID: n.UID, Reason: "its definition has changed: " + difference(was, is), Remedy: remedy}

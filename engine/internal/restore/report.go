@@ -67,7 +67,7 @@ func Compare(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) Report {
 		refused = append([]*IncompatibleError{err}, refused...)
 	}
 
-	r := Report{Verdict: Fits}
+	r := Report{Verdict: Fits, Operators: []OperatorReport{}}
 	r.goOn(a, g, refused)
 	for _, v := range a.values {
 		fate := Dropped

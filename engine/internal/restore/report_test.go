@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -144,6 +145,14 @@ func TestAReportSaysAllAndAgreesWithTheStart(t *testing.T) {
 				t.Errorf("verdicts by what is agreed to, want -, got +:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAReportOfNothingIsAListAllTheSame, for scripts that go through it.
+func TestAReportOfNothingIsAListAllTheSame(t *testing.T) {
+	text, err := json.Marshal(Compare(nil, &graph.Graph{}, config.Config{MaxParallelism: 8}))
+	if want := `{"verdict":"Fits","operators":[]}`; err != nil || string(text) != want {
+		t.Errorf("%s, %v; want %s", text, err, want)
 	}
 }
 

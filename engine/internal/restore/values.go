@@ -44,9 +44,9 @@ func (v value) refusal() *IncompatibleError {
 	}
 }
 
-// Converts tells whether cells of a snapshot become others when they are restored: the node can do that, the keys are equal, and
+// converts tells whether cells of a snapshot become others when they are restored: the node can do that, the keys are equal, and
 // the values are not, or stand in another order.
-func Converts(old *snapshot.OperatorState, n *graph.Node) bool {
+func converts(old *snapshot.OperatorState, n *graph.Node) bool {
 	if n.Convert == nil || len(old.Schemas) != 1 || len(n.State) != 1 {
 		return false
 	}
