@@ -1,5 +1,5 @@
 // Command weir runs stateful streaming jobs, and watches and asks those that run. Its verbs are packages below
-// cmd/internal/cli, what pods run is below cmd/internal/daemon.
+// internal/cli, what pods run is below internal/daemon.
 package main
 
 import (
@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/weirstream/weir/cmd/internal/cli"
-	"github.com/weirstream/weir/cmd/internal/commands"
+	"github.com/weirstream/weir/internal/cli"
+	"github.com/weirstream/weir/internal/commands"
 )
 
 // version is set by the linker.

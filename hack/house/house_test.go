@@ -22,6 +22,7 @@ const (
 // package imports only from floors below its own, and from its own entry: neighbours do not know each other.
 var floors = [][]string{
 	{"cmd", "e2e", "bench", "examples", "hack", "charts"},
+	{"internal"},    // the verbs of command lines
 	{"controllers"}, // the operator's composition
 	{"controllers/streamjob", "controllers/savepoint"}, // observe, plan, act, status
 	{"controllers/plan"}, // what to do next, pure
@@ -93,11 +94,11 @@ var links = []struct {
 			"engine/storage/storageurl", "engine/connector/table", "engine/batch", "engine/types"},
 		why: "the operator is small, and what runs jobs is not in it: no stores, no connectors, no coordinator"},
 	{from: "manifest", to: "engine/job", why: "a manifest is read by whoever runs no job"},
-	{from: "cmd/internal/cli/list", to: "engine/job", why: asks},
-	{from: "cmd/internal/cli/savepoint", to: "engine/job", why: asks},
-	{from: "cmd/internal/cli/stop", to: "engine/job", why: asks},
-	{from: "cmd/internal/cli/checkpoint", to: "engine/job", why: asks},
-	{from: "cmd/internal/cli/cancel", to: "engine/job", why: asks},
+	{from: "internal/cli/list", to: "engine/job", why: asks},
+	{from: "internal/cli/savepoint", to: "engine/job", why: asks},
+	{from: "internal/cli/stop", to: "engine/job", why: asks},
+	{from: "internal/cli/checkpoint", to: "engine/job", why: asks},
+	{from: "internal/cli/cancel", to: "engine/job", why: asks},
 }
 
 // linked says which packages break a rule of links, by what each imports.
