@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -123,12 +124,58 @@ func TestEveryPromiseNamesItsTest(t *testing.T) {
 	for _, err := range checkPromises(d) {
 		t.Error(err)
 	}
+	for _, err := range checkScenarios(d, scenarios, missingScenarios) {
+		t.Error(err)
+	}
 }
+
+// scenarios is how many there are in docs/fault-tolerance.md, from 1 on.
+const scenarios = 39
+
+// missingScenarios are those that no test can play yet, and what they need.
+var missingScenarios = map[int]string{
+	2:  "unaligned checkpoints",
+	11: "claimMode: Claim",
+	25: "no state expires",
+	37: "unaligned checkpoints",
+}
+
+// checkScenarios looks for every scenario, by the number in its first cell, once and in order. Only those that may be are missing, and
+// say what they need; that the others name a test is checkPromises's.
+func checkScenarios(d *document, count int, mayMiss map[int]string) []error {
+	var errs []error
+	next := 1
+	for _, r := range d.rows {
+		n, err := strconv.Atoi(r.cells[0])
+		if err != nil {
+			continue
+		}
+		if n != next {
+			errs = append(errs, fmt.Errorf("%s:%d: scenario %d follows %d", d.path, r.line, n, next-1))
+		}
+		next = n + 1
+		needs, may := mayMiss[n]
+		switch missing := isMissing(r); {
+		case missing && !may:
+			errs = append(errs, fmt.Errorf("%s:%d: scenario %d is missing, and may not be", d.path, r.line, n))
+		case missing && !strings.Contains(r.cells[len(r.cells)-1], needs):
+			errs = append(errs, fmt.Errorf("%s:%d: scenario %d does not say that it needs %q", d.path, r.line, n, needs))
+		case !missing && may:
+			errs = append(errs, fmt.Errorf("%s:%d: scenario %d is there, and still counts as missing", d.path, r.line, n))
+		}
+	}
+	if next != count+1 {
+		errs = append(errs, fmt.Errorf("%s: the last scenario is %d, not %d", d.path, next-1, count))
+	}
+	return errs
+}
+
+func isMissing(r row) bool { return strings.HasPrefix(r.cells[len(r.cells)-1], "missing: ") }
 
 func checkPromises(d *document) []error {
 	var errs []error
 	for _, r := range d.rows {
-		named := false
+		named := isMissing(r)
 		for _, m := range spanPattern.FindAllStringSubmatch(strings.Join(r.cells, " "), -1) {
 			named = named || testPattern.MatchString(m[1])
 		}
@@ -178,6 +225,32 @@ func TestTheChecksOfReferencesFind(t *testing.T) {
 			}
 			got := ""
 			if err := errors.Join(errs...); err != nil {
+				got = err.Error()
+			}
+			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTheCheckOfScenariosFinds(t *testing.T) {
+	for _, c := range []struct{ name, rows, want string }{
+		{"all of them", "| 1 | a | `TestA` |\n| 2 | b | missing: needs rain |", ""},
+		{"one that is left out", "| 1 | a | `TestA` |", "the last scenario is 1, not 2"},
+		{"one that comes twice", "| 1 | a | `TestA` |\n| 1 | a | `TestA` |\n| 2 | b | missing: needs rain |", "scenario 1 follows 1"},
+		{"one that may not be missing", "| 1 | a | missing: needs rain |\n| 2 | b | missing: needs rain |", "scenario 1 is missing, and may not be"},
+		{"another reason", "| 1 | a | `TestA` |\n| 2 | b | missing: needs time |", `does not say that it needs "rain"`},
+		{"one that is there now", "| 1 | a | `TestA` |\n| 2 | b | `TestB` |", "still counts as missing"},
+		{"one without a test", "| 1 | a | |\n| 2 | b | missing: needs rain |", "names no test"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, err := parse("docs/y.md", "| no. | scenario | played by |\n|---|---|---|\n"+c.rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			if err := errors.Join(append(checkScenarios(d, 2, map[int]string{2: "rain"}), checkPromises(d)...)...); err != nil {
 				got = err.Error()
 			}
 			if c.want == "" && got != "" || !strings.Contains(got, c.want) {

@@ -16,6 +16,10 @@ func Check(cfg config.Config, g *graph.Graph) error {
 	if err := g.Check(); err != nil {
 		return &fault.Error{Class: fault.Permanent, Err: err}
 	}
+	if cfg.Parallelism > cfg.MaxParallelism {
+		return fault.Permanentf("job "+cfg.Job, fmt.Sprintf("set parallelism to at most %d: a key group is never divided", cfg.MaxParallelism),
+			"parallelism %d is more than maxParallelism, %d", cfg.Parallelism, cfg.MaxParallelism)
+	}
 	most := min(config.Parallelism.Most, cfg.MaxParallelism)
 	for _, n := range g.Nodes {
 		if n.Parallelism > most {

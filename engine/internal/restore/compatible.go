@@ -70,7 +70,9 @@ func compare(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) (*Adoption
 		if old == nil {
 			continue
 		}
-		if err := sameMeaning(old, n); err != nil {
+		if err := sameKeyGroups(old, m); err != nil {
+			refused = append(refused, err)
+		} else if err := sameMeaning(old, n); err != nil {
 			refused = append(refused, err)
 		} else if converts(old, n) {
 			a.values = append(a.values, changedValues(old, n)...)
@@ -131,6 +133,19 @@ func permanent(err *IncompatibleError) error { return &fault.Error{Class: fault.
 
 func hasState(o *snapshot.OperatorState) bool {
 	return len(o.Schemas) > 0 || len(o.Enumerator) > 0
+}
+
+// sameKeyGroups refuses an operator whose keys lie in another number of groups than those of its snapshot: no engine of ours writes
+// that, and where each key lies would be guessed.
+func sameKeyGroups(old *snapshot.OperatorState, m *snapshot.Metadata) *IncompatibleError {
+	if len(old.Schemas) == 0 || old.MaxParallelism == m.MaxParallelism {
+		return nil
+	}
+	return &IncompatibleError{
+		UID:    old.UID,
+		Reason: fmt.Sprintf("its keys are in %d groups, those of its job in %d", old.MaxParallelism, m.MaxParallelism),
+		Remedy: "restore another snapshot",
+	}
 }
 
 // sameMeaning compares what a snapshot says of an operator with what the job now says.

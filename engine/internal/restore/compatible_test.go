@@ -87,6 +87,8 @@ func TestEveryPartOfAnOperatorsMeaningIsCompared(t *testing.T) {
 			g.Nodes[aggregate].Advisory = "table \"in\"\ntable \"other\"\nrows both"
 		}, ""},
 		{"the number of key groups", func(m *snapshot.Metadata, _ *graph.Graph) { m.MaxParallelism = 16 }, "it has 16 key groups, spec.maxParallelism is 8"},
+		{"the number of key groups of one operator", func(m *snapshot.Metadata, _ *graph.Graph) { m.Operators[aggregate].MaxParallelism = 16 },
+			"operator out/aggregate.1 does not fit the job: its keys are in 16 groups, those of its job in 8"},
 	} {
 		for _, n := range []bool{false, allow} {
 			m, g := standing()

@@ -73,7 +73,7 @@ func TestAReportSaysAllAndAgreesWithTheStart(t *testing.T) {
 		}, NeedsAcknowledgment, []string{"Kept source/in", "StartsEmpty out/aggregate.1", "Kept out/aggregate.2",
 			"Dropped out/aggregate.1 moves no state, and one has changed"}},
 		{"another key, another topic and more key groups", func(m *snapshot.Metadata, g *graph.Graph) {
-			m.MaxParallelism = 16
+			m.MaxParallelism, m.Operators[0].MaxParallelism, m.Operators[1].MaxParallelism = 16, 16, 16
 			g.Nodes[0].Fingerprint, g.Nodes[1].Fingerprint = "connector kafka\ntopic other", "key state STRING"
 		}, DoesNotFit, []string{"Refused it has 16 key groups", "Refused source/in its definition has changed", "Refused out/aggregate.1 its definition has changed"}},
 		{"another key, and an operator of another name", func(m *snapshot.Metadata, g *graph.Graph) {
