@@ -43,7 +43,10 @@ func (t *table) Resolve(b *batch.Batch, from int, cells [][]byte) int {
 // resolve finds or inserts the cells of the rows begin to end, at most ahead of them, and moves none. It returns the index
 // of the first that it did not, or end. As no cell moves, a place stays valid while other rows are inserted.
 func (t *table) resolve(b *batch.Batch, begin, end int, cells [][]byte) int {
-	if !t.wide {
+	switch {
+	case !t.wide && !t.marked:
+		return t.resolveSmall(b, begin, end, cells)
+	case !t.wide:
 		return t.resolveNarrow(b, begin, end, cells)
 	}
 	var places [ahead]place
@@ -95,13 +98,13 @@ func (t *table) resolve(b *batch.Batch, begin, end int, cells [][]byte) int {
 	return end
 }
 
-// resolveNarrow is resolve where no table is wide, as with integer keys: it asks less of each row, which pays for the marks.
+// resolveNarrow is resolve where no table is wide, as with integer keys: it asks less of each row, which pays for the marks. A table
+// with marks has at least eight slots, so that a slot has the bit of its hash in the byte of its mark.
 func (t *table) resolveNarrow(b *batch.Batch, begin, end int, cells [][]byte) int {
 	var places [ahead]struct {
 		slot  unsafe.Pointer
 		first uint64
-		mark  *uint64
-		bit   uint64
+		mark  *uint8
 	}
 	current, first, groups := t.current, t.first, t.maxParallelism
 	hashes := b.Hash[begin:end]
@@ -114,7 +117,7 @@ func (t *table) resolveNarrow(b *batch.Batch, begin, end int, cells [][]byte) in
 		}
 		slot := hash & r.mask
 		p.slot = unsafe.Add(r.words, uintptr(slot)*r.width)
-		p.first, p.mark, p.bit = *(*uint64)(p.slot), markWord(r, slot), 1<<(slot%64)
+		p.first, p.mark = *(*uint64)(p.slot), (*uint8)(unsafe.Add(r.marks, slot/8))
 	}
 
 	size := t.descriptor.CellBytes
@@ -126,7 +129,50 @@ func (t *table) resolveNarrow(b *batch.Batch, begin, end int, cells [][]byte) in
 		from = ends[k]
 		if p.slot != nil && len(key) == 8 {
 			if word := ^binary.LittleEndian.Uint64(key); word == p.first && word != 0 {
-				*p.mark |= p.bit
+				*p.mark |= 1 << (hashes[k] % 8)
+				out[k] = unsafe.Slice((*byte)(unsafe.Add(p.slot, 8*narrowWords)), size)
+				continue
+			}
+		}
+		cell := t.find(b, begin+k, true)
+		if cell == nil {
+			return begin + k
+		}
+		out[k] = unsafe.Slice((*byte)(cell), size)
+	}
+	return end
+}
+
+// resolveSmall is resolveNarrow where no table is marked: to set marks would be a tenth of what a row costs whose cell is in the
+// processor's cache.
+func (t *table) resolveSmall(b *batch.Batch, begin, end int, cells [][]byte) int {
+	var places [ahead]struct {
+		slot  unsafe.Pointer
+		first uint64
+	}
+	current, first, groups := t.current, t.first, t.maxParallelism
+	hashes := b.Hash[begin:end]
+	for k, hash := range hashes {
+		r := &current[state.KeyGroup(hash, groups)-first]
+		p := &places[k%ahead]
+		if r.words == nil || t.windowed && r.window != b.Window[begin+k] {
+			p.slot = nil
+			continue
+		}
+		slot := hash & r.mask
+		p.slot = unsafe.Add(r.words, uintptr(slot)*r.width)
+		p.first = *(*uint64)(p.slot)
+	}
+
+	size := t.descriptor.CellBytes
+	keys, from, ends := b.Keys.Buf, b.Keys.Off[begin], b.Keys.Off[begin+1:end+1]
+	out := cells[begin:end]
+	for k := range hashes {
+		p := &places[k%ahead]
+		key := keys[from:ends[k]]
+		from = ends[k]
+		if p.slot != nil && len(key) == 8 {
+			if word := ^binary.LittleEndian.Uint64(key); word == p.first && word != 0 {
 				out[k] = unsafe.Slice((*byte)(unsafe.Add(p.slot, 8*narrowWords)), size)
 				continue
 			}

@@ -30,6 +30,9 @@ const (
 	placeMask   = uint64(1)<<topShift - 1
 
 	minCapacity = 4 // slots
+	// unmarked is up to how many slots a table counts as changed whole: so few are not worth to be told apart in a checkpoint, and
+	// to mark them would be a tenth of what it costs to find a row's cell, as they are in the processor's cache.
+	unmarked = 16
 	// minGarbage is how many bytes of deleted keys an arena may hold whatever its size.
 	minGarbage = 4096
 )
@@ -51,6 +54,7 @@ type slots struct {
 
 	// marks has a bit for each slot: the key was inserted, or its cell handed out, in epoch. older has those
 	// of epochs before, up to olderEpoch. What a checkpoint has is forgotten when the table is next written (turn).
+	// In a table that is not marked they mean nothing, and may be set or not.
 	marks, older []uint64
 	olderEpoch   int64
 	few          [2]uint64 // where they are of 64 slots or fewer
@@ -85,6 +89,9 @@ func (s *slots) allocateMarks() {
 }
 
 func (s *slots) capacity() int { return int(s.mask) + 1 }
+
+// marked tells whether the table knows which of its cells were changed.
+func (s *slots) marked() bool { return s.mask >= unmarked }
 
 // clone copies the table. The arena is only ever appended to, so its bytes are shared.
 func (s *slots) clone() *slots {
@@ -123,13 +130,26 @@ func (s *slots) turn(epoch, based int64) {
 
 // changed returns the slots, 64 from i*64 on, that were changed after epoch based.
 func (s *slots) changed(i int, based int64) uint64 {
-	if s.epoch <= based {
+	switch {
+	case s.epoch <= based:
 		return 0
-	}
-	if s.olderEpoch <= based {
+	case !s.marked():
+		return s.inUse()
+	case s.olderEpoch <= based:
 		return s.marks[i]
+	default:
+		return s.marks[i] | s.older[i]
 	}
-	return s.marks[i] | s.older[i]
+}
+
+// inUse returns which slots of a table of at most 64 are in use.
+func (s *slots) inUse() (slots uint64) {
+	for slot, at := 0, 0; at < len(s.words); slot, at = slot+1, at+s.stride {
+		if s.used(at) {
+			slots |= 1 << slot
+		}
+	}
+	return slots
 }
 
 // changes is how many cells were changed after epoch based.
@@ -284,6 +304,9 @@ func (s *slots) rebuild(key []byte) {
 	from, capacity := *s, s.capacity()
 	if len(from.marks) == 1 {
 		from.marks, from.older = from.few[:1], from.few[1:] // those of s are about to be cleared
+	}
+	if !from.marked() {
+		from.marks[0] = from.inUse()
 	}
 	if s.count >= s.limit {
 		capacity *= 2

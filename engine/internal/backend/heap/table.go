@@ -17,6 +17,7 @@ type table struct {
 	cellWords  int
 	keyWords   int  // of new slots: what the last key that was inserted needed
 	wide       bool // there are wide tables, or were
+	marked     bool // there are marked tables, or were
 	epoch      int64
 	n          int
 	keyBuffer  [8]byte // of a key that is handed out
@@ -288,6 +289,7 @@ func (t *table) at(g int, window int64) *slots {
 
 // remember makes slots of this epoch the recent ones of their group. It must be told of new buffers.
 func (t *table) remember(g int, s *slots) {
+	t.marked = t.marked || s.marked()
 	t.current[g] = recent{
 		window: s.window, words: unsafe.Pointer(unsafe.SliceData(s.words)), mask: s.mask, width: uintptr(s.stride) * 8,
 		marks: unsafe.Pointer(unsafe.SliceData(s.marks)), slots: s,
