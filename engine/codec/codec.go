@@ -18,12 +18,17 @@ import (
 
 // Format makes decoders and encoders. It is immutable and may be shared.
 type Format interface {
-	// Name is the format's name in SQL.
-	Name() string
+	WriteFormat
 	// Framing says where records end, and how files split.
 	Framing() Framing
 	// Decoder reads rows of the schema, which it keeps.
 	Decoder(s types.Schema) Decoder
+}
+
+// WriteFormat makes encoders. It is immutable and may be shared.
+type WriteFormat interface {
+	// Name is the format's name in SQL.
+	Name() string
 	// Encoder writes rows of the schema, which it keeps.
 	Encoder(s types.Schema) Encoder
 }
@@ -116,6 +121,14 @@ type Encoder interface {
 	// Append appends all rows of c, each with a line end. An error is an *Error: a row that would be read back as
 	// another one, or not at all. Nothing was appended then.
 	Append(dst []byte, c *batch.Columns) ([]byte, error)
+}
+
+// ChangelogEncoder is an Encoder of rows of all kinds: what it writes says of each whether it comes or goes. Append writes rows that
+// come.
+type ChangelogEncoder interface {
+	Encoder
+	// AppendChanges appends all rows of c, as Append does. kinds has the kind of each; nil: all are inserts.
+	AppendChanges(dst []byte, c *batch.Columns, kinds []batch.RowKind) ([]byte, error)
 }
 
 // Error says what is wrong with a record.

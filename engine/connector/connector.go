@@ -209,6 +209,12 @@ type Sink interface {
 	Rewinds() bool
 }
 
+// ChangelogSink is a Sink that can take rows of all kinds: they change, or take away, what it was given before. Every other takes
+// rows that come, and no query that changes rows writes to it.
+type ChangelogSink interface {
+	TakesChanges() bool
+}
+
 // WriterContext tells a writer where it runs. All of it may go into the names of what it stages (P1 "Names").
 type WriterContext struct {
 	Job                  string

@@ -103,6 +103,65 @@ p.2/calc.1 < source/c/computed.1
 sink/o < o/calc.1 < o.2/calc.1
 sink/p < p/calc.1 < p.2/calc.1
 `},
+		{"groups that never end", `
+CREATE TABLE a (k INT, v DOUBLE, s STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'test');
+CREATE TABLE o (k INT, n BIGINT) WITH ('connector' = 'test');
+CREATE VIEW sums AS SELECT k + 1 AS k, SUM(v) AS v, COUNT(*) AS n, COUNT(DISTINCT s) AS d, MIN(s) AS s, MAX(k) AS m FROM a GROUP BY k + 1;
+INSERT INTO o SELECT m, COUNT(*) FROM sums WHERE v > 1 GROUP BY m HAVING MAX(s) <> MIN(s);
+INSERT INTO o SELECT /*+ UID('once') */ DISTINCT k, 1 FROM sums;
+INSERT INTO o SELECT DISTINCT k, COUNT(*) FROM a GROUP BY k UNION SELECT 1, 2 FROM a;`, `source/a
+    delay 0 ms, idle 0s
+    | connector test
+sums/calc.1 < source/a
+sums/key.1 < sums/calc.1
+sums/aggregate.1 # sums/key.1
+    state groups value of 88 bytes
+    state values sorted-map of 0 bytes
+    state extremes sorted-map of 0 bytes
+    | key (k + 1) INT
+    | aggregate COUNT(*)
+    | aggregate COUNT(DISTINCT s STRING)
+    | aggregate MAX(k INT)
+    | aggregate MIN(s STRING)
+    | aggregate SUM(v DOUBLE)
+o/calc.1 < sums/aggregate.1
+o/key.1 < o/calc.1
+o/aggregate.1 # o/key.1
+    state groups value of 16 bytes
+    state values sorted-map of 0 bytes
+    | key MAX(k INT) INT
+    | aggregate COUNT(*)
+    | aggregate MAX(MIN(s STRING) STRING)
+    | aggregate MIN(MIN(s STRING) STRING)
+o/calc.2 < o/aggregate.1
+o.2/calc.1 < sums/aggregate.1
+o.2/key.1 < o.2/calc.1
+once # o.2/key.1
+    state groups value of 8 bytes
+    | key (k + 1) INT
+    | key 1 INT
+o.2/calc.2 < once
+o.3/union.1/calc.1 < source/a
+o.3/union.1/key.1 < o.3/union.1/calc.1
+o.3/union.1/aggregate.1 # o.3/union.1/key.1
+    state groups value of 16 bytes
+    | key k INT
+    | aggregate COUNT(*)
+o.3/union.1/key.2 < o.3/union.1/aggregate.1
+o.3/union.1/distinct.1 # o.3/union.1/key.2
+    state groups value of 8 bytes
+    | key k INT
+    | key COUNT(*) BIGINT
+o.3/union.2/calc.1 < source/a
+o.3/key.1 < o.3/union.1/distinct.1
+o.3/key.2 < o.3/union.2/calc.1
+o.3/distinct.1 # o.3/key.1 # o.3/key.2
+    state groups value of 8 bytes
+    | key k | 1 INT
+    | key COUNT(*) | 2 BIGINT
+o.3/calc.1 < o.3/distinct.1
+sink/o < o/calc.2 < o.2/calc.2 < o.3/calc.1
+`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := describe(compile(t, c.script)); got != c.want {

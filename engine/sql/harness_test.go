@@ -40,6 +40,7 @@ type node struct {
 	index     int
 	op        operator.Operator // stage of a source
 	table     state.Table
+	backend   backend.Backend // of a node with several states, or states of other kinds than cells of windows
 	late      int
 	skipped   int
 	consumers []*consumer
@@ -76,9 +77,9 @@ func (c *testConnectors) Source(name string, t table.Spec) (connector.Source, fl
 
 func (c *testConnectors) Identity(string) []string { return []string{"path"} }
 
-func (c *testConnectors) Sink(_ string, t table.Spec) (connector.Sink, error) {
+func (c *testConnectors) Sink(name string, t table.Spec) (connector.Sink, error) {
 	t.Options.Allow("path")
-	return &testSink{schema: t.Schema}, nil
+	return &testSink{schema: t.Schema, appends: name == "appends"}, nil
 }
 
 type testSource struct {
@@ -94,7 +95,13 @@ type testSink struct {
 	rows   []string
 	count  int
 	silent bool
+	// appends says that the sink takes inserts alone, whose kinds it does not write.
+	appends bool
 }
+
+func (s *testSink) TakesChanges() bool { return !s.appends }
+
+var kinds = [...]string{batch.Insert: "+I ", batch.UpdateBefore: "-U ", batch.UpdateAfter: "+U ", batch.Delete: "-D "}
 
 func (s *testSink) write(t testing.TB, b *batch.Batch) {
 	s.count += b.Len()
@@ -110,7 +117,11 @@ func (s *testSink) write(t testing.TB, b *batch.Batch) {
 		for k, v := range c.Cols {
 			row = append(row, show(v, s.schema[k].Type, i))
 		}
-		s.rows = append(s.rows, strings.Join(row, "|"))
+		kind := ""
+		if len(b.Kind) > 0 {
+			kind = kinds[b.Kind[i]]
+		}
+		s.rows = append(s.rows, kind+strings.Join(row, "|"))
 	}
 }
 
@@ -181,8 +192,8 @@ func newHarness(t testing.TB, g *graph.Graph) *harness {
 // open opens the operators; tables of a former run may be handed over.
 func (h *harness) open(from *harness) *harness {
 	for i, n := range h.nodes {
-		if from != nil && from.nodes[i].table != nil {
-			n.table = from.nodes[i].table
+		if from != nil {
+			n.table, n.backend = from.nodes[i].table, from.nodes[i].backend
 		}
 		if n.op != nil {
 			if err := n.op.Open(testContext{context.Background(), n}); err != nil {
@@ -201,6 +212,13 @@ type testContext struct {
 func (c testContext) UID() string         { return c.n.h.g.Nodes[c.n.index].UID }
 func (c testContext) Subtask() (int, int) { return 0, 1 }
 func (c testContext) Table(d state.Descriptor) (state.Table, error) {
+	if d.Kind == state.Value {
+		b, err := c.states()
+		if err != nil {
+			return nil, err
+		}
+		return b.Table(d.Name)
+	}
 	if c.n.table != nil {
 		return c.n.table, nil
 	}
@@ -215,8 +233,24 @@ func (c testContext) Table(d state.Descriptor) (state.Table, error) {
 	c.n.table, err = b.Table(d.Name)
 	return c.n.table, err
 }
-func (c testContext) Sorted(state.Descriptor) (state.Sorted, error) {
-	return nil, fmt.Errorf("no sorted maps here")
+func (c testContext) Sorted(d state.Descriptor) (state.Sorted, error) {
+	b, err := c.states()
+	if err != nil {
+		return nil, err
+	}
+	return b.Sorted(d.Name)
+}
+
+// states is the backend of all states of the node.
+func (c testContext) states() (backend.Backend, error) {
+	if c.n.backend == nil {
+		b, err := heap.New(backend.Scope{UID: c.UID(), EndGroup: 1, MaxParallelism: 1, States: c.n.h.g.Nodes[c.n.index].State})
+		if err != nil {
+			return nil, err
+		}
+		c.n.backend = b
+	}
+	return c.n.backend, nil
 }
 
 func (c testContext) Timers(state.Descriptor) (state.Timers, error) {

@@ -10,6 +10,8 @@ import (
 	"github.com/weirstream/weir/engine/internal/operator"
 	"github.com/weirstream/weir/engine/sql/catalog"
 	"github.com/weirstream/weir/engine/sql/exec"
+	"github.com/weirstream/weir/engine/sql/logical"
+	"github.com/weirstream/weir/engine/sql/parser"
 	"github.com/weirstream/weir/engine/sql/physical"
 	"github.com/weirstream/weir/engine/state"
 )
@@ -46,7 +48,7 @@ func (c Compiler) fill(node *graph.Node, op physical.Op) (err error) {
 		node.Fingerprint = c.sourceFingerprint(op.Table)
 		node.Source, node.Parallelism, err = c.source(op.Table)
 	case *physical.Sink:
-		node.Sink, node.Parallelism, err = c.sink(op.Table)
+		node.Sink, node.Parallelism, err = c.sink(op)
 	case *physical.Computed:
 		node.Operator = c.sourceColumns(op.Table, false)
 	case *physical.Calc:
@@ -59,6 +61,14 @@ func (c Compiler) fill(node *graph.Node, op physical.Op) (err error) {
 		node.Operator = exec.Aggregate(op.Spec)
 		node.State = []state.Descriptor{op.Spec.Descriptor()}
 		node.Convert = op.Spec.Convert
+		node.Fingerprint, node.Advisory = op.Of.Fingerprint(), op.Of.Advisory
+		if !op.Of.Named {
+			node.Path = graph.Path(op.Of.UID)
+		}
+	case *physical.Group:
+		node.Operator = exec.Group(op.Spec)
+		node.State = op.Spec.States()
+		node.Convert = op.Spec.Convert()
 		node.Fingerprint, node.Advisory = op.Of.Fingerprint(), op.Of.Advisory
 		if !op.Of.Named {
 			node.Path = graph.Path(op.Of.UID)
@@ -86,6 +96,8 @@ func schemaOf(node *graph.Node, op physical.Op) *batch.Schema {
 	case *physical.KeyBy:
 		return op.Spec.Schema
 	case *physical.Aggregate:
+		return op.Spec.Schema
+	case *physical.Group:
 		return op.Spec.Schema
 	}
 	return nil
@@ -141,7 +153,8 @@ func (c Compiler) sourceFingerprint(t *catalog.Table) string {
 	return s
 }
 
-func (c Compiler) sink(t *catalog.Table) (s connector.Sink, parallelism int, err error) {
+func (c Compiler) sink(op *physical.Sink) (s connector.Sink, parallelism int, err error) {
+	t := op.Table
 	name, spec, err := c.spec(t)
 	if err != nil {
 		return nil, 0, err
@@ -153,5 +166,12 @@ func (c Compiler) sink(t *catalog.Table) (s connector.Sink, parallelism int, err
 	if s, err = c.Connectors.Sink(name, spec); err != nil {
 		return nil, 0, err
 	}
-	return s, parallelism, spec.Options.Check()
+	if err := spec.Options.Check(); err != nil {
+		return nil, 0, err
+	}
+	if takes, ok := s.(connector.ChangelogSink); op.Changes != logical.Inserts && !(ok && takes.TakesChanges()) {
+		return nil, 0, parser.Errorf(op.At, "write it with a format of changes, such as 'debezium-json', or to 'print'; or aggregate in windows, whose results never change",
+			"the query gives %v of rows that it has given before, and the table %s only takes new ones", op.Changes&^logical.Inserts, t.Name)
+	}
+	return s, parallelism, nil
 }

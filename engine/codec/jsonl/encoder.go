@@ -53,20 +53,41 @@ func (e *encoder) AppendHeader(dst []byte) ([]byte, error) { return dst, nil }
 
 // Append appends all rows of c. All that a row can hold can be read back.
 func (e *encoder) Append(dst []byte, c *batch.Columns) ([]byte, error) {
-	for i, v := range c.Cols {
-		e.cols[i].bind(v)
-	}
+	e.bind(c)
 	for row := range c.N {
-		start := len(dst)
-		dst = e.appendMembers(dst, row)
-		if len(dst) == start {
-			dst = append(dst, '{')
-		}
-		dst[start] = '{' // in place of the first member's comma
-		dst = append(dst, '}', '\n')
+		dst = append(e.appendObject(dst, row), '\n')
 	}
 	return dst, nil
 }
+
+func (e *encoder) bind(c *batch.Columns) {
+	for i, v := range c.Cols {
+		e.cols[i].bind(v)
+	}
+}
+
+// appendObject writes a row.
+func (e *encoder) appendObject(dst []byte, row int) []byte {
+	start := len(dst)
+	dst = e.appendMembers(dst, row)
+	if len(dst) == start {
+		dst = append(dst, '{')
+	}
+	dst[start] = '{' // in place of the first member's comma
+	return append(dst, '}')
+}
+
+// Objects writes rows as objects within other texts. One goroutine uses it.
+type Objects struct{ e *encoder }
+
+// Objects writes rows of the schema, which it keeps.
+func (f Format) Objects(s types.Schema) Objects { return Objects{newEncoder(f, s)} }
+
+// Of says whose rows are written next. They must not change meanwhile.
+func (o Objects) Of(c *batch.Columns) { o.e.bind(c) }
+
+// Append appends a row.
+func (o Objects) Append(dst []byte, row int) []byte { return o.e.appendObject(dst, row) }
 
 // appendMembers writes the members of a row, each with a comma before it.
 func (e *encoder) appendMembers(dst []byte, row int) []byte {

@@ -17,6 +17,9 @@ type sink struct{}
 // Rewinds is true: nobody sees what is dropped twice.
 func (sink) Rewinds() bool { return true }
 
+// TakesChanges is true: a change is dropped like any other row.
+func (sink) TakesChanges() bool { return true }
+
 // Writer drops rows.
 func (sink) Writer(context.Context, connector.WriterContext) (connector.Writer, error) {
 	return sink{}, nil

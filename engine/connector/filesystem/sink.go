@@ -28,7 +28,7 @@ const stagingFolder = "_staging/"
 type SinkConfig struct {
 	// Path is a folder, as a local path or a URL that package storage opens.
 	Path   string
-	Format codec.Format
+	Format codec.WriteFormat
 	Schema types.Schema
 	// FileBytes is the size at which another file is begun; 0: DefaultFileBytes. Files also end with each checkpoint.
 	FileBytes int64
@@ -54,6 +54,12 @@ func NewSink(c SinkConfig) (*Sink, error) {
 		c.Random = uuid.NewString
 	}
 	return &Sink{config: c}, nil
+}
+
+// TakesChanges says whether the format writes the kind of a row.
+func (s *Sink) TakesChanges() bool {
+	_, ok := s.config.Format.Encoder(s.config.Schema).(codec.ChangelogEncoder)
+	return ok
 }
 
 // Rewinds is false: a visible file stays.

@@ -115,7 +115,7 @@ func forgetAfter(o *table.Options, c *SourceConfig) (err error) {
 }
 
 // TableSink makes the sink of a table.
-func TableSink(t table.Spec, f codec.Format) (connector.Sink, error) {
+func TableSink(t table.Spec, f codec.WriteFormat) (connector.Sink, error) {
 	o := t.Options
 	o.Allow(optionMonitor, optionOrder, optionSplit, optionAfter, optionMoveTo, optionForget)
 	c := SinkConfig{Format: f, Schema: t.Schema}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"time"
 
 	"github.com/weirstream/weir/engine/batch"
@@ -50,13 +51,7 @@ func (w *writer) Write(ctx context.Context, b *batch.Batch) error {
 	if !ok {
 		return fmt.Errorf("a file sink takes columns, not %T", b.Data)
 	}
-	for _, k := range b.Kind {
-		if k != batch.Insert {
-			return fault.Permanentf("filesystem sink "+w.bucket.String(), "write to a sink that takes updates, or aggregate over windows",
-				"the query updates rows that it wrote before, and files only take new ones")
-		}
-	}
-	if err := w.encode(columns); err != nil {
+	if err := w.encode(columns, b.Kind); err != nil {
 		return err
 	}
 	if len(w.buf) < flushBytes && w.staged()+int64(len(w.buf)) < w.sink.config.FileBytes {
@@ -72,18 +67,34 @@ func (w *writer) Write(ctx context.Context, b *batch.Batch) error {
 }
 
 // encode appends rows to what is collected, and begins it with a header if it begins a file.
-func (w *writer) encode(rows *batch.Columns) (err error) {
+func (w *writer) encode(rows *batch.Columns, kinds []batch.RowKind) (err error) {
 	buf := w.buf
 	if w.file == nil && len(buf) == 0 && rows.N > 0 {
 		if buf, err = w.encoder.AppendHeader(buf); err != nil {
 			return w.refused(err)
 		}
 	}
-	if buf, err = w.encoder.Append(buf, rows); err != nil {
+	if buf, err = w.rows(buf, rows, kinds); err != nil {
 		return w.refused(err)
 	}
 	w.buf = buf
 	return nil
+}
+
+// rows appends rows, with their kinds if the format has any. Nobody writes changes to a sink that does not take them.
+func (w *writer) rows(buf []byte, rows *batch.Columns, kinds []batch.RowKind) ([]byte, error) {
+	if e, ok := w.encoder.(codec.ChangelogEncoder); ok {
+		return e.AppendChanges(buf, rows, kinds)
+	}
+	if slices.ContainsFunc(kinds, func(k batch.RowKind) bool { return k != batch.Insert }) {
+		return nil, errChanges
+	}
+	return w.encoder.Append(buf, rows)
+}
+
+var errChanges = &codec.Error{
+	Reason: "the query updates rows that were written before, and files of this format only take new ones",
+	Remedy: "write them with a format of changes, such as 'debezium-json', or aggregate over windows",
 }
 
 // refused gives the error of a row that the format cannot write its class and place.

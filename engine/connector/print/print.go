@@ -64,6 +64,9 @@ func newSink(out io.Writer, identifier string, rows func(batch.Payload) (appendR
 // Rewinds is false: what was printed stays.
 func (*sink) Rewinds() bool { return false }
 
+// TakesChanges is true: the kind of each row is printed.
+func (*sink) TakesChanges() bool { return true }
+
 // Writer prints the rows of a subtask.
 func (s *sink) Writer(_ context.Context, w connector.WriterContext) (connector.Writer, error) {
 	prefix := s.identifier

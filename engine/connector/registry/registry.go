@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/engine/codec"
+	"github.com/weirstream/weir/engine/codec/changejson"
 	"github.com/weirstream/weir/engine/codec/csv"
 	"github.com/weirstream/weir/engine/codec/jsonl"
 	"github.com/weirstream/weir/engine/connector"
@@ -37,6 +38,8 @@ type Environment struct {
 type Registry struct {
 	connectors map[string]factory
 	formats    map[string]func(*table.Options) (codec.Format, error)
+	// changes are the formats of changes, which are written only.
+	changes map[string]func(*table.Options) (codec.WriteFormat, error)
 }
 
 // factory makes the sources and sinks of one connector; nil: it has none.
@@ -55,7 +58,10 @@ func New(env Environment) *Registry {
 	r := &Registry{formats: map[string]func(*table.Options) (codec.Format, error){
 		"json": jsonl.FromOptions,
 		"csv":  csv.FromOptions,
-	}}
+	}, changes: map[string]func(*table.Options) (codec.WriteFormat, error){}}
+	for _, name := range changejson.Names() {
+		r.changes[name] = changejson.FromOptions(name)
+	}
 	r.connectors = map[string]factory{
 		"filesystem": {
 			source: func(t table.Spec) (connector.Source, error) {
@@ -66,7 +72,7 @@ func New(env Environment) *Registry {
 				return filesystem.TableSource(t, f, env.Log)
 			},
 			sink: func(t table.Spec) (connector.Sink, error) {
-				f, err := r.format(t)
+				f, err := r.writeFormat(t)
 				if err != nil {
 					return nil, err
 				}
@@ -169,10 +175,22 @@ func (r *Registry) format(t table.Spec) (codec.Format, error) {
 		return nil, err
 	}
 	read, ok := r.formats[name]
+	if _, written := r.changes[name]; written {
+		return nil, t.Options.Errorf(optionFormat, "those that are read are "+quoted(names), "the format '%s' is not read yet, only written", name)
+	}
 	if !ok {
 		return nil, t.Options.Errorf(optionFormat, hint(name, names), "there is no format '%s'", name)
 	}
 	return read(t.Options)
+}
+
+// writeFormat makes the format of a table that is written.
+func (r *Registry) writeFormat(t table.Spec) (codec.WriteFormat, error) {
+	name, _ := t.Options.Get(optionFormat)
+	if made, ok := r.changes[name]; ok {
+		return made(t.Options)
+	}
+	return r.format(t)
 }
 
 // hint says what a wrong name might have meant.

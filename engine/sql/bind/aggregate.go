@@ -1,7 +1,6 @@
 package bind
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/weirstream/weir/engine/sql/expr"
@@ -26,7 +25,7 @@ func isAggregate(q *parser.Select, items []item) bool {
 	return found
 }
 
-// grouping is a window aggregate that is being bound: what its input has to compute, and where the results are.
+// grouping is an aggregate that is being bound: what its input has to compute, and where the results are.
 type grouping struct {
 	in    *logical.Relation
 	calc  *logical.Calc // the group columns, then the arguments
@@ -46,9 +45,6 @@ func canonical(e expr.Expr) string {
 // aggregate binds a query block that groups rows: first what the state is kept for, GROUP BY and the aggregate functions,
 // then what is made of the results.
 func (b *block) aggregate(q *parser.Select, from scope, filter []expr.Expr, items []item) (*logical.Relation, error) {
-	if from.Windowing == nil {
-		return nil, noWindow(q, items)
-	}
 	g := &grouping{
 		in:   from.Relation,
 		calc: &logical.Calc{Block: b.path, Input: from.Relation, Filter: filter},
@@ -61,8 +57,13 @@ func (b *block) aggregate(q *parser.Select, from scope, filter []expr.Expr, item
 	if err := g.bindKeys(q, from); err != nil {
 		return nil, err
 	}
+	if err := g.checkWindow(q); err != nil {
+		return nil, err
+	}
 	for _, it := range items {
-		g.collect(it.expr)
+		if err := g.collect(it.expr); err != nil {
+			return nil, err
+		}
 	}
 	var having []expr.Expr
 	if q.Having != nil {
@@ -70,7 +71,9 @@ func (b *block) aggregate(q *parser.Select, from scope, filter []expr.Expr, item
 		if err != nil {
 			return nil, err
 		}
-		g.collect(condition)
+		if err := g.collect(condition); err != nil {
+			return nil, err
+		}
 		having = []expr.Expr{condition}
 	}
 	return b.results(g, items, having)
@@ -100,25 +103,6 @@ func (b *block) results(g *grouping, items []item, having []expr.Expr) (*logical
 	return b.project(result, conditions, items), nil
 }
 
-// noWindow refuses a group aggregate, whose results would change with every row.
-func noWindow(q *parser.Select, items []item) error {
-	at := q.Pos
-	if len(q.GroupBy) > 0 {
-		at = q.GroupBy[0].At()
-	} else {
-		for _, it := range slices.Backward(items) {
-			expr.Walk(it.expr, func(e expr.Expr) bool {
-				if a, ok := e.(*expr.Aggregate); ok {
-					at = a.Pos
-				}
-				return true
-			})
-		}
-	}
-	return parser.Unsupported(at, "aggregates without a window (each row would change the results, which takes a changelog)",
-		"read FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)) and add window_start, window_end to GROUP BY")
-}
-
 // bindKeys binds GROUP BY: window columns, which the window itself holds, and group columns.
 func (g *grouping) bindKeys(q *parser.Select, from scope) error {
 	for _, p := range q.GroupBy {
@@ -129,7 +113,7 @@ func (g *grouping) bindKeys(q *parser.Select, from scope) error {
 		if _, constant := e.(*expr.Literal); constant {
 			continue // it is the same in every row, and 1 is no number of a column
 		}
-		if c, ok := e.(*expr.Column); ok && from.Columns[c.Index].Role >= logical.WindowStart {
+		if c, ok := e.(*expr.Column); ok && from.Windowing != nil && from.Columns[c.Index].Role >= logical.WindowStart {
 			g.grouped[from.Columns[c.Index].Role] = true
 			continue
 		}
@@ -141,6 +125,14 @@ func (g *grouping) bindKeys(q *parser.Select, from scope) error {
 		g.calc.Out = append(g.calc.Out, e)
 	}
 	g.agg.Keys = len(g.calc.Out)
+	return nil
+}
+
+// checkWindow refuses to group by a part of a window.
+func (g *grouping) checkWindow(q *parser.Select) error {
+	if g.in.Windowing == nil {
+		return nil
+	}
 	for _, need := range [...]struct {
 		role logical.Role
 		name string
@@ -157,24 +149,39 @@ func (g *grouping) bindKeys(q *parser.Select, from scope) error {
 }
 
 // collect gives every aggregate of an expression a place; equal ones share it.
-func (g *grouping) collect(e expr.Expr) {
+func (g *grouping) collect(e expr.Expr) (err error) {
 	expr.Walk(e, func(e expr.Expr) bool {
 		a, ok := e.(*expr.Aggregate)
 		if !ok {
-			return true
+			return err == nil
+		}
+		if err == nil && g.in.Windowing != nil {
+			err = inWindow(a)
 		}
 		name := canonical(a)
 		if _, known := g.calls[name]; known {
 			return false
 		}
 		g.calls[name] = len(g.agg.Calls)
-		call := logical.Call{Function: a.Function, Arg: -1, Result: a.T}
+		call := logical.Call{Function: a.Function, Distinct: a.Distinct, Arg: -1, Result: a.T}
 		if a.Arg != nil {
 			call.Arg = g.argument(a.Arg)
 		}
 		g.agg.Calls = append(g.agg.Calls, call)
 		return false
 	})
+	return err
+}
+
+// inWindow refuses what a window cannot aggregate.
+func inWindow(a *expr.Aggregate) error {
+	if a.Distinct {
+		return parser.Unsupported(a.Pos, a.Function+"(DISTINCT ...) in a window", "group by the value in a first window, and aggregate its results in a second")
+	}
+	if least := a.Function == "MIN" || a.Function == "MAX"; least && a.T.Is(types.KindVarChar, types.KindBoolean) {
+		return parser.Unsupported(a.Pos, a.Function+" of "+a.T.String()+" in a window", "take it of a number, DATE or TIMESTAMP")
+	}
+	return nil
 }
 
 // argument returns the index, after the group columns, of an argument; equal ones are computed once.
@@ -203,7 +210,7 @@ func (g *grouping) relation() *logical.Relation {
 
 // rewrite replaces what the aggregate computes by columns of its result, and refuses columns that are not grouped.
 func (g *grouping) rewrite(result *logical.Relation) func(expr.Expr) (expr.Expr, error) {
-	window := len(result.Columns) - 3
+	window := len(result.Columns) - 3 // where the columns of the window are, if there is one
 	return func(e expr.Expr) (expr.Expr, error) {
 		if a, ok := e.(*expr.Aggregate); ok {
 			return result.Of(g.agg.Keys+g.calls[canonical(a)], a.Pos), nil
@@ -223,4 +230,20 @@ func (g *grouping) rewrite(result *logical.Relation) func(expr.Expr) (expr.Expr,
 		}
 		return nil, parser.Errorf(c.Pos, "add it to GROUP BY", "the column %s is neither in GROUP BY nor inside an aggregate function", c.Name)
 	}
+}
+
+// distinct keeps equal rows once: their columns are a group without aggregates.
+func (b *block) distinct(r *logical.Relation, uid *parser.Name, at parser.Pos) (*logical.Relation, error) {
+	if err := checkTypes(r.Columns, at); err != nil {
+		return nil, err
+	}
+	input := r.Copy()
+	input.Windowing = nil
+	agg := &logical.Aggregate{Block: b.path, UID: b.path + "/distinct.1", Input: input, Keys: len(r.Columns)}
+	if uid != nil {
+		agg.UID, agg.Named = uid.Text, true
+	}
+	result := &logical.Relation{Op: agg, Columns: agg.Columns()}
+	agg.Advisory = b.advisories.Of(input, nil, nil, result)
+	return result, nil
 }

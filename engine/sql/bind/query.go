@@ -67,15 +67,23 @@ func (b *block) selectBlock(q *parser.Select) (*logical.Relation, error) {
 		return nil, err
 	}
 	if isAggregate(q, items) {
-		return b.aggregate(q, from, filter, items)
+		r, err := b.aggregate(q, from, filter, items)
+		if err != nil || !q.Distinct {
+			return r, err
+		}
+		return b.distinct(r, nil, q.Pos)
 	}
-	if q.UID != nil {
+	if q.UID != nil && !q.Distinct {
 		return nil, parser.Errorf(q.UID.Pos, "remove the hint", "this query has no state that a uid could name")
 	}
 	if q.Having != nil {
 		return nil, parser.Errorf(q.Having.At(), "use WHERE", "HAVING needs GROUP BY")
 	}
-	return b.project(from.Relation, filter, items), nil
+	r := b.project(from.Relation, filter, items)
+	if q.Distinct {
+		return b.distinct(r, q.UID, q.Pos)
+	}
+	return r, nil
 }
 
 func (b *block) from(f parser.From) (scope, error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/weirstream/weir/engine/sql/parser"
 )
 
-// union binds UNION ALL: columns by position, with their common types and the names of the first query.
+// union binds UNION ALL and UNION: columns by position, with their common types and the names of the first query.
 func (b *block) union(q *parser.Union) (*logical.Relation, error) {
 	inputs := make([]*logical.Relation, len(q.Queries))
 	blocks := make([]*block, len(q.Queries))
@@ -19,7 +19,7 @@ func (b *block) union(q *parser.Union) (*logical.Relation, error) {
 			return nil, err
 		}
 		if len(inputs[i].Columns) != len(inputs[0].Columns) {
-			return nil, parser.Errorf(branch.At(), "", "the queries of UNION ALL have different numbers of columns: %d and %d", len(inputs[0].Columns), len(inputs[i].Columns))
+			return nil, parser.Errorf(branch.At(), "", "the queries of UNION have different numbers of columns: %d and %d", len(inputs[0].Columns), len(inputs[i].Columns))
 		}
 	}
 	columns, err := commonColumns(q, inputs)
@@ -29,7 +29,11 @@ func (b *block) union(q *parser.Union) (*logical.Relation, error) {
 	for i, in := range inputs {
 		inputs[i] = blocks[i].widen(in, columns)
 	}
-	return &logical.Relation{Op: &logical.Union{Inputs: inputs}, Columns: columns}, nil
+	all := &logical.Relation{Op: &logical.Union{Inputs: inputs}, Columns: columns}
+	if q.Distinct {
+		return b.distinct(all, nil, q.Pos)
+	}
+	return all, nil
 }
 
 func commonColumns(q *parser.Union, inputs []*logical.Relation) ([]logical.Column, error) {
@@ -39,7 +43,7 @@ func commonColumns(q *parser.Union, inputs []*logical.Relation) ([]logical.Colum
 			c, other := &columns[k], in.Columns[k]
 			t, ok := expr.Common(c.Type, other.Type)
 			if !ok {
-				return nil, parser.Errorf(q.Queries[i+1].At(), "CAST one of them", "column %d of UNION ALL is %v in one query and %v in another", k+1, c.Type, other.Type)
+				return nil, parser.Errorf(q.Queries[i+1].At(), "CAST one of them", "column %d of UNION is %v in one query and %v in another", k+1, c.Type, other.Type)
 			}
 			c.Type = t
 			c.Origin = logical.EitherOrigin(c.Origin, other.Origin)

@@ -36,8 +36,7 @@ func (s AggregateSpec) Convert(names []string) (state.Conversion, error) {
 	if err != nil {
 		return state.Conversion{}, err
 	}
-	type part struct{ from, end, to int } // bytes of an earlier cell, and where they go
-	var parts []part
+	var parts cellParts
 	width := 0
 	taken := make([]bool, len(s.Calls))
 	for i, c := range earlier {
@@ -45,18 +44,26 @@ func (s AggregateSpec) Convert(names []string) (state.Conversion, error) {
 		for k, now := range s.Calls {
 			if s.CallNames[k] == names[i] && !taken[k] {
 				taken[k] = true
-				parts = append(parts, part{width, width + c.bytes(), to})
+				parts = append(parts, cellPart{width, width + c.bytes(), to})
 				break
 			}
 			to += now.bytes()
 		}
 		width += c.bytes()
 	}
-	return state.Conversion{CellBytes: width, Convert: func(cell, earlier []byte) {
-		for _, p := range parts {
-			copy(cell[p.to:], earlier[p.from:p.end])
-		}
-	}}, nil
+	return state.Conversion{CellBytes: width, Convert: parts.convert}, nil
+}
+
+// cellParts are the parts of an earlier cell that stay.
+type cellParts []cellPart
+
+// cellPart are bytes of an earlier cell, and where they go.
+type cellPart struct{ from, end, to int }
+
+func (parts cellParts) convert(cell, earlier []byte) {
+	for _, p := range parts {
+		copy(cell[p.to:], earlier[p.from:p.end])
+	}
 }
 
 // Aggregate returns the operator that keeps the aggregates of each key in each window, and emits a window when the

@@ -63,6 +63,7 @@ func (c *calc) Process(_ int, b *batch.Batch, out operator.Output) error {
 		c.mark = gather(c.mark, b.SplitWatermark, sel)
 		c.win = gather(c.win, b.Window, sel)
 		c.kind = gather(c.kind, b.Kind, sel)
+		divide(c.kind, b.Kind, sel)
 		o.Time, o.SplitWatermark, o.Window, o.Kind = c.time, c.mark, c.win, c.kind
 	}
 	err = out.Emit(o)
@@ -70,6 +71,24 @@ func (c *calc) Process(_ int, b *batch.Batch, out operator.Output) error {
 		return operator.Selected(err, sel)
 	}
 	return err
+}
+
+// divide makes of an update of which one half alone was selected what that half is by itself: a delete, or an insert. kinds are those
+// of the rows sel of all. The halves of an update stand one behind the other, and in one batch.
+func divide(kinds, all []batch.RowKind, sel []int32) {
+	for k, kind := range kinds {
+		i := int(sel[k])
+		switch kind {
+		case batch.UpdateBefore:
+			if i+1 < len(all) && all[i+1] == batch.UpdateAfter && (k+1 == len(sel) || int(sel[k+1]) != i+1) {
+				kinds[k] = batch.Delete
+			}
+		case batch.UpdateAfter:
+			if i > 0 && all[i-1] == batch.UpdateBefore && (k == 0 || int(sel[k-1]) != i-1) {
+				kinds[k] = batch.Insert
+			}
+		}
+	}
 }
 
 // blame finds the row that cannot be evaluated.

@@ -139,6 +139,8 @@ func layoutOf(v batch.Vector) batch.Layout {
 		return batch.Int32
 	case *batch.Fixed[float64]:
 		return batch.Float64
+	case *batch.Strings:
+		return batch.Text
 	}
 	return batch.Bool
 }

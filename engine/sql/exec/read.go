@@ -9,17 +9,18 @@ import (
 	"github.com/weirstream/weir/engine/types"
 )
 
-// GroupReader reads the state of window aggregates out of snapshots, for people. What it returns is valid until the next call.
+// GroupReader reads the state of aggregates out of snapshots, for people. What it returns is valid until the next call.
 type GroupReader struct {
 	// Keys are the group columns, Results the aggregates, by the names that the snapshot has for them.
 	Keys, Results types.Schema
 
-	accumulators []accumulator
-	cellBytes    int
-	key, result  *batch.Columns
+	// results append the values of a cell.
+	results     []func(cell []byte, to batch.Vector) error
+	cellBytes   int
+	key, result *batch.Columns
 }
 
-// NewGroupReader returns a reader of a state that [AggregateSpec.Descriptor] has declared.
+// NewGroupReader returns a reader of a state that [AggregateSpec.Descriptor] has declared, or of the cells of [GroupSpec.States].
 func NewGroupReader(d state.Descriptor) (*GroupReader, error) {
 	r := &GroupReader{}
 	for _, name := range d.Key {
@@ -34,9 +35,38 @@ func NewGroupReader(d state.Descriptor) (*GroupReader, error) {
 		return nil, err
 	}
 	r.Results = results
-	r.accumulators, r.cellBytes = layout(calls)
+	if d.Kind == state.Value {
+		r.ofGroups(calls)
+	} else {
+		r.ofWindows(calls)
+	}
 	r.key, r.result = batch.NewColumns(r.Keys.Layout()), batch.NewColumns(r.Results.Layout())
 	return r, nil
+}
+
+func (r *GroupReader) ofWindows(calls []AggregateCall) {
+	var accumulators []accumulator
+	accumulators, r.cellBytes = layout(calls)
+	for _, a := range accumulators {
+		r.results = append(r.results, func(cell []byte, to batch.Vector) error {
+			a.result(cell, to)
+			return nil
+		})
+	}
+}
+
+func (r *GroupReader) ofGroups(calls []AggregateCall) {
+	g := &group{layout: groupLayout{cellBytes: rowsBytes}}
+	for _, c := range calls {
+		g.spec.Calls = append(g.spec.Calls, GroupCall{AggregateCall: c})
+		g.layout.at = append(g.layout.at, g.layout.cellBytes)
+		g.layout.cellBytes += c.groupBytes()
+	}
+	r.cellBytes = g.layout.cellBytes
+	for i := range calls {
+		a := g.accumulator(i)
+		r.results = append(r.results, func(cell []byte, to batch.Vector) error { return a.result(groupKey{cell: cell}, to) })
+	}
 }
 
 // callsOf returns the calls that a snapshot names, and what they give. Their columns are not known.
@@ -75,8 +105,10 @@ func (r *GroupReader) Key(key []byte) (*batch.Columns, error) {
 func (r *GroupReader) Result(cell []byte) *batch.Columns {
 	r.result.Reset()
 	r.result.N = 1
-	for i, a := range r.accumulators {
-		a.result(cell, r.result.Cols[i])
+	for i, result := range r.results {
+		if err := result(cell, r.result.Cols[i]); err != nil {
+			panic(err) // a cell of numbers cannot be wrong
+		}
 	}
 	return r.result
 }

@@ -121,8 +121,6 @@ func (b *binder) aggregate(e *parser.Call) (Expr, error) {
 		return nil, parser.Errorf(e.Pos, "compute the inner one in a view", "an aggregate function cannot stand inside another")
 	case !b.aggregates:
 		return nil, parser.Errorf(e.Pos, "put it into the select list or HAVING of a query with GROUP BY", "the aggregate function %s is not allowed here", e.Name)
-	case e.Distinct:
-		return nil, parser.Unsupported(e.Pos, e.Name+"(DISTINCT ...)", "group by the value in a first window, and aggregate its results in a second")
 	case e.Star && e.Name != "COUNT":
 		return nil, parser.Errorf(e.Pos, "", "%s(*) means nothing; name a column", e.Name)
 	case !e.Star && len(e.Args) != 1:
@@ -130,6 +128,7 @@ func (b *binder) aggregate(e *parser.Call) (Expr, error) {
 	}
 	inner := &binder{resolve: b.resolve, aggregates: true, inAggregate: true}
 	out := &Aggregate{Pos: e.Pos, Function: e.Name, T: types.BigInt().NotNull()}
+	out.Distinct = e.Distinct && e.Name != "MIN" && e.Name != "MAX" // the least of all is the least of all that differ
 	var err error
 	if !e.Star {
 		if out.Arg, err = inner.bind(e.Args[0]); err != nil {
@@ -151,7 +150,7 @@ func (b *binder) aggregate(e *parser.Call) (Expr, error) {
 	return out, out.checkType()
 }
 
-// checkType sets the type of the result, or refuses that of the argument. A group has at least one row, so that it gives NULL
+// checkType sets the type of the result, or refuses an argument that has no sum. A group has at least one row, so that it gives NULL
 // only if the argument may be NULL.
 func (e *Aggregate) checkType() error {
 	if e.Arg == nil {
@@ -167,10 +166,6 @@ func (e *Aggregate) checkType() error {
 	case "SUM", "AVG":
 		if !numeric(t) {
 			return parser.Errorf(e.Pos, "write CAST(... AS INT), BIGINT or DOUBLE", "%s takes a number, not %v", e.Function, t)
-		}
-	default:
-		if t.Is(types.KindVarChar) || t.Is(types.KindBoolean) {
-			return parser.Unsupported(e.Pos, e.Function+" of "+t.String(), "take it of a number, DATE or TIMESTAMP")
 		}
 	}
 	e.T = t

@@ -51,6 +51,7 @@ type (
 		parser.Pos
 		Function string // COUNT, SUM, MIN, MAX, AVG
 		Arg      Expr   // nil: COUNT(*)
+		Distinct bool   // each value counts once
 		T        types.Type
 	}
 )
@@ -126,6 +127,9 @@ func format(b *strings.Builder, e Expr, name func(*Column) string) {
 		b.WriteString(e.text())
 	case *Aggregate:
 		b.WriteString(e.Function + "(")
+		if e.Distinct {
+			b.WriteString("DISTINCT ")
+		}
 		if e.Arg == nil {
 			b.WriteString("*")
 		} else {

@@ -109,8 +109,8 @@ func aggregateFunctions() []function {
 	return []function{
 		aggregate("AVG(x number) same type", "The mean of the values that are not NULL; of integers, cut towards zero."),
 		aggregate("COUNT(*) or COUNT(x) BIGINT", "The number of rows, or of values that are not NULL."),
-		aggregate("MAX(x number, DATE or TIMESTAMP) same type", "The greatest value that is not NULL. NaN is greater than all numbers."),
-		aggregate("MIN(x number, DATE or TIMESTAMP) same type", "The least value that is not NULL."),
+		aggregate("MAX(x any) same type", "The greatest value that is not NULL. NaN is greater than all numbers."),
+		aggregate("MIN(x any) same type", "The least value that is not NULL."),
 		aggregate("SUM(x number) same type", "The sum of the values that are not NULL, or NULL if there is none; integers wrap."),
 	}
 }

@@ -35,17 +35,17 @@ func (*Scan) Takes() Changes { return 0 }
 // Gives are inserts: no connector and no format reads changes.
 func (*Scan) Gives(Changes) Changes { return Inserts }
 
-// Takes are all changes, or those that stand alone if there is a filter: of an update it may pass the old row and not the
-// new one, or the other way round, which is then a delete or an insert.
-func (c *Calc) Takes() Changes {
-	if len(c.Filter) > 0 {
-		return Inserts | Deletes
-	}
-	return allChanges
-}
+// Takes are all changes.
+func (*Calc) Takes() Changes { return allChanges }
 
-// Gives are the changes of the input.
-func (*Calc) Gives(in Changes) Changes { return in }
+// Gives are the changes of the input. Of an update a filter may pass the old row and not the new one, or the other way round, which is
+// then a delete or an insert.
+func (c *Calc) Gives(in Changes) Changes {
+	if len(c.Filter) > 0 && in&Updates != 0 {
+		return allChanges
+	}
+	return in
+}
 
 // Takes are inserts: a row that was counted as late when it came cannot be taken back.
 func (*Window) Takes() Changes { return Inserts }
@@ -53,11 +53,29 @@ func (*Window) Takes() Changes { return Inserts }
 // Gives are the changes of the input.
 func (*Window) Gives(in Changes) Changes { return in }
 
-// Takes are inserts: what MIN and MAX keep of a group does not tell what is left when a row goes.
-func (*Aggregate) Takes() Changes { return Inserts }
+// Takes are inserts if there are windows, of which each is given once; else all changes.
+func (a *Aggregate) Takes() Changes {
+	if a.Windowing != nil {
+		return Inserts
+	}
+	return allChanges
+}
 
-// Gives are inserts: each window is given once, when it is over.
-func (*Aggregate) Gives(Changes) Changes { return Inserts }
+// Gives are inserts if there are windows: each is given once, when it is over. Else the results of a group come with its first row,
+// change with others, and go with its last.
+func (a *Aggregate) Gives(in Changes) Changes {
+	if a.Windowing != nil {
+		return Inserts
+	}
+	gives := Inserts
+	if len(a.Calls) > 0 {
+		gives |= Updates
+	}
+	if in != Inserts {
+		gives |= Deletes
+	}
+	return gives
+}
 
 // Takes are all changes.
 func (*Union) Takes() Changes { return allChanges }

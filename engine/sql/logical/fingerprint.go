@@ -27,8 +27,13 @@ func (a *Aggregate) Fingerprint() string {
 	for _, k := range a.KeyNames() {
 		lines = append(lines, "key "+k)
 	}
-	lines = append(lines, "window "+a.Windowing.String())
-	for _, c := range a.CallNames() {
+	calls := a.CallNames()
+	if a.Windowing != nil {
+		lines = append(lines, "window "+a.Windowing.String())
+	} else {
+		slices.Sort(calls) // in which order the text has them says nothing of the state
+	}
+	for _, c := range calls {
 		lines = append(lines, "aggregate "+c)
 	}
 	return strings.Join(lines, "\n")
@@ -89,7 +94,7 @@ func (a Advisories) Of(input *Relation, list, having []expr.Expr, result *Relati
 	for _, t := range p.tables {
 		lines = append(lines, "table "+strconv.Quote(t))
 	}
-	gives := make([]string, len(list))
+	gives := make([]string, len(list)) // of SELECT DISTINCT none: its key says it
 	for i, e := range list {
 		gives[i] = result.Origin(e)
 	}

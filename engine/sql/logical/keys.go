@@ -61,8 +61,11 @@ func (a *Aggregate) RowKeys([]Keys) Keys {
 	for i := range a.Keys {
 		group = append(group, i)
 	}
-	k := []Key{group}
-	return Keys{Unique: k, Upsert: k}.with(a.Keys + len(a.Calls))
+	k := Keys{Unique: []Key{group}, Upsert: []Key{group}}
+	if a.Windowing == nil {
+		return k
+	}
+	return k.with(a.Keys + len(a.Calls))
 }
 
 // RowKeys are none: two branches may give the same row, and so may one whose text is there twice.

@@ -130,16 +130,16 @@ type (
 		Input     *Relation
 		Windowing *Windowing
 	}
-	// Aggregate groups windowed rows. Its input has the group columns and then the arguments; its own columns are the
-	// group columns, the results, window_start, window_end and window_time.
+	// Aggregate groups rows. Its input has the group columns and then the arguments; its own columns are the group columns, the
+	// results and, if it groups the rows of windows, window_start, window_end and window_time.
 	Aggregate struct {
 		Block     string
 		UID       string
 		Named     bool // the text names the uid with a hint
 		Advisory  string
 		Input     *Relation
-		Windowing *Windowing
-		Keys      int // the number of group columns
+		Windowing *Windowing // nil: a group never ends, and its results change with its rows
+		Keys      int        // the number of group columns
 		Calls     []Call
 	}
 	// Union is UNION ALL of relations with equal columns.
@@ -155,6 +155,7 @@ func (*Union) op()     {}
 // Call is one aggregate function of an Aggregate.
 type Call struct {
 	Function string // COUNT, SUM, MIN, MAX, AVG
+	Distinct bool   // each value counts once
 	// Arg is the place of the argument among those of the Aggregate's input; negative: COUNT(*).
 	Arg    int
 	Result types.Type
@@ -187,7 +188,7 @@ func (a *Aggregate) KeyColumns() []Column { return a.Input.Columns[:a.Keys] }
 // Arguments are the columns of the input that the calls are over.
 func (a *Aggregate) Arguments() []Column { return a.Input.Columns[a.Keys:] }
 
-// Columns are the group columns, the results of the calls, and the window: its time is the event time of what it gives.
+// Columns are the group columns, the results of the calls, and the window, if there is one: its time is the event time of what it gives.
 func (a *Aggregate) Columns() []Column {
 	out := append([]Column(nil), a.KeyColumns()...)
 	for i := range out {
@@ -196,6 +197,9 @@ func (a *Aggregate) Columns() []Column {
 	names := a.CallNames()
 	for i, c := range a.Calls {
 		out = append(out, Column{Type: c.Result, Origin: names[i]})
+	}
+	if a.Windowing == nil {
+		return out
 	}
 	for _, c := range a.Windowing.Columns() {
 		if c.Role == WindowTime {
@@ -224,7 +228,11 @@ func (a *Aggregate) CallNames() []string {
 		names[i] = c.Function + "(*)"
 		if c.Arg >= 0 {
 			arg := a.Arguments()[c.Arg]
-			names[i] = c.Function + "(" + arg.Origin + " " + arg.Type.String() + ")"
+			distinct := ""
+			if c.Distinct {
+				distinct = "DISTINCT "
+			}
+			names[i] = c.Function + "(" + distinct + arg.Origin + " " + arg.Type.String() + ")"
 		}
 	}
 	return names

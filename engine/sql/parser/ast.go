@@ -87,20 +87,22 @@ type Query interface {
 }
 
 type (
-	// Union is UNION ALL of two or more queries.
+	// Union is UNION ALL of two or more queries, or UNION, which keeps equal rows once.
 	Union struct {
 		Pos
-		Queries []Query
+		Queries  []Query
+		Distinct bool
 	}
 	// Select is one query block.
 	Select struct {
 		Pos
-		UID     *Name // of the hint /*+ UID('x') */
-		Items   []Item
-		From    From // nil: none
-		Where   Expr
-		GroupBy []Expr
-		Having  Expr
+		UID      *Name // of the hint /*+ UID('x') */
+		Distinct bool
+		Items    []Item
+		From     From // nil: none
+		Where    Expr
+		GroupBy  []Expr
+		Having   Expr
 	}
 	// Item is an entry of a select list.
 	Item struct {

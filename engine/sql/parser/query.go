@@ -2,7 +2,7 @@ package parser
 
 import "strings"
 
-// query reads blocks joined by UNION ALL, which binds them from left to right.
+// query reads blocks joined by UNION ALL or UNION, which bind them from left to right.
 func (p *parser) query() (Query, error) {
 	if err := p.enter(); err != nil {
 		return nil, err
@@ -14,19 +14,35 @@ func (p *parser) query() (Query, error) {
 		return nil, err
 	}
 	queries := []Query{first}
+	distinct := false
+	within := 0 // unions that stand within this one, though no parentheses say so
+	defer func() {
+		for range within {
+			p.leave()
+		}
+	}()
 	for p.at("UNION") || p.at("EXCEPT") || p.at("INTERSECT") || p.at("MINUS") {
+		once := false
 		switch op := p.cur(); {
 		case p.accept("UNION", "ALL"):
-		case p.at("UNION"):
-			return nil, Unsupported(op.pos, "UNION without ALL", "write UNION ALL, which keeps equal rows")
+		case p.accept("UNION"):
+			p.accept("DISTINCT")
+			once = true
 		default:
-			return nil, Unsupported(op.pos, strings.ToUpper(op.text), "of set operations there is UNION ALL")
+			return nil, Unsupported(op.pos, strings.ToUpper(op.text), "of set operations there are UNION and UNION ALL")
+		}
+		if distinct && !once { // what stands before keeps its equal rows once, what follows does not
+			if err := p.enter(); err != nil {
+				return nil, err
+			}
+			within++
+			queries = []Query{&Union{at, queries, true}}
 		}
 		q, err := p.queryTerm()
 		if err != nil {
 			return nil, err
 		}
-		queries = append(queries, q)
+		queries, distinct = append(queries, q), once
 	}
 	for _, tail := range [...]string{"ORDER", "LIMIT", "FETCH", "OFFSET"} {
 		if p.at(tail) {
@@ -39,7 +55,7 @@ func (p *parser) query() (Query, error) {
 	if len(queries) == 1 {
 		return first, nil
 	}
-	return &Union{at, queries}, nil
+	return &Union{at, queries, distinct}, nil
 }
 
 func (p *parser) queryTerm() (Query, error) {
@@ -67,10 +83,9 @@ func (p *parser) selectBlock() (*Select, error) {
 	if s.UID, err = p.hint(); err != nil {
 		return nil, err
 	}
-	if p.at("DISTINCT") {
-		return nil, Unsupported(p.cur().pos, "SELECT DISTINCT", "in a window, write GROUP BY of the columns, window_start, window_end")
+	if s.Distinct = p.accept("DISTINCT"); !s.Distinct {
+		p.accept("ALL")
 	}
-	p.accept("ALL")
 	for {
 		item, err := p.item()
 		if err != nil {

@@ -13,23 +13,29 @@ import (
 
 // Build decides how a plan is carried out. Run-time errors name the file. An error is a *parser.Error.
 func Build(p *logical.Plan, file string) (*Plan, error) {
-	b := &builder{file: file, views: map[logical.Op]bool{}, built: map[request][]*Node{}, kinds: map[string]int{}}
+	b := &builder{file: file, views: map[logical.Op]bool{}, built: map[request][]*Node{}, flow: logical.Flow{}, kinds: map[string]int{}}
 	for _, v := range p.Views {
 		b.views[v.Op] = true
 	}
 	sinks := map[*catalog.Table]*Node{}
 	var order []*Node
-	flow := logical.Flow{}
 	for _, in := range p.Inserts {
-		if err := checkChanges(flow, in); err != nil {
+		changes, err := changesOf(b.flow, in)
+		if err != nil {
 			return nil, err
 		}
 		b.insert = in.At
 		sink := sinks[in.Into]
 		if sink == nil {
-			sink = &Node{UID: "sink/" + in.Into.Name, Name: "sink " + in.Into.Name, Op: &Sink{in.Into}}
+			sink = &Node{UID: "sink/" + in.Into.Name, Name: "sink " + in.Into.Name, Op: &Sink{Table: in.Into}}
 			sinks[in.Into] = sink
 			order = append(order, sink)
+		}
+		if to := sink.Op.(*Sink); to.Changes|changes != to.Changes {
+			to.Changes |= changes
+			if changes != logical.Inserts {
+				to.At = in.At
+			}
 		}
 		streams, err := b.streams(in.Input, false)
 		if err != nil {
@@ -48,6 +54,7 @@ type builder struct {
 	plan   Plan
 	insert parser.Pos // of the INSERT that is being built
 	views  map[logical.Op]bool
+	flow   logical.Flow
 	built  map[request][]*Node // the streams of what is built already, so that a view is computed once
 	kinds  map[string]int      // how many nodes of each "block/kind" there are
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/weirstream/weir/engine/sql/catalog"
 	"github.com/weirstream/weir/engine/sql/exec"
 	"github.com/weirstream/weir/engine/sql/logical"
+	"github.com/weirstream/weir/engine/sql/parser"
 )
 
 // Plan is what runs. Nodes come after those that they read.
@@ -35,7 +36,7 @@ type Edge struct {
 	Input int
 }
 
-// Op is *Source, *Computed, *Calc, *Assign, *KeyBy, *Aggregate or *Sink.
+// Op is *Source, *Computed, *Calc, *Assign, *KeyBy, *Aggregate, *Group or *Sink.
 type Op interface{ op() }
 
 type (
@@ -54,8 +55,18 @@ type (
 		Spec exec.AggregateSpec
 		Of   *logical.Aggregate
 	}
+	// Group keeps the results of groups that never end.
+	Group struct {
+		Spec exec.GroupSpec
+		Of   *logical.Aggregate
+	}
 	// Sink writes a table.
-	Sink struct{ Table *catalog.Table }
+	Sink struct {
+		Table *catalog.Table
+		// Changes are what the rows may be that are written, and At the INSERT that changes rows, if there is one.
+		Changes logical.Changes
+		At      parser.Pos
+	}
 )
 
 func (*Source) op()    {}
@@ -64,4 +75,5 @@ func (*Calc) op()      {}
 func (*Assign) op()    {}
 func (*KeyBy) op()     {}
 func (*Aggregate) op() {}
+func (*Group) op()     {}
 func (*Sink) op()      {}

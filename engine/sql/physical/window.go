@@ -99,36 +99,84 @@ func indices(es []expr.Expr) ([]int, bool) {
 	return out, true
 }
 
-// aggregate builds a window aggregate: each stream is keyed, and one node takes them all.
+// aggregate builds an aggregate: each stream is keyed, and one node takes them all.
 func (b *builder) aggregate(a *logical.Aggregate) ([]*Node, error) {
 	streams, err := b.streams(a.Input, true)
 	if err != nil {
 		return nil, err
 	}
 	keyBy := exec.KeyBySpec{Schema: &batch.Schema{}}
-	spec := exec.AggregateSpec{Window: a.Windowing.Assigner(), Keys: a.Keys, KeyNames: a.KeyNames(), CallNames: a.CallNames(), Schema: &batch.Schema{}}
-	for i, c := range a.KeyColumns() {
+	for i := range a.KeyColumns() {
 		keyBy.Keys = append(keyBy.Keys, i)
-		spec.Schema.Fields = append(spec.Schema.Fields, batch.Field{Name: c.Origin, Layout: types.MustLayout(c.Type)})
 	}
 	for i, c := range a.Arguments() {
 		keyBy.Out = append(keyBy.Out, a.Keys+i)
 		keyBy.Schema.Fields = append(keyBy.Schema.Fields, batch.Field{Name: c.Origin, Layout: types.MustLayout(c.Type)})
 	}
-	for i, c := range a.Calls {
-		call := exec.AggregateCall{Function: c.Function, Column: c.Arg}
-		if c.Arg >= 0 {
-			call.Layout = types.MustLayout(a.Arguments()[c.Arg].Type)
-		}
-		spec.Calls = append(spec.Calls, call)
-		spec.Schema.Fields = append(spec.Schema.Fields, batch.Field{Name: spec.CallNames[i], Layout: types.MustLayout(c.Result)})
+	var node *Node
+	if a.Windowing != nil {
+		node = windowAggregate(a)
+	} else if node, err = b.group(a); err != nil {
+		return nil, err
 	}
-	for _, k := range windowColumns {
-		spec.Schema.Fields = append(spec.Schema.Fields, exec.WindowField(k))
-	}
-	node := &Node{UID: a.UID, Name: "aggregate " + a.Windowing.String(), Op: &Aggregate{spec, a}}
 	for _, n := range b.chain(a.Block, "key", "key by", streams, &KeyBy{keyBy}) {
 		node.Inputs = append(node.Inputs, Edge{From: n, Keyed: true})
 	}
 	return []*Node{b.add(node)}, nil
+}
+
+// resultSchema has the group columns and the results of an aggregate.
+func resultSchema(a *logical.Aggregate) *batch.Schema {
+	schema := &batch.Schema{}
+	for _, c := range a.KeyColumns() {
+		schema.Fields = append(schema.Fields, batch.Field{Name: c.Origin, Layout: types.MustLayout(c.Type)})
+	}
+	for i, name := range a.CallNames() {
+		schema.Fields = append(schema.Fields, batch.Field{Name: name, Layout: types.MustLayout(a.Calls[i].Result)})
+	}
+	return schema
+}
+
+// call is one of an aggregate's calls.
+func call(a *logical.Aggregate, c logical.Call) exec.AggregateCall {
+	out := exec.AggregateCall{Function: c.Function, Column: c.Arg}
+	if c.Arg >= 0 {
+		out.Layout = types.MustLayout(a.Arguments()[c.Arg].Type)
+	}
+	return out
+}
+
+// windowAggregate is the node of an aggregate in windows.
+func windowAggregate(a *logical.Aggregate) *Node {
+	spec := exec.AggregateSpec{Window: a.Windowing.Assigner(), Keys: a.Keys, KeyNames: a.KeyNames(), CallNames: a.CallNames(), Schema: resultSchema(a)}
+	for _, c := range a.Calls {
+		spec.Calls = append(spec.Calls, call(a, c))
+	}
+	for _, k := range windowColumns {
+		spec.Schema.Fields = append(spec.Schema.Fields, exec.WindowField(k))
+	}
+	return &Node{UID: a.UID, Name: "aggregate " + a.Windowing.String(), Op: &Aggregate{spec, a}}
+}
+
+// group is the node of an aggregate without windows.
+func (b *builder) group(a *logical.Aggregate) (*Node, error) {
+	changes, err := b.flow.Of(a.Input)
+	if err != nil {
+		return nil, err
+	}
+	spec := exec.GroupSpec{Keys: a.Keys, Retracts: changes != logical.Inserts, KeyNames: a.KeyNames(), Schema: resultSchema(a)}
+	names := a.CallNames()
+	for i, c := range a.Calls {
+		g := exec.GroupCall{AggregateCall: call(a, c), Name: names[i], Distinct: c.Distinct}
+		if c.Arg >= 0 {
+			arg := a.Arguments()[c.Arg]
+			g.Argument = arg.Origin + " " + arg.Type.String()
+		}
+		spec.Calls = append(spec.Calls, g)
+	}
+	name := "aggregate"
+	if len(a.Calls) == 0 {
+		name = "distinct"
+	}
+	return &Node{UID: a.UID, Name: name, Op: &Group{spec, a}}, nil
 }
