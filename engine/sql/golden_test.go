@@ -162,6 +162,52 @@ o.3/distinct.1 # o.3/key.1 # o.3/key.2
 o.3/calc.1 < o.3/distinct.1
 sink/o < o/calc.2 < o.2/calc.2 < o.3/calc.1
 `},
+		{"joins", `
+CREATE TABLE a (k INT, v DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'test');
+CREATE TABLE b (k BIGINT, s STRING) WITH ('connector' = 'test');
+CREATE TABLE o (k INT, n BIGINT) WITH ('connector' = 'test');
+CREATE VIEW v AS SELECT a.k, b.k AS bk, b.s, b2.s AS s2 FROM a JOIN b ON a.k = b.k AND a.v > 1 AND CHAR_LENGTH(b.s) > a.v LEFT JOIN b AS b2 ON b2.s = b.s WHERE a.k > 0 AND b2.s <> 'x';
+INSERT INTO o SELECT /*+ UID('j') */ a.k, b.k FROM a, b WHERE a.k = 1 AND b.s = 'y';
+INSERT INTO o SELECT k, bk FROM v;`, `source/a
+    delay 0 ms, idle 0s
+    | connector test
+o/calc.1 < source/a
+o/key.1 < o/calc.1
+source/b
+    | connector test
+o/calc.2 < source/b
+o/key.2 < o/calc.2
+j # o/key.1 # o/key.2
+    state left sorted-map of 0 bytes
+    state right sorted-map of 0 bytes
+    | join INNER
+    | left "a"
+    | right "b"
+o/calc.3 < j
+v/calc.1 < source/a
+v/key.1 < v/calc.1
+v/key.2 < source/b
+v/join.1 # v/key.1 # v/key.2
+    state left sorted-map of 0 bytes
+    state right sorted-map of 0 bytes
+    | join INNER
+    | left "a"
+    | right "b"
+    | key CAST_BIGINT(k) = k BIGINT
+    | condition (CAST_DOUBLE(CHAR_LENGTH(s)) > v)
+v/key.3 < v/join.1
+v/key.4 < source/b
+v/join.2 # v/key.3 # v/key.4
+    state left sorted-map of 0 bytes
+    state right sorted-map of 0 bytes
+    | join LEFT
+    | left "a", "b"
+    | right "b"
+    | key s = s STRING
+v/calc.2 < v/join.2
+o.2/calc.1 < v/calc.2
+sink/o < o/calc.3 < o.2/calc.1
+`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := describe(compile(t, c.script)); got != c.want {

@@ -73,6 +73,13 @@ func (c Compiler) fill(node *graph.Node, op physical.Op) (err error) {
 		if !op.Of.Named {
 			node.Path = graph.Path(op.Of.UID)
 		}
+	case *physical.Join:
+		node.Operator = exec.Join(op.Spec)
+		node.State = op.Spec.States()
+		node.Fingerprint, node.Advisory = op.Of.Fingerprint(), op.Of.Advisory
+		if !op.Of.Named {
+			node.Path = graph.Path(op.Of.UID)
+		}
 	default:
 		panic(fmt.Sprintf("a physical plan with a %T", op))
 	}
@@ -98,6 +105,8 @@ func schemaOf(node *graph.Node, op physical.Op) *batch.Schema {
 	case *physical.Aggregate:
 		return op.Spec.Schema
 	case *physical.Group:
+		return op.Spec.Schema
+	case *physical.Join:
 		return op.Spec.Schema
 	}
 	return nil

@@ -13,12 +13,13 @@ import (
 // subqueries that lead to it.
 type block struct {
 	*binder
-	path string
+	path  string
+	joins int // there have been so far
 }
 
-func (b *binder) block(path string) *block { return &block{b, path} }
+func (b *binder) block(path string) *block { return &block{binder: b, path: path} }
 
-func (b *block) inner(name string) *block { return &block{b.binder, b.path + "/" + name} }
+func (b *block) inner(name string) *block { return b.block(b.path + "/" + name) }
 
 func (b *block) query(q parser.Query) (*logical.Relation, error) {
 	switch q := q.(type) {
@@ -50,17 +51,9 @@ func checkTypes(columns []logical.Column, at parser.Pos) error {
 }
 
 func (b *block) selectBlock(q *parser.Select) (*logical.Relation, error) {
-	from, err := b.from(q.From)
+	from, filter, err := b.rows(q)
 	if err != nil {
 		return nil, err
-	}
-	var filter []expr.Expr
-	if q.Where != nil {
-		condition, err := expr.BindAs(q.Where, types.Boolean(), "the condition of WHERE", from.resolve, false)
-		if err != nil {
-			return nil, err
-		}
-		filter = conjuncts(condition)
 	}
 	items, err := from.items(q.Items)
 	if err != nil {
@@ -73,7 +66,11 @@ func (b *block) selectBlock(q *parser.Select) (*logical.Relation, error) {
 		}
 		return b.distinct(r, nil, q.Pos)
 	}
-	if q.UID != nil && !q.Distinct {
+	if join, ok := from.Op.(*logical.Join); ok && q.UID != nil && !q.Distinct && b.joins == 1 {
+		join.UID, join.Named = q.UID.Text, true
+	} else if q.UID != nil && !q.Distinct && b.joins > 1 {
+		return nil, parser.Errorf(q.UID.Pos, "remove the hint", "it names the state of a query with one join, and this has %d", b.joins)
+	} else if q.UID != nil && !q.Distinct {
 		return nil, parser.Errorf(q.UID.Pos, "remove the hint", "this query has no state that a uid could name")
 	}
 	if q.Having != nil {
@@ -84,6 +81,33 @@ func (b *block) selectBlock(q *parser.Select) (*logical.Relation, error) {
 		return b.distinct(r, q.UID, q.Pos)
 	}
 	return r, nil
+}
+
+// rows binds FROM and WHERE. What a join takes of WHERE is left out of the filter.
+func (b *block) rows(q *parser.Select) (from scope, filter []expr.Expr, err error) {
+	var j *joining
+	if f, ok := q.From.(*parser.Join); ok {
+		if j, err = b.join(f); err == nil {
+			from = j.both
+		}
+	} else {
+		from, err = b.from(q.From)
+	}
+	if err != nil {
+		return scope{}, nil, err
+	}
+	if q.Where != nil {
+		condition, err := expr.BindAs(q.Where, types.Boolean(), "the condition of WHERE", from.resolve, false)
+		if err != nil {
+			return scope{}, nil, err
+		}
+		filter = conjuncts(condition)
+	}
+	if j != nil {
+		filter = j.take(filter)
+		from = j.scope()
+	}
+	return from, filter, nil
 }
 
 func (b *block) from(f parser.From) (scope, error) {

@@ -28,7 +28,6 @@ type calc struct {
 	filter, project program
 	view            view
 	rows            selection
-	sel             []int32
 	time, mark, win []int64
 	kind            []batch.RowKind
 }
@@ -107,28 +106,5 @@ func (c *calc) selectRows(in *batch.Columns, sel []int32) ([]int32, error) {
 	if len(c.filter.evals) == 0 {
 		return sel, nil
 	}
-	c.filter.run.Start(in)
-	for _, eval := range c.filter.evals {
-		v := eval(&c.filter.run, sel).(*batch.Fixed[bool])
-		kept := grow(c.sel, len(sel))
-		n := 0
-		if nulls := v.Nulls; len(nulls) == 0 {
-			for _, i := range sel {
-				kept[n] = i
-				if v.V[i] {
-					n++
-				}
-			}
-		} else {
-			for _, i := range sel {
-				kept[n] = i
-				if v.V[i] && !nulls[i] {
-					n++
-				}
-			}
-		}
-		c.sel = kept[:n]
-		sel = c.sel
-	}
-	return sel, c.filter.run.Err()
+	return c.filter.trueRows(in, sel)
 }

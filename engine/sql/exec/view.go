@@ -67,6 +67,7 @@ func gather[T int64 | batch.RowKind](dst, src []T, sel []int32) []T {
 type program struct {
 	run   expr.Run
 	evals []expr.Eval
+	sel   []int32 // of trueRows
 }
 
 func newProgram(file string, es []expr.Expr) program {
@@ -99,6 +100,35 @@ func (p *program) evaluate(in *batch.Columns, sel []int32) error {
 		eval(&p.run, sel)
 	}
 	return p.run.Err()
+}
+
+// trueRows returns those of the rows sel for which all expressions, which are conditions, are true; one that a condition excludes does not
+// reach the next.
+func (p *program) trueRows(in *batch.Columns, sel []int32) ([]int32, error) {
+	p.run.Start(in)
+	for _, eval := range p.evals {
+		v := eval(&p.run, sel).(*batch.Fixed[bool])
+		kept := grow(p.sel, len(sel))
+		n := 0
+		if nulls := v.Nulls; len(nulls) == 0 {
+			for _, i := range sel {
+				kept[n] = i
+				if v.V[i] {
+					n++
+				}
+			}
+		} else {
+			for _, i := range sel {
+				kept[n] = i
+				if v.V[i] && !nulls[i] {
+					n++
+				}
+			}
+		}
+		p.sel = kept[:n]
+		sel = p.sel
+	}
+	return sel, p.run.Err()
 }
 
 // Schema returns the schema of expressions under names.

@@ -78,6 +78,18 @@ func (a *Aggregate) Gives(in Changes) Changes {
 }
 
 // Takes are all changes.
+func (*Join) Takes() Changes { return allChanges }
+
+// Gives are inserts, and deletes if an input takes rows back, or a row that matches nothing may find a match later. A pair is never
+// updated: it goes, and another comes.
+func (j *Join) Gives(in Changes) Changes {
+	if in == Inserts && (j.Kind == InnerJoin || j.Kind == SemiJoin) {
+		return Inserts
+	}
+	return Inserts | Deletes
+}
+
+// Takes are all changes.
 func (*Union) Takes() Changes { return allChanges }
 
 // Gives are the changes of all inputs.
@@ -94,6 +106,9 @@ func (w *Window) Reads() []*Relation { return []*Relation{w.Input} }
 
 // Reads is what is grouped.
 func (a *Aggregate) Reads() []*Relation { return []*Relation{a.Input} }
+
+// Reads are the left and the right side.
+func (j *Join) Reads() []*Relation { return []*Relation{j.Left.Input, j.Right.Input} }
 
 // Reads are the branches.
 func (u *Union) Reads() []*Relation { return u.Inputs }

@@ -39,6 +39,26 @@ func (a *Aggregate) Fingerprint() string {
 	return strings.Join(lines, "\n")
 }
 
+// Fingerprint says what the state means: rows by the key of the join, and how many others they match.
+func (j *Join) Fingerprint() string {
+	lines := []string{"join " + j.Kind.String(), "left " + strings.Join(j.Left.Tables, ", "), "right " + strings.Join(j.Right.Tables, ", ")}
+	for _, k := range j.KeyNames() {
+		lines = append(lines, "key "+k)
+	}
+	both := j.relation()
+	var conditions []string
+	for _, c := range j.Condition {
+		conditions = append(conditions, "condition "+both.Origin(c))
+	}
+	slices.Sort(conditions)
+	return strings.Join(append(lines, slices.Compact(conditions)...), "\n")
+}
+
+// relation is what conditions of the join are over.
+func (j *Join) relation() *Relation {
+	return &Relation{Op: j, Columns: append(slices.Clone(j.Left.Rows()), j.Right.Rows()...)}
+}
+
 // maxOrigin is the longest expansion that fingerprints show. Views upon views can double it each time.
 const maxOrigin = 4096
 
@@ -101,6 +121,25 @@ func (a Advisories) Of(input *Relation, list, having []expr.Expr, result *Relati
 	return strings.Join(append(lines, "rows "+p.rows, "gives "+bounded(strings.Join(gives, ", "))+result.where(having)), "\n")
 }
 
+// OfJoin says which rows are in the state of a join.
+func (a Advisories) OfJoin(j *Join) string {
+	p := a.compute(&Relation{Op: j})
+	var lines []string
+	for _, t := range p.tables {
+		lines = append(lines, "table "+strconv.Quote(t))
+	}
+	return strings.Join(append(lines, "rows "+bounded(p.rows), "gives all columns"), "\n")
+}
+
+// Tables are the quoted names of the tables that a relation's rows come from.
+func (a Advisories) Tables(r *Relation) []string {
+	var out []string
+	for _, t := range a.provenance(r).tables {
+		out = append(out, strconv.Quote(t))
+	}
+	return out
+}
+
 func (a Advisories) provenance(r *Relation) provenance {
 	if p, known := a[r.Op]; known {
 		return p
@@ -126,6 +165,10 @@ func (a Advisories) compute(r *Relation) provenance {
 		p := a.provenance(op.Input)
 		state := strings.ReplaceAll(op.Fingerprint(), "\n", ", ")
 		return provenance{slices.Clone(p.tables), "(" + state + " of " + p.rows + ")"}
+	case *Join:
+		l, r := a.provenance(op.Left.Input), a.provenance(op.Right.Input)
+		state := strings.ReplaceAll(op.Fingerprint(), "\n", ", ")
+		return provenance{append(slices.Clone(l.tables), r.tables...), "(" + state + " of " + l.rows + " and " + r.rows + ")"}
 	case *Union:
 		return a.ofUnion(op)
 	}

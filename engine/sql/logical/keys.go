@@ -68,6 +68,46 @@ func (a *Aggregate) RowKeys([]Keys) Keys {
 	return k.with(a.Keys + len(a.Calls))
 }
 
+// RowKeys are those of the left side with those of the right side. They are in order where the key of the join is among them, by which
+// pairs are divided among subtasks. A side of which one row at most matches adds nothing.
+func (j *Join) RowKeys(in []Keys) (out Keys) {
+	left, right := in[0].Unique, in[1].Unique
+	if j.Kind >= SemiJoin {
+		right = []Key{{}}
+	}
+	for _, l := range left {
+		for _, r := range right {
+			if !within(l, j.Left.Columns) || j.Kind < SemiJoin && !within(r, j.Right.Columns) {
+				continue
+			}
+			key := slices.Clone(l)
+			if j.Kind >= SemiJoin || j.Outer(true) || !holds(j.Right.Keys, r) {
+				for _, c := range r {
+					key = append(key, j.Left.Columns+c)
+				}
+			}
+			out.Unique = append(out.Unique, key)
+			if holds(key, j.Left.Keys) && len(j.Left.Keys) > 0 {
+				out.Upsert = append(out.Upsert, key)
+			}
+		}
+	}
+	return out
+}
+
+// within says whether all columns of a key are among the first n.
+func within(k Key, n int) bool { return len(k) == 0 || slices.Max(k) < n }
+
+// holds says whether all of some columns are among others.
+func holds(all, some []int) bool {
+	for _, c := range some {
+		if !slices.Contains(all, c) {
+			return false
+		}
+	}
+	return true
+}
+
 // RowKeys are none: two branches may give the same row, and so may one whose text is there twice.
 func (*Union) RowKeys([]Keys) Keys { return Keys{} }
 

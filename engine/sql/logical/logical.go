@@ -7,6 +7,8 @@
 package logical
 
 import (
+	"slices"
+
 	"github.com/weirstream/weir/engine/sql/catalog"
 	"github.com/weirstream/weir/engine/sql/expr"
 	"github.com/weirstream/weir/engine/sql/parser"
@@ -100,7 +102,7 @@ func (w *Windowing) Columns() []Column {
 	}
 }
 
-// Op computes rows: *Scan, *Calc, *Window, *Aggregate or *Union. An Op that several relations share is computed once.
+// Op computes rows: *Scan, *Calc, *Window, *Aggregate, *Join or *Union. An Op that several relations share is computed once.
 type Op interface {
 	op()
 	// Reads are the relations that it computes rows from.
@@ -142,6 +144,18 @@ type (
 		Keys      int        // the number of group columns
 		Calls     []Call
 	}
+	// Join gives the pairs of rows of two inputs that match. Its columns are those of the left side and then those of the right
+	// side; an input may have more, which its keys need.
+	Join struct {
+		Block       string
+		UID         string
+		Named       bool
+		Advisory    string
+		Kind        JoinKind
+		Left, Right JoinSide
+		// Condition are what a pair must fulfil besides equal keys, over the columns of the join.
+		Condition []expr.Expr
+	}
 	// Union is UNION ALL of relations with equal columns.
 	Union struct{ Inputs []*Relation }
 )
@@ -150,7 +164,83 @@ func (*Scan) op()      {}
 func (*Calc) op()      {}
 func (*Window) op()    {}
 func (*Aggregate) op() {}
+func (*Join) op()      {}
 func (*Union) op()     {}
+
+// JoinKind says what a join gives.
+type JoinKind uint8
+
+// The kinds of joins.
+const (
+	InnerJoin JoinKind = iota
+	LeftJoin           // rows of the left side that match nothing, too
+	RightJoin          // those of the right side
+	FullJoin           // those of both
+	SemiJoin           // rows of the left side that match something, once and alone
+	AntiJoin           // those that match nothing
+)
+
+// String is the word for fingerprints.
+func (k JoinKind) String() string {
+	return [...]string{"INNER", "LEFT", "RIGHT", "FULL", "SEMI", "ANTI"}[k]
+}
+
+// JoinSide is one side of a join.
+type JoinSide struct {
+	Input *Relation
+	// Columns is how many columns of the input the rows of the join have; others are for keys only.
+	Columns int
+	// Keys are the columns of the input that must equal those of the other side. NULL equals nothing.
+	Keys []int
+	// Tables are those that the rows come from.
+	Tables []string
+}
+
+// Rows are the columns of a side that the join gives.
+func (s JoinSide) Rows() []Column { return s.Input.Columns[:s.Columns] }
+
+// Outer says that rows of the side are given too that match nothing.
+func (j *Join) Outer(right bool) bool {
+	if right {
+		return j.Kind == RightJoin || j.Kind == FullJoin
+	}
+	return j.Kind == LeftJoin || j.Kind == FullJoin
+}
+
+// Columns are those of the left side and of the right side. Those of a side that may be missing may be NULL; none is a time attribute:
+// rows wait for each other however long.
+func (j *Join) Columns() []Column {
+	out := slices.Clone(j.Left.Rows())
+	if j.Kind < SemiJoin {
+		out = append(out, j.Right.Rows()...)
+	}
+	for i := range out {
+		out[i].Role = Plain
+		if j.Outer(i < j.Left.Columns) { // of the other side
+			out[i].Type = out[i].Type.WithNull(true)
+		}
+	}
+	return out
+}
+
+// KeyNames are the pairs of equal columns by their origins, with their types.
+func (j *Join) KeyNames() []string {
+	names := make([]string, len(j.Left.Keys))
+	for i, l := range j.Left.Keys {
+		left, right := j.Left.Input.Columns[l], j.Right.Input.Columns[j.Right.Keys[i]]
+		names[i] = left.Origin + " = " + right.Origin + " " + left.Type.String()
+	}
+	return names
+}
+
+// RowNames are the columns of a side by their origins, with their types.
+func (s JoinSide) RowNames() []string {
+	names := make([]string, s.Columns)
+	for i, c := range s.Rows() {
+		names[i] = c.Origin + " " + c.Type.String()
+	}
+	return names
+}
 
 // Call is one aggregate function of an Aggregate.
 type Call struct {

@@ -117,7 +117,7 @@ type (
 func (*Union) query()  {}
 func (*Select) query() {}
 
-// From is *TableRef, *Subquery or *WindowTVF.
+// From is *TableRef, *Subquery, *WindowTVF or *Join.
 type From interface {
 	At() Pos
 	from()
@@ -153,6 +153,26 @@ type (
 	}
 )
 
+// JoinKind says which rows a join gives that match none of the other side.
+type JoinKind uint8
+
+// The kinds of joins.
+const (
+	InnerJoin JoinKind = iota
+	LeftJoin           // those of the left side
+	RightJoin          // those of the right side
+	FullJoin           // those of both
+)
+
+// Join is l JOIN r ON condition. Its position is that of the word, or comma, between them.
+type Join struct {
+	Pos
+	Kind        JoinKind
+	Left, Right From
+	On          Expr // nil: of CROSS JOIN and a comma, whose condition is a part of WHERE
+}
+
+func (*Join) from()      {}
 func (*TableRef) from()  {}
 func (*Subquery) from()  {}
 func (*WindowTVF) from() {}

@@ -186,19 +186,81 @@ func (p *parser) item() (Item, error) {
 	return Item{Pos: t.pos, Expr: e, Alias: alias}, err
 }
 
+// from reads relations with commas between them, which bind less than JOIN.
 func (p *parser) from() (From, error) {
+	joins := 0
+	defer func() {
+		for range joins {
+			p.leave()
+		}
+	}()
+	f, err := p.joins(&joins)
+	for err == nil && p.at(",") {
+		j := &Join{Pos: p.cur().pos, Left: f}
+		p.i++
+		if err = p.enter(); err != nil {
+			break
+		}
+		joins++
+		j.Right, err = p.joins(&joins)
+		f = j
+	}
+	return f, err
+}
+
+// joins reads relations with JOIN between them, from left to right. It counts them as levels.
+func (p *parser) joins(levels *int) (From, error) {
+	f, err := p.joinable()
+	for err == nil {
+		j := &Join{Pos: p.cur().pos, Left: f}
+		condition := true
+		switch {
+		case p.accept("JOIN"), p.accept("INNER", "JOIN"):
+		case p.accept("LEFT", "JOIN"), p.accept("LEFT", "OUTER", "JOIN"):
+			j.Kind = LeftJoin
+		case p.accept("RIGHT", "JOIN"), p.accept("RIGHT", "OUTER", "JOIN"):
+			j.Kind = RightJoin
+		case p.accept("FULL", "JOIN"), p.accept("FULL", "OUTER", "JOIN"):
+			j.Kind = FullJoin
+		case p.accept("CROSS", "JOIN"):
+			condition = false
+		case p.at("NATURAL"):
+			return nil, Unsupported(j.Pos, "NATURAL JOIN", "write JOIN ... ON a.x = b.x")
+		default:
+			return f, nil
+		}
+		if err = p.enter(); err != nil {
+			return nil, err
+		}
+		*levels++
+		if j.Right, err = p.joinable(); err != nil {
+			return nil, err
+		}
+		if condition {
+			err = p.on(j)
+		}
+		f = j
+	}
+	return f, err
+}
+
+func (p *parser) on(j *Join) (err error) {
+	if p.at("USING") {
+		return Unsupported(p.cur().pos, "USING", "write ON a.x = b.x")
+	}
+	if err = p.expect("ON"); err == nil {
+		j.On, err = p.expr()
+	}
+	return err
+}
+
+// joinable reads one relation of FROM.
+func (p *parser) joinable() (From, error) {
 	f, err := p.relation()
-	if err != nil {
-		return nil, err
+	if err == nil && p.at("FOR") {
+		err = Unsupported(p.cur().pos, "FOR SYSTEM_TIME AS OF", "read the table without it")
 	}
-	at := p.cur().pos
-	switch {
-	case p.at(","), p.at("JOIN"), p.at("INNER"), p.at("LEFT"), p.at("RIGHT"), p.at("FULL"), p.at("CROSS"), p.at("NATURAL"):
-		return nil, Unsupported(at, "joins", "")
-	case p.at("FOR"):
-		return nil, Unsupported(at, "FOR SYSTEM_TIME AS OF", "read the table without it")
-	}
-	return f, nil
+	return f, err
 }
 
 // tableAlias reads what may follow a table: an alias, and refuses what looks like one.

@@ -90,6 +90,8 @@ func (b *builder) build(q request) ([]*Node, error) {
 		return b.window(op, q.inTime)
 	case *logical.Aggregate:
 		return b.aggregate(op)
+	case *logical.Join:
+		return b.join(op)
 	case *logical.Union:
 		return b.union(op)
 	}

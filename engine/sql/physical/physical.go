@@ -36,7 +36,7 @@ type Edge struct {
 	Input int
 }
 
-// Op is *Source, *Computed, *Calc, *Assign, *KeyBy, *Aggregate, *Group or *Sink.
+// Op is *Source, *Computed, *Calc, *Assign, *KeyBy, *Aggregate, *Group, *Join or *Sink.
 type Op interface{ op() }
 
 type (
@@ -60,6 +60,11 @@ type (
 		Spec exec.GroupSpec
 		Of   *logical.Aggregate
 	}
+	// Join keeps the rows of two inputs and pairs them.
+	Join struct {
+		Spec exec.JoinSpec
+		Of   *logical.Join
+	}
 	// Sink writes a table.
 	Sink struct {
 		Table *catalog.Table
@@ -76,4 +81,5 @@ func (*Assign) op()    {}
 func (*KeyBy) op()     {}
 func (*Aggregate) op() {}
 func (*Group) op()     {}
+func (*Join) op()      {}
 func (*Sink) op()      {}
