@@ -58,6 +58,27 @@ stats/aggregate.1 # stats/key.1
 stats/calc.2 < stats/aggregate.1
 sink/stats < stats/calc.2
 `},
+		{"a query that WITH names is computed once", `
+CREATE TABLE a (k INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'test');
+CREATE TABLE o (k INT, n BIGINT) WITH ('connector' = 'test');
+INSERT INTO o WITH c AS (SELECT k, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE a, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY k, window_start, window_end)
+SELECT * FROM c WHERE n > 1 UNION ALL SELECT -x, d.n FROM c AS d (x, n);`, `source/a
+    delay 0 ms, idle 0s
+    | connector test
+o/with.c/window.1 < source/a
+o/with.c/key.1 < o/with.c/window.1
+o/with.c/aggregate.1 # o/with.c/key.1
+    state groups window-value of 8 bytes
+    | key k INT
+    | window TUMBLE(ts, 1 min)
+    | aggregate COUNT(*)
+o/with.c/calc.1 < o/with.c/aggregate.1
+o/union.1/calc.1 < o/with.c/calc.1
+o/calc.1 < o/union.1/calc.1
+o/union.2/calc.1 < o/with.c/calc.1
+o/calc.2 < o/union.2/calc.1
+sink/o < o/calc.1 < o/calc.2
+`},
 		{"a view, a union and two sinks", `
 CREATE TABLE a (k INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'test');
 CREATE TABLE b (k INT, ts TIMESTAMP(3), twice AS k * 2, WATERMARK FOR ts AS ts) WITH ('connector' = 'test');

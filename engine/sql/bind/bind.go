@@ -66,25 +66,34 @@ func (b *binder) createView(s *parser.CreateView) error {
 	if err := b.catalog.CreateView(s.Name); err != nil {
 		return err
 	}
-	r, err := b.block(s.Name.Text).typedQuery(s.Query)
+	r, err := b.block(s.Name.Text).view(s)
 	if err != nil {
 		return err
+	}
+	b.views[s.Name.Text] = r
+	return nil
+}
+
+// view binds the query of a view. Whoever reads it shares its operators.
+func (b *block) view(s *parser.CreateView) (*logical.Relation, error) {
+	r, err := b.typedQuery(s.Query)
+	if err != nil {
+		return nil, err
 	}
 	r = r.Copy()
 	if len(s.Columns) > 0 {
 		if len(s.Columns) != len(r.Columns) {
-			return parser.Errorf(s.Columns[0].Pos, "", "the view %s names %d columns, its query has %d", s.Name.Text, len(s.Columns), len(r.Columns))
+			return nil, parser.Errorf(s.Columns[0].Pos, "", "the view %s names %d columns, its query has %d", s.Name.Text, len(s.Columns), len(r.Columns))
 		}
 		for i, n := range s.Columns {
 			r.Columns[i].Name = n.Text
 		}
 	}
 	if err := checkNames(s.Name, r.Columns); err != nil {
-		return err
+		return nil, err
 	}
-	b.views[s.Name.Text] = r
 	b.plan.Views = append(b.plan.Views, r)
-	return nil
+	return r, nil
 }
 
 // checkNames refuses a view whose columns cannot be told apart.

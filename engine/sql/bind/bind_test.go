@@ -83,6 +83,19 @@ func TestWhatCannotBeBoundIsRefusedWithItsPlaceAndARemedy(t *testing.T) {
 		{"CREATE VIEW w AS SELECT * " + window + ";INSERT INTO o SELECT k, s FROM TABLE(TUMBLE(TABLE w, DESCRIPTOR(window_time), INTERVAL '1' DAY))", "4:154: not supported yet: a window over the rows of another window; aggregate the inner window first"},
 		{"INSERT INTO o SELECT k, s FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR, INTERVAL '60' MINUTE))", "4:89: the offset of a window must be less than its size; write the rest of dividing it by the size, which makes the same windows"},
 		{"INSERT INTO o SELECT k, s FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), SIZE => INTERVAL '1' HOUR, `OFFSET` => INTERVAL -'1' HOUR))", "4:97: the offset of a window must be less than its size; write the rest of dividing it by the size, which makes the same windows"},
+		// WITH
+		{"INSERT INTO o WITH x AS (SELECT k FROM t), x AS (SELECT k FROM x) SELECT k, s FROM x", "4:44: WITH names two queries x; give one of them another name"},
+		{"INSERT INTO o WITH x AS (SELECT k FROM y), y AS (SELECT k FROM t) SELECT k, s FROM x", "4:40: there is no table or view y; declare it before it is used"},
+		{"INSERT INTO o WITH x AS (SELECT k, s FROM x) SELECT k, s FROM x", "4:43: there is no table or view x; declare it before it is used"},
+		{"INSERT INTO o SELECT k, s FROM (WITH x AS (SELECT k, s FROM t) SELECT * FROM x) UNION ALL SELECT k, s FROM x", "4:108: there is no table or view x; declare it before it is used"},
+		{"INSERT INTO o WITH x (a, b) AS (SELECT k FROM t) SELECT k, s FROM x", "4:23: the view x names 2 columns, its query has 1"},
+		{"INSERT INTO o WITH x AS (SELECT NULL FROM t) SELECT 1, 's' FROM x", "4:26: the type of column 1 of this query is not known: it is NULL; write CAST(NULL AS INT) or the like"},
+		{"INSERT INTO o SELECT k, s FROM TABLE(TUMBLE((SELECT k, s, other FROM t), DESCRIPTOR(other), INTERVAL '1' DAY))", "4:85: the column other of this query is not a time attribute; declare WATERMARK FOR other AS other - INTERVAL '5' SECOND in the table, and select the column as it is"},
+		// names of columns
+		{"INSERT INTO o SELECT k, s FROM t AS x (k, s)", "4:40: x names 2 columns, there are 5"},
+		{"INSERT INTO o SELECT k, s FROM (SELECT k, s FROM t) AS x (a, b)", "4:22: there is no column k; the columns are a, b"},
+		{"INSERT INTO o SELECT a, s FROM (SELECT k, s FROM t) AS x (a, a)", "4:22: the column a is ambiguous; rename one with AS"},
+		{"CREATE VIEW w AS SELECT k FROM t; CREATE TABLE x LIKE w", "4:55: w is a view; name a table"},
 		// constraints
 		{"CREATE TABLE x (a INT, PRIMARY KEY (b) NOT ENFORCED)" + with, "4:37: there is no column b; the columns are a"},
 		{"CREATE TABLE x (a INT, PRIMARY KEY (a, a) NOT ENFORCED)" + with, "4:40: the column a is twice in the primary key; name it once"},
@@ -155,6 +168,9 @@ func TestUIDsComeFromNamesInTheText(t *testing.T) {
 		{"a subquery and a union have paths", `INSERT INTO o SELECT a, n, 1 FROM (SELECT origin AS a, COUNT(delay) AS n FROM TABLE(TUMBLE(TABLE f, DESCRIPTOR(` + "`date`" + `), INTERVAL '1' HOUR)) GROUP BY origin, window_start, window_end) AS sub
 			UNION ALL SELECT origin, n, 2 FROM (SELECT /*+ UID('mine') */ origin, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE f, DESCRIPTOR(` + "`date`" + `), INTERVAL '1' HOUR)) GROUP BY origin, window_start, window_end)`,
 			"o/union.1/sub/aggregate.1\nkey origin STRING\nwindow TUMBLE(date, 1 h)\naggregate COUNT(delay INT)\n\nmine\nkey origin STRING\nwindow TUMBLE(date, 1 h)\naggregate COUNT(*)"},
+		{"a query that WITH names has its own", `INSERT INTO o WITH w AS (WITH f AS (SELECT origin AS a, ` + "`date`" + ` AS t FROM f) SELECT a, COUNT(*) AS n, window_time AS t FROM TABLE(TUMBLE(TABLE f, DESCRIPTOR(t), INTERVAL '5' MINUTE)) GROUP BY a, window_start, window_end, window_time)
+			SELECT 'all', SUM(n), 0 FROM TABLE(TUMBLE((SELECT n, t FROM w WHERE a > 'b'), DESCRIPTOR(t), INTERVAL '1' DAY)) GROUP BY window_start, window_end`,
+			"o/aggregate.1\nwindow TUMBLE(window_time of TUMBLE(date, 5 min), 1 d)\naggregate SUM(COUNT(*) BIGINT)\n\no/with.w/aggregate.1\nkey origin STRING\nwindow TUMBLE(date, 5 min)\naggregate COUNT(*)"},
 	} {
 		if got := states(t, oneState+c.text); got != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", c.name, got, c.want)

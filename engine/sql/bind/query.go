@@ -10,16 +10,26 @@ import (
 )
 
 // block is a query block that is being bound. Its path names it in uids (P9): the sink or view, and the aliases of the
-// subqueries that lead to it.
+// subqueries that lead to it, or their names in WITH.
 type block struct {
 	*binder
 	path  string
-	joins int // there have been so far
+	joins int   // there have been so far
+	with  *with // nil: none
+}
+
+// with is a query that WITH has named, for the blocks behind it.
+type with struct {
+	name  string
+	view  *logical.Relation
+	outer *with // of before
 }
 
 func (b *binder) block(path string) *block { return &block{binder: b, path: path} }
 
-func (b *block) inner(name string) *block { return b.block(b.path + "/" + name) }
+func (b *block) inner(name string) *block {
+	return &block{binder: b.binder, path: b.path + "/" + name, with: b.with}
+}
 
 func (b *block) query(q parser.Query) (*logical.Relation, error) {
 	switch q := q.(type) {
@@ -27,8 +37,38 @@ func (b *block) query(q parser.Query) (*logical.Relation, error) {
 		return b.selectBlock(q)
 	case *parser.Union:
 		return b.union(q)
+	case *parser.With:
+		return b.named(q)
 	}
 	panic(fmt.Sprintf("a query of type %T", q))
+}
+
+// named binds a query behind others that WITH names. They hide tables and views of their names.
+func (b *block) named(q *parser.With) (*logical.Relation, error) {
+	scoped := *b
+	names := map[string]bool{}
+	for _, v := range q.Views {
+		if names[v.Name.Text] {
+			return nil, parser.Errorf(v.Name.Pos, "give one of them another name", "WITH names two queries %s", v.Name.Text)
+		}
+		names[v.Name.Text] = true
+		r, err := scoped.inner("with." + v.Name.Text).view(v)
+		if err != nil {
+			return nil, err
+		}
+		scoped.with = &with{v.Name.Text, r, scoped.with}
+	}
+	return scoped.query(q.Query)
+}
+
+// relation returns what a name in FROM means here.
+func (b *block) relation(n parser.Name) (*logical.Relation, error) {
+	for w := b.with; w != nil; w = w.outer {
+		if w.name == n.Text {
+			return w.view, nil
+		}
+	}
+	return b.binder.relation(n)
 }
 
 // typedQuery binds a query whose columns must all have a type.
@@ -117,17 +157,32 @@ func (b *block) from(f parser.From) (scope, error) {
 		if err != nil {
 			return scope{}, err
 		}
-		return single(r, aliasOr(f.Alias, f.Name.Text)), nil
+		return b.called(r, f.Alias, f.Name.Text)
 	case *parser.Subquery:
-		r, err := b.inner(aliasOr(f.Alias, "subquery")).typedQuery(f.Query)
+		r, err := b.inner(aliasOr(f.Alias.Name, "subquery")).typedQuery(f.Query)
 		if err != nil {
 			return scope{}, err
 		}
-		return single(r, aliasOr(f.Alias, "")), nil
+		return b.called(r, f.Alias, "")
 	case *parser.WindowTVF:
 		return b.windowTVF(f)
 	}
 	panic(fmt.Sprintf("a FROM of type %T", f))
+}
+
+// called is the scope of one relation under the names that a query gives it and its columns.
+func (b *block) called(r *logical.Relation, alias parser.Alias, name string) (scope, error) {
+	name = aliasOr(alias.Name, name)
+	if len(alias.Columns) > 0 {
+		if len(alias.Columns) != len(r.Columns) {
+			return scope{}, parser.Errorf(alias.Columns[0].Pos, "", "%s names %d columns, there are %d", name, len(alias.Columns), len(r.Columns))
+		}
+		r = r.Copy()
+		for i, n := range alias.Columns {
+			r.Columns[i].Name = n.Text
+		}
+	}
+	return single(r, name), nil
 }
 
 // conjuncts splits a condition at its ANDs.

@@ -31,10 +31,11 @@ func (b *block) windowTVF(f *parser.WindowTVF) (scope, error) {
 	if data.Table == nil {
 		return scope{}, parser.Errorf(data.Pos, "write TABLE t", "the first argument of %s must be a table", f.Function)
 	}
-	in, err := b.relation(*data.Table)
+	of, err := b.from(data.Table)
 	if err != nil {
 		return scope{}, err
 	}
+	in, name := of.Relation, of.parts[0].name
 	if len(timeCol.Descriptor) != 1 {
 		return scope{}, parser.Errorf(timeCol.Pos, "write DESCRIPTOR(ts)", "%s needs the time attribute of the table", f.Function)
 	}
@@ -42,12 +43,12 @@ func (b *block) windowTVF(f *parser.WindowTVF) (scope, error) {
 	if err != nil {
 		return scope{}, err
 	}
-	time, err := timeAttribute(in, data.Table.Text, timeCol.Descriptor[0])
+	time, err := timeAttribute(in, name, timeCol.Descriptor[0])
 	if err != nil {
 		return scope{}, err
 	}
 	out := b.assign(in, logical.NewWindowing(f.Function, assigner, time))
-	return single(out, aliasOr(f.Alias, data.Table.Text)), nil
+	return b.called(out, f.Alias, name)
 }
 
 // assign adds the window columns to a relation.
@@ -138,6 +139,9 @@ func timeAttribute(in *logical.Relation, table string, n parser.Name) (string, e
 		return c.Origin, nil
 	case logical.WindowTime:
 		return "", parser.Unsupported(n.Pos, "a window over the rows of another window", "aggregate the inner window first")
+	}
+	if table == "" {
+		table = "this query"
 	}
 	return "", parser.Errorf(n.Pos, "declare WATERMARK FOR "+n.Text+" AS "+n.Text+" - INTERVAL '5' SECOND in the table, and select the column as it is",
 		"the column %s of %s is not a time attribute", n.Text, table)

@@ -8,6 +8,7 @@ import (
 // Catalog holds the tables that a script has declared so far, and the names of its views. The zero value is empty.
 type Catalog struct {
 	tables map[string]*Table
+	texts  map[string]*parser.CreateTable // of the tables, with what they take from others
 	views  map[string]bool
 	names  []string // of tables and views, in the order of the text
 }
@@ -23,6 +24,10 @@ func (c *Catalog) IsView(n parser.Name) bool { return c.views[n.Text] }
 
 // CreateTable binds a declaration and takes its name.
 func (c *Catalog) CreateTable(s *parser.CreateTable) error {
+	s, err := c.like(s)
+	if err != nil {
+		return err
+	}
 	if err := c.take(s.Name); err != nil {
 		return err
 	}
@@ -31,9 +36,9 @@ func (c *Catalog) CreateTable(s *parser.CreateTable) error {
 		return err
 	}
 	if c.tables == nil {
-		c.tables = map[string]*Table{}
+		c.tables, c.texts = map[string]*Table{}, map[string]*parser.CreateTable{}
 	}
-	c.tables[t.Name] = t
+	c.tables[t.Name], c.texts[t.Name] = t, s
 	return nil
 }
 

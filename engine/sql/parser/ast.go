@@ -16,6 +16,17 @@ type (
 		Watermark   *Watermark // nil: none
 		PrimaryKey  []Name     // of PRIMARY KEY ... NOT ENFORCED; empty: none
 		Options     []Option
+		Like        *TableLike // nil: none
+	}
+	// TableLike is LIKE of CREATE TABLE: what the table takes from another.
+	TableLike struct {
+		Table    Name
+		Features []LikeFeature
+	}
+	// LikeFeature is INCLUDING, EXCLUDING or OVERWRITING, and of what: ALL, CONSTRAINTS, GENERATED and so on.
+	LikeFeature struct {
+		Pos
+		Strategy, Feature string
 	}
 	// ColumnDef is a physical column, or a computed one if Computed is set.
 	ColumnDef struct {
@@ -80,7 +91,7 @@ type TypeName struct {
 	Args []int
 }
 
-// Query is *Select or *Union.
+// Query is *Select, *Union or *With.
 type Query interface {
 	At() Pos
 	query()
@@ -92,6 +103,12 @@ type (
 		Pos
 		Queries  []Query
 		Distinct bool
+	}
+	// With names queries for each other, in their order, and for the one behind them.
+	With struct {
+		Pos
+		Views []*CreateView
+		Query Query
 	}
 	// Select is one query block.
 	Select struct {
@@ -116,6 +133,7 @@ type (
 
 func (*Union) query()  {}
 func (*Select) query() {}
+func (*With) query()   {}
 
 // From is *TableRef, *Subquery, *WindowTVF or *Join.
 type From interface {
@@ -124,30 +142,35 @@ type From interface {
 }
 
 type (
+	// Alias is what a query calls something that it reads.
+	Alias struct {
+		Name    *Name  // nil: none
+		Columns []Name // empty: as they are called
+	}
 	// TableRef reads a table or view.
 	TableRef struct {
 		Pos
 		Name  Name
-		Alias *Name
+		Alias Alias
 	}
 	// Subquery reads a query.
 	Subquery struct {
 		Pos
 		Query Query
-		Alias *Name
+		Alias Alias
 	}
 	// WindowTVF is a windowing table-valued function, such as TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)).
 	WindowTVF struct {
 		Pos
 		Function string // upper case
 		Args     []TVFArg
-		Alias    *Name
+		Alias    Alias
 	}
 	// TVFArg is an argument of a TVF: one of Table, Descriptor and Value is set.
 	TVFArg struct {
 		Pos
 		Param      string // upper case; empty: by position
-		Table      *Name
+		Table      From   // *TableRef or *Subquery, without alias
 		Descriptor []Name
 		Value      Expr
 	}

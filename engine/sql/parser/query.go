@@ -9,6 +9,9 @@ func (p *parser) query() (Query, error) {
 	}
 	defer p.leave()
 	at := p.cur().pos
+	if p.accept("WITH") {
+		return p.with(at)
+	}
 	first, err := p.queryTerm()
 	if err != nil {
 		return nil, err
@@ -58,6 +61,42 @@ func (p *parser) query() (Query, error) {
 	return &Union{at, queries, distinct}, nil
 }
 
+// with reads what follows WITH: name [(columns)] AS (query), ... and the query that they are for.
+func (p *parser) with(at Pos) (Query, error) {
+	if p.at("RECURSIVE") {
+		return nil, Unsupported(p.cur().pos, "WITH RECURSIVE", "")
+	}
+	w := &With{Pos: at}
+	for {
+		v := &CreateView{Pos: p.cur().pos}
+		var err error
+		if v.Name, err = p.object("the name of a query"); err != nil {
+			return nil, err
+		}
+		if p.at("(") {
+			if v.Columns, err = p.names("a column"); err != nil {
+				return nil, err
+			}
+		}
+		if err := p.expect("AS", "("); err != nil {
+			return nil, err
+		}
+		if v.Query, err = p.query(); err != nil {
+			return nil, err
+		}
+		if err := p.expect(")"); err != nil {
+			return nil, err
+		}
+		w.Views = append(w.Views, v)
+		if !p.accept(",") {
+			break
+		}
+	}
+	var err error
+	w.Query, err = p.query()
+	return w, err
+}
+
 func (p *parser) queryTerm() (Query, error) {
 	switch t := p.cur(); {
 	case p.accept("("):
@@ -68,8 +107,6 @@ func (p *parser) queryTerm() (Query, error) {
 		return q, p.expect(")")
 	case p.at("VALUES"):
 		return nil, Unsupported(t.pos, "VALUES", "read the rows from a table")
-	case p.at("WITH"):
-		return nil, Unsupported(t.pos, "WITH (common table expressions)", "write CREATE VIEW ... AS ... instead")
 	case !p.at("SELECT"):
 		return nil, p.unexpected("SELECT")
 	}
@@ -263,18 +300,17 @@ func (p *parser) joinable() (From, error) {
 	return f, err
 }
 
-// tableAlias reads what may follow a table: an alias, and refuses what looks like one.
-func (p *parser) tableAlias() (*Name, error) {
+// tableAlias reads what may follow a table: an alias, which may name the columns, and refuses what looks like one.
+func (p *parser) tableAlias() (a Alias, err error) {
 	for _, clause := range [...]string{"MATCH_RECOGNIZE", "PIVOT", "UNPIVOT", "TABLESAMPLE"} {
 		if next := p.peek(1); p.at(clause) && (next.is("(") || clause == "TABLESAMPLE" && next.kind == tokenWord) {
-			return nil, Unsupported(p.cur().pos, clause, "")
+			return a, Unsupported(p.cur().pos, clause, "")
 		}
 	}
-	alias, err := p.alias()
-	if err == nil && alias != nil && p.at("(") {
-		err = Unsupported(p.cur().pos, "names of columns behind an alias", "rename columns with AS in a select list, or with CREATE VIEW v (a, b) AS")
+	if a.Name, err = p.alias(); err == nil && a.Name != nil && p.at("(") {
+		a.Columns, err = p.names("a column")
 	}
-	return alias, err
+	return a, err
 }
 
 func (p *parser) relation() (From, error) {
@@ -343,11 +379,12 @@ func (p *parser) tvfArg(function string) (a TVFArg, err error) {
 		p.i += 2
 	}
 	switch {
-	case p.at("TABLE", "(") || p.at("("):
-		return a, Unsupported(p.cur().pos, "a query as the table of a window", "write CREATE VIEW ... AS ... and TABLE <view>")
+	case p.at("TABLE", "("), p.at("(", "SELECT"), p.at("(", "WITH"), p.at("(", "("):
+		p.accept("TABLE")
+		return a, p.tvfQuery(&a)
 	case p.accept("TABLE"):
 		n, err := p.object("a table or view")
-		a.Table = &n
+		a.Table = &TableRef{Pos: n.Pos, Name: n}
 		if err == nil && p.at("PARTITION") {
 			err = Unsupported(p.cur().pos, "PARTITION BY in a window", "add the columns to GROUP BY")
 			if function == "SESSION" {
@@ -361,4 +398,17 @@ func (p *parser) tvfArg(function string) (a TVFArg, err error) {
 	}
 	a.Value, err = p.expr()
 	return a, err
+}
+
+// tvfQuery reads a query in parentheses as the table of a window.
+func (p *parser) tvfQuery(a *TVFArg) error {
+	if err := p.expect("("); err != nil {
+		return err
+	}
+	q, err := p.query()
+	if err != nil {
+		return err
+	}
+	a.Table = &Subquery{Pos: a.Pos, Query: q}
+	return p.expect(")")
 }

@@ -34,10 +34,8 @@ func (p *parser) notAStatement() error {
 	switch {
 	case p.at("RESET"):
 		return Unsupported(t.pos, "RESET", "set job options in the manifest")
-	case p.at("SELECT"):
-		return Errorf(t.pos, "write INSERT INTO <table> SELECT ...", "the rows of this query go nowhere")
-	case p.at("WITH"):
-		return Unsupported(t.pos, "WITH (common table expressions)", "write CREATE VIEW ... AS ... instead")
+	case p.at("SELECT"), p.at("WITH"):
+		return Errorf(t.pos, "write INSERT INTO <table> "+strings.ToUpper(t.text)+" ...", "the rows of this query go nowhere")
 	case p.at("CREATE"), p.at("INSERT"):
 		what := strings.ToUpper(t.text)
 		if next := p.peek(1); next.kind == tokenWord {
@@ -137,11 +135,13 @@ func (p *parser) createTable(at Pos) (*CreateTable, error) {
 	if t.Name, err = p.object("the name of the table"); err != nil {
 		return nil, err
 	}
-	if err := p.notColumns(); err != nil {
+	if err := p.asSelect(); err != nil {
 		return nil, err
 	}
-	if err := p.list(func() error { return p.tableElement(t) }); err != nil {
-		return nil, err
+	if p.at("(") || !p.at("WITH") && !p.at("LIKE") {
+		if err := p.list(func() error { return p.tableElement(t) }); err != nil {
+			return nil, err
+		}
 	}
 	if err := p.comment(); err != nil {
 		return nil, err
@@ -149,27 +149,66 @@ func (p *parser) createTable(at Pos) (*CreateTable, error) {
 	if p.at("PARTITIONED") || p.at("DISTRIBUTED") {
 		return nil, Unsupported(p.cur().pos, strings.ToUpper(p.cur().text)+" in CREATE TABLE", "remove it; a table is written to one folder")
 	}
-	if err := p.notColumns(); err != nil {
+	if !p.at("LIKE") {
+		if err := p.expect("WITH"); err != nil {
+			return nil, err
+		}
+		if err := p.options(t); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.asSelect(); err != nil {
 		return nil, err
 	}
-	if err := p.expect("WITH"); err != nil {
-		return nil, err
+	if p.accept("LIKE") {
+		t.Like, err = p.tableLike()
+	} else if len(t.Columns) == 0 {
+		err = p.unexpected("LIKE")
 	}
-	if err := p.options(t); err != nil {
-		return nil, err
-	}
-	return t, p.notColumns()
+	return t, err
 }
 
-// notColumns refuses the forms of CREATE TABLE that take their columns from elsewhere.
-func (p *parser) notColumns() error {
-	switch at := p.cur().pos; {
-	case p.at("LIKE"):
-		return Unsupported(at, "LIKE in CREATE TABLE", "write the columns and options of the other table")
-	case p.at("AS"), p.at("WITH") && p.tokens[p.i-1].isName():
-		return Unsupported(at, "CREATE TABLE ... AS SELECT", "declare the columns, and write INSERT INTO ... SELECT")
+// asSelect refuses the form of CREATE TABLE that takes its columns from a query.
+func (p *parser) asSelect() error {
+	if p.at("AS") {
+		return Unsupported(p.cur().pos, "CREATE TABLE ... AS SELECT", "declare the columns, and write INSERT INTO ... SELECT")
 	}
 	return nil
+}
+
+// tableLike reads what follows LIKE: table [(INCLUDING ALL EXCLUDING OPTIONS ...)].
+func (p *parser) tableLike() (*TableLike, error) {
+	l := &TableLike{}
+	var err error
+	if l.Table, err = p.object("the table to take columns and options from"); err != nil || !p.accept("(") {
+		return l, err
+	}
+	for !p.accept(")") {
+		f := LikeFeature{Pos: p.cur().pos}
+		for _, strategy := range [...]string{"INCLUDING", "EXCLUDING", "OVERWRITING"} {
+			if p.accept(strategy) {
+				f.Strategy = strategy
+			}
+		}
+		if f.Strategy == "" {
+			return nil, p.unexpected("INCLUDING, EXCLUDING, OVERWRITING or )")
+		}
+		for _, feature := range [...]string{"ALL", "CONSTRAINTS", "DISTRIBUTION", "GENERATED", "METADATA", "OPTIONS", "PARTITIONS", "WATERMARKS"} {
+			if p.accept(feature) {
+				f.Feature = feature
+			}
+		}
+		switch f.Feature {
+		case "":
+			return nil, p.unexpected("ALL, CONSTRAINTS, GENERATED, OPTIONS or WATERMARKS")
+		case "ALL", "CONSTRAINTS", "DISTRIBUTION", "PARTITIONS":
+			if f.Strategy == "OVERWRITING" {
+				return nil, Errorf(f.Pos, "write INCLUDING or EXCLUDING", "OVERWRITING "+f.Feature+" means nothing")
+			}
+		}
+		l.Features = append(l.Features, f)
+	}
+	return l, nil
 }
 
 func (p *parser) options(t *CreateTable) error {
@@ -358,7 +397,7 @@ func (p *parser) insert(at Pos) (*Insert, error) {
 		return nil, Unsupported(p.cur().pos, "PARTITION", "select the value as a column")
 	}
 	// INSERT INTO t (SELECT ...) has a query in parentheses where a column list may stand.
-	if p.at("(") && !p.at("(", "SELECT") && !p.at("(", "(") {
+	if p.at("(") && !p.at("(", "SELECT") && !p.at("(", "WITH") && !p.at("(", "(") {
 		if s.Columns, err = p.names("a column"); err != nil {
 			return nil, err
 		}
