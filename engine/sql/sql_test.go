@@ -220,8 +220,21 @@ func TestGroupsMayBeExpressionsAndAggregatesFiltered(t *testing.T) {
 	expect(t, h.rows("o"), "2001-01-11 08:00:00|false|0|NULL|1|fine", "2001-01-11 08:00:00|true|2|601|71|late")
 }
 
+// span is a window.
+type span struct{ start, end int64 }
+
+// hops are the windows of a moment that are size long and begin every slide.
+func hops(size, slide int64) func(at int64) []span {
+	return func(at int64) (out []span) {
+		for start := at - at%slide; start > at-size; start -= slide {
+			out = append(out, span{start, start + size})
+		}
+		return out
+	}
+}
+
 // oracle counts and sums by a plain loop: a row enters each window that is not over at its split watermark.
-func oracle(rows [][]string, size, slide, delay int64) []string {
+func oracle(rows [][]string, windows func(at int64) []span, delay int64) []string {
 	type group struct{ n, sum int64 }
 	groups := map[string]*group{}
 	maxTime := int64(-1 << 60)
@@ -233,11 +246,12 @@ func oracle(rows [][]string, size, slide, delay int64) []string {
 		}
 		mark := maxTime - delay
 		maxTime = max(maxTime, at)
-		for start := at - at%slide; start > at-size; start -= slide {
-			if start+size-1 <= mark {
+		for _, w := range windows(at) {
+			if w.end-1 <= mark {
 				continue
 			}
-			k := fmt.Sprintf("%s|%s", r[0], strings.TrimSuffix(string(datetime.AppendTimestamp(nil, start)), ".000"))
+			text := func(ms int64) string { return strings.TrimSuffix(string(datetime.AppendTimestamp(nil, ms)), ".000") }
+			k := fmt.Sprintf("%s|%s|%s", r[0], text(w.start), text(w.end))
 			if groups[k] == nil {
 				groups[k] = &group{}
 			}
@@ -261,18 +275,27 @@ func TestWindowsEqualAPlainLoopAtEveryBatchSize(t *testing.T) {
 		return []any{fmt.Sprint("k", r.IntN(20)), r.IntN(1000), datetime.AppendTimestamp(nil, at)}
 	})
 	for _, c := range []struct {
-		name, tvf   string
-		size, slide int64
+		name, tvf string
+		windows   func(at int64) []span
 	}{
-		{"tumbling", "TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '5' MINUTE)", 5 * minute, 5 * minute},
-		{"hopping", "HOP(TABLE t, DESCRIPTOR(ts), INTERVAL '2' MINUTE, INTERVAL '10' MINUTE)", 10 * minute, 2 * minute},
+		{"tumbling", "TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '5' MINUTE)", hops(5*minute, 5*minute)},
+		{"hopping", "HOP(TABLE t, DESCRIPTOR(ts), INTERVAL '2' MINUTE, INTERVAL '10' MINUTE)", hops(10*minute, 2*minute)},
+		{"cumulating", "CUMULATE(TABLE t, DESCRIPTOR(ts), INTERVAL '2' MINUTE, INTERVAL '10' MINUTE)", func(at int64) (out []span) {
+			start := at - at%(10*minute)
+			for end := start + 2*minute; end <= start+10*minute; end += 2 * minute {
+				if at < end {
+					out = append(out, span{start, end})
+				}
+			}
+			return out
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := compile(t, `
 			CREATE TABLE t (k STRING, v BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'test');
-			CREATE TABLE o (k STRING, w TIMESTAMP(3), n BIGINT, s BIGINT) WITH ('connector' = 'test');
-			INSERT INTO o SELECT k, window_start, COUNT(*), SUM(v) FROM TABLE(`+c.tvf+`) GROUP BY k, window_start, window_end;`)
-			want := oracle(rows, c.size, c.slide, 5*minute)
+			CREATE TABLE o (k STRING, w TIMESTAMP(3), e TIMESTAMP(3), n BIGINT, s BIGINT) WITH ('connector' = 'test');
+			INSERT INTO o SELECT k, window_start, window_end, COUNT(*), SUM(v) FROM TABLE(`+c.tvf+`) GROUP BY k, window_start, window_end;`)
+			want := oracle(rows, c.windows, 5*minute)
 			late := -1
 			for _, size := range []int{1, 7, 256, 3000} {
 				h := newHarness(t, g).open(nil)

@@ -26,8 +26,8 @@ type Entry struct {
 	Group int    `json:"group"` // key group
 	// Key is an object of the group columns, or the key of a program's stream.
 	Key json.RawMessage `json:"key"`
-	// Window is the start of the window as a timestamp, or the number that a program's state has one for, such as the time of a
-	// timer in ms.
+	// Window is the start of the window as a timestamp, of a cumulating one its end, or the number that a program's state has one
+	// for, such as the time of a timer in ms.
 	Window json.RawMessage `json:"window,omitempty"`
 	Name   json.RawMessage `json:"name,omitempty"` // of an entry of a list or map
 	Value  json.RawMessage `json:"value"`

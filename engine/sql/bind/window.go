@@ -11,17 +11,18 @@ import (
 
 // tvfParams are the parameters of the windowing functions, in their order, with Flink's names.
 var tvfParams = map[string][]string{
-	"TUMBLE": {"DATA", "TIMECOL", "SIZE", "OFFSET"},
-	"HOP":    {"DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"},
+	"TUMBLE":   {"DATA", "TIMECOL", "SIZE", "OFFSET"},
+	"HOP":      {"DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"},
+	"CUMULATE": {"DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"},
 }
 
 func (b *block) windowTVF(f *parser.WindowTVF) (scope, error) {
 	params := tvfParams[f.Function]
 	if params == nil {
-		if f.Function == "CUMULATE" || f.Function == "SESSION" {
-			return scope{}, parser.Unsupported(f.Pos, f.Function+" windows", "TUMBLE and HOP are supported")
+		if f.Function == "SESSION" {
+			return scope{}, parser.Unsupported(f.Pos, f.Function+" windows", "TUMBLE, HOP and CUMULATE are supported")
 		}
-		return scope{}, parser.Errorf(f.Pos, "TUMBLE and HOP are supported", "there is no table function %s", f.Function)
+		return scope{}, parser.Errorf(f.Pos, "TUMBLE, HOP and CUMULATE are supported", "there is no table function %s", f.Function)
 	}
 	args, err := arrange(f, params)
 	if err != nil {
@@ -89,8 +90,11 @@ func arrange(f *parser.WindowTVF, params []string) (map[string]parser.TVFArg, er
 }
 
 func usage(function string) string {
-	if function == "HOP" {
+	switch function {
+	case "HOP":
 		return "HOP(TABLE t, DESCRIPTOR(ts), INTERVAL '5' MINUTE, INTERVAL '1' HOUR), the slide first"
+	case "CUMULATE":
+		return "CUMULATE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR, INTERVAL '1' DAY), the step first"
 	}
 	return "TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)"
 }
@@ -114,9 +118,13 @@ func bindAssigner(f *parser.WindowTVF, args map[string]parser.TVFArg) (w window.
 		}
 		length[name] = ms
 	}
-	w = window.Tumble(length["SIZE"], length["OFFSET"])
-	if f.Function == "HOP" {
+	switch f.Function {
+	case "TUMBLE":
+		w = window.Tumble(length["SIZE"], length["OFFSET"])
+	case "HOP":
 		w = window.Hop(length["SLIDE"], length["SIZE"], length["OFFSET"])
+	case "CUMULATE":
+		w = window.Cumulate(length["STEP"], length["SIZE"], length["OFFSET"])
 	}
 	if err := w.Check(); err != nil {
 		return w, parser.Errorf(args["SIZE"].Pos, "", "%v", err)

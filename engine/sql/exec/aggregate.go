@@ -97,7 +97,7 @@ type aggregate struct {
 	out     *batch.Columns
 	to      operator.Output
 	windows []int64
-	firing  int64 // start of the window
+	firing  int64 // the window
 	err     error
 	visit   func(hash uint64, key, cell []byte) bool
 }
@@ -156,8 +156,8 @@ func (a *aggregate) Process(_ int, b *batch.Batch, _ operator.Output) error {
 // dropLate returns the rows whose window has not been emitted: the batch itself, or a copy of those rows.
 func (a *aggregate) dropLate(b *batch.Batch) *batch.Batch {
 	late := 0
-	for i, start := range b.Window {
-		if a.over(start, b.Hash[i]) {
+	for i, name := range b.Window {
+		if a.over(name, b.Hash[i]) {
 			late++
 		}
 	}
@@ -166,8 +166,8 @@ func (a *aggregate) dropLate(b *batch.Batch) *batch.Batch {
 	}
 	a.ctx.Late(late)
 	a.sel = a.sel[:0]
-	for i, start := range b.Window {
-		if !a.over(start, b.Hash[i]) {
+	for i, name := range b.Window {
+		if !a.over(name, b.Hash[i]) {
 			a.sel = append(a.sel, int32(i))
 		}
 	}
@@ -179,8 +179,8 @@ func (a *aggregate) dropLate(b *batch.Batch) *batch.Batch {
 	return a.kept
 }
 
-func (a *aggregate) over(start int64, hash uint64) bool {
-	return a.spec.Window.Over(start, a.watermark) || a.spec.Window.Over(start, a.ctx.RestoredWatermark(hash))
+func (a *aggregate) over(name int64, hash uint64) bool {
+	return a.spec.Window.Over(name, a.watermark) || a.spec.Window.Over(name, a.ctx.RestoredWatermark(hash))
 }
 
 func (a *aggregate) Flush(operator.Output) error { return nil }
@@ -199,16 +199,16 @@ func (a *aggregate) Watermark(ms int64, out operator.Output) (forward int64, err
 func (a *aggregate) fire(ms int64, out operator.Output) error {
 	a.to = out
 	a.windows = a.table.Windows(a.windows[:0])
-	for _, start := range a.windows {
-		if !a.spec.Window.Over(start, ms) {
+	for _, name := range a.windows {
+		if !a.spec.Window.Over(name, ms) {
 			break
 		}
-		a.firing = start
-		a.table.Range(start, a.visit)
+		a.firing = name
+		a.table.Range(name, a.visit)
 		if a.err != nil {
 			return a.err
 		}
-		a.table.DropWindow(start)
+		a.table.DropWindow(name)
 	}
 	if err := a.flush(); err != nil {
 		return err
@@ -227,7 +227,7 @@ func (a *aggregate) visitCell(_ uint64, key, cell []byte) bool {
 		acc.result(cell, a.out.Cols[keys+k])
 	}
 	end := a.spec.Window.End(a.firing)
-	for k, t := range [...]int64{a.firing, end, end - 1} {
+	for k, t := range [...]int64{a.spec.Window.Start(a.firing), end, end - 1} {
 		a.out.Cols[keys+len(a.accumulators)+k].(*batch.Fixed[int64]).Append(t)
 	}
 	a.emitted.Time = append(a.emitted.Time, end-1)

@@ -48,13 +48,13 @@ func Assign(s AssignSpec) operator.Factory {
 
 type assign struct {
 	operator.Stateless
-	spec   AssignSpec
-	ctx    operator.Context
-	view   view
-	added  []*batch.Fixed[int64] // one for each window column of Out
-	sel    []int32
-	starts []int64
-	time   []int64
+	spec    AssignSpec
+	ctx     operator.Context
+	view    view
+	added   []*batch.Fixed[int64] // one for each window column of Out
+	sel     []int32
+	time    []int64
+	windows []int64 // by name, of the rows that are handed on
 }
 
 func (a *assign) Open(ctx operator.Context) error {
@@ -73,8 +73,8 @@ func (a *assign) Process(_ int, b *batch.Batch, out operator.Output) error {
 	if a.spec.Window.Tumbling() {
 		return a.tumble(b, marks, out)
 	}
-	a.sel, a.starts = a.sel[:0], a.starts[:0]
-	if err := a.hop(b, marks, out); err != nil {
+	a.sel, a.windows = a.sel[:0], a.windows[:0]
+	if err := a.overlap(b, marks, out); err != nil {
 		return err
 	}
 	return a.emit(b, len(a.sel), false, out)
@@ -89,8 +89,8 @@ func (a *assign) count(late int) {
 // tumble hands on the rows that are not late, with their windows.
 func (a *assign) tumble(b *batch.Batch, marks []int64, out operator.Output) error {
 	w, n := a.spec.Window, len(b.Time)
-	a.starts = grow(a.starts, n)
-	starts := a.starts
+	a.windows = grow(a.windows, n)
+	starts := a.windows           // which are the names of tumbling windows
 	start := int64(math.MaxInt64) // of the last row's window: the next row is often in the same, which spares a division
 	for i, t := range b.Time {
 		if t < start || t >= start+w.SizeMS {
@@ -117,24 +117,24 @@ func (a *assign) tumble(b *batch.Batch, marks []int64, out operator.Output) erro
 			a.sel = append(a.sel, int32(i))
 		}
 	}
-	a.starts = starts[:len(a.sel)]
+	a.windows = starts[:len(a.sel)]
 	return a.emit(b, len(a.sel), false, out)
 }
 
-// hop selects each row once for each of its windows. It hands rows on in between: what multiplies must stay bounded.
-func (a *assign) hop(b *batch.Batch, marks []int64, out operator.Output) error {
+// overlap selects each row once for each of its windows. It hands rows on in between: what multiplies must stay bounded.
+func (a *assign) overlap(b *batch.Batch, marks []int64, out operator.Output) error {
 	late := 0
 	for i, t := range b.Time {
 		mark := int64(math.MinInt64)
 		if len(marks) > 0 {
 			mark = marks[i]
 		}
-		before := len(a.starts)
-		a.starts = a.spec.Window.Append(a.starts, t, mark)
-		if len(a.starts) == before {
+		before := len(a.windows)
+		a.windows = a.spec.Window.Append(a.windows, t, mark)
+		if len(a.windows) == before {
 			late++
 		}
-		for range len(a.starts) - before {
+		for range len(a.windows) - before {
 			a.sel = append(a.sel, int32(i))
 		}
 		if len(a.sel) >= 4*batch.TargetRows {
@@ -168,7 +168,7 @@ func (a *assign) emit(b *batch.Batch, n int, whole bool, out operator.Output) er
 	}
 	a.view.cols.N = n
 	o := &a.view.out
-	o.Window, o.Time = a.starts, b.Time
+	o.Window, o.Time = a.windows, b.Time
 	if !whole {
 		a.time = gather(a.time, b.Time, a.sel)
 		o.Time = a.time
@@ -177,21 +177,26 @@ func (a *assign) emit(b *batch.Batch, n int, whole bool, out operator.Output) er
 	if !whole {
 		err = operator.Selected(err, a.sel)
 	}
-	a.sel, a.starts = a.sel[:0], a.starts[:0]
+	a.sel, a.windows = a.sel[:0], a.windows[:0]
 	return err
 }
 
-// fill computes a window column from the starts.
+// fill computes a window column from the names of the windows.
 func (a *assign) fill(v *batch.Fixed[int64], column int) {
-	shift := int64(0)
-	switch column {
-	case WindowEnd:
-		shift = a.spec.Window.SizeMS
-	case WindowTime:
-		shift = a.spec.Window.SizeMS - 1
-	}
+	w := a.spec.Window
 	v.Reset()
-	for _, start := range a.starts {
-		v.V = append(v.V, start+shift)
+	switch column {
+	case WindowStart:
+		for _, name := range a.windows {
+			v.V = append(v.V, w.Start(name))
+		}
+	case WindowEnd:
+		for _, name := range a.windows {
+			v.V = append(v.V, w.End(name))
+		}
+	case WindowTime:
+		for _, name := range a.windows {
+			v.V = append(v.V, w.End(name)-1)
+		}
 	}
 }

@@ -182,6 +182,14 @@ func TestAWindowHoldsItsFirstMomentNotItsEndAndFiresAtItsLast(t *testing.T) {
 		c.rows(row{"a", 1, 4}) // one of its windows has fired, and it enters the other
 		c.fires(9, `"a"/1: 3 in 0-10`).fires(14, `"a"/1: 2 in 5-15`).fires(19, `"a"/1: 1 in 10-20`).counts(1, 0)
 	})
+	t.Run("cumulating", func(t *testing.T) {
+		c := newWindowed(t, window.Cumulate(5, 15, 0), nil, unrestored)
+		c.rows(row{"a", 1, -1}, row{"a", 1, 0}, row{"a", 1, 4}, row{"a", 1, 5}, row{"a", 1, 14}, row{"a", 1, 15})
+		c.fires(-1, `"a"/1: 1 in -15-0`).fires(4, `"a"/1: 2 in 0-5`)
+		c.rows(row{"a", 1, 4}) // one of its windows has fired, and it enters the others
+		c.fires(9, `"a"/1: 4 in 0-10`).fires(14, `"a"/1: 5 in 0-15`)
+		c.fires(math.MaxInt64, `"a"/1: 1 in 15-20`, `"a"/1: 1 in 15-25`, `"a"/1: 1 in 15-30`).counts(1, 0)
+	})
 	t.Run("with an offset", func(t *testing.T) {
 		c := newWindowed(t, window.Tumble(10, 3), nil, unrestored)
 		c.rows(row{"a", 1, 2}, row{"a", 1, 3}, row{"a", 1, 12}, row{"a", 1, 13})

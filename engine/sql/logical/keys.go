@@ -47,12 +47,12 @@ func (c *Calc) RowKeys(in []Keys) Keys {
 }
 
 // RowKeys are those of the input, and the window where a row may be in several: any of its columns names it, because all windows of a
-// function are equally long.
+// function are equally long; of those that cumulate, not its start.
 func (w *Window) RowKeys(in []Keys) Keys {
 	if w.Windowing.assigner.Tumbling() {
 		return in[0]
 	}
-	return in[0].with(len(w.Input.Columns))
+	return in[0].with(w.Windowing, len(w.Input.Columns))
 }
 
 // RowKeys are the group columns with the window, any column of which names it: a group has one result in each.
@@ -65,7 +65,7 @@ func (a *Aggregate) RowKeys([]Keys) Keys {
 	if a.Windowing == nil {
 		return k
 	}
-	return k.with(a.Keys + len(a.Calls))
+	return k.with(a.Windowing, a.Keys+len(a.Calls))
 }
 
 // RowKeys are those of the left side with those of the right side. They are in order where the key of the join is among them, by which
@@ -126,9 +126,12 @@ func (k Keys) each(f func(Key) (Key, bool)) (out Keys) {
 // windowColumns is how many columns a window has.
 const windowColumns = 3
 
-// with adds to every key one of the columns of a window, of which the first is at first.
-func (k Keys) with(first int) (out Keys) {
+// with adds to every key one of the columns that name a window. Those of the window begin at first.
+func (k Keys) with(w *Windowing, first int) (out Keys) {
 	for i := range windowColumns {
+		if i == 0 && w.assigner.Cumulating {
+			continue // the start is that of others too
+		}
 		one := k.each(func(key Key) (Key, bool) { return append(slices.Clone(key), first+i), true })
 		out.Unique, out.Upsert = append(out.Unique, one.Unique...), append(out.Upsert, one.Upsert...)
 	}

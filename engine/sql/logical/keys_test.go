@@ -50,6 +50,9 @@ func TestByWhatRowsAreToldApart(t *testing.T) {
 		{"branches may give the same row", "SELECT * FROM (SELECT k, v, n, ws, we FROM agg UNION ALL SELECT k, v, n, ws, we FROM agg)", nil},
 		{"windows that do not overlap have a row once", "SELECT k, v, n, ws, window_end FROM " + strings.Replace(hop, "HOP(TABLE agg, DESCRIPTOR(wt), INTERVAL '1' HOUR,", "TUMBLE(TABLE agg, DESCRIPTOR(wt),", 1), []string{"a+b+x"}},
 		{"windows that overlap have it several times", "SELECT k, v, n, ws, window_end FROM " + hop, []string{"a+b+x+y"}},
+		{"the start of windows that cumulate does not tell", "SELECT k, v, n, window_start, window_end FROM " + strings.Replace(hop, "HOP(", "CUMULATE(", 1), nil},
+		{"but their end does, with what tells the rows", "SELECT k, v, n, ws, window_end FROM " + strings.Replace(hop, "HOP(", "CUMULATE(", 1), []string{"a+b+x+y"}},
+		{"nor that of what is aggregated in them", "SELECT k, 1, COUNT(*), window_start, window_end FROM TABLE(CUMULATE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR, INTERVAL '3' HOUR)) GROUP BY k, window_start, window_end", []string{"a+y"}},
 		{"so that it is told apart no more without the window", "SELECT k, v, n, ws, we FROM " + hop, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

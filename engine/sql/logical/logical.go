@@ -80,7 +80,7 @@ type Windowing struct {
 	time     string
 }
 
-// NewWindowing describes a windowing function, TUMBLE or HOP, over the time attribute with the origin time.
+// NewWindowing describes a windowing function, TUMBLE, HOP or CUMULATE, over the time attribute with the origin time.
 func NewWindowing(function string, assigner window.Assigner, time string) *Windowing {
 	return &Windowing{function, assigner, time}
 }

@@ -174,7 +174,7 @@ func TestWrongTextIsRefusedWithItsPlace(t *testing.T) {
 		{"SET 'parallelism.default' = '2'", "1:5: not supported yet: SET 'parallelism.default'; set job options in the manifest"},
 		{"INSERT INTO o SELECT a FROM t INTERSECT SELECT a FROM t", "1:31: not supported yet: INTERSECT; of set operations there are UNION and UNION ALL"},
 		{"INSERT INTO o SELECT a FROM t MATCH_RECOGNIZE (PARTITION BY a)", "1:31: not supported yet: MATCH_RECOGNIZE"},
-		{"INSERT INTO o SELECT a FROM TABLE(SESSION(TABLE t PARTITION BY a, DESCRIPTOR(ts), INTERVAL '1' HOUR))", "1:43: not supported yet: SESSION windows; TUMBLE and HOP are supported"},
+		{"INSERT INTO o SELECT a FROM TABLE(SESSION(TABLE t PARTITION BY a, DESCRIPTOR(ts), INTERVAL '1' HOUR))", "1:43: not supported yet: SESSION windows; TUMBLE, HOP and CUMULATE are supported"},
 		{"INSERT INTO o SELECT JSON_OBJECT('a' VALUE b) FROM t", "1:22: not supported yet: the function JSON_OBJECT; declare what is needed as columns of the table; a STRING column holds JSON text"},
 		{"INSERT INTO o SELECT a IS JSON FROM t", "1:27: not supported yet: IS JSON; use REGEXP to test a text"},
 		{"INSERT INTO o SELECT X'41' FROM t", `1:22: not supported yet: binary literals; write the text as a string, or its characters as U&'\0041'`},

@@ -388,7 +388,7 @@ func (p *parser) tvfArg(function string) (a TVFArg, err error) {
 		if err == nil && p.at("PARTITION") {
 			err = Unsupported(p.cur().pos, "PARTITION BY in a window", "add the columns to GROUP BY")
 			if function == "SESSION" {
-				err = Unsupported(a.Pos, "SESSION windows", "TUMBLE and HOP are supported")
+				err = Unsupported(a.Pos, "SESSION windows", "TUMBLE, HOP and CUMULATE are supported")
 			}
 		}
 		return a, err
