@@ -18,6 +18,8 @@
 // snapshot is detected, and named by object and offset (Verify). Files of every format since 1 are read for ever; golden
 // files in testdata hold it to that.
 //
+// A savepoint is a function of its checkpoint, the names of its files included (Export).
+//
 // It refuses to know what state, positions and committables mean: to it they are bytes. It reads no clock: the time of a
 // snapshot is the caller's, is shown to people, and decides nothing.
 //

@@ -2,8 +2,7 @@ package snapshot
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -12,6 +11,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weirstream/weir/engine/storage"
@@ -20,6 +20,9 @@ import (
 // Export makes a savepoint of a checkpoint in target, a bucket opened at <savepoint.storage>, and returns it. The
 // savepoint is complete, names only files beside it, and has no committables: the caller exports a checkpoint whose
 // commits are confirmed (P3). What a subtask has in runs is written whole by write, which knows what is in them.
+//
+// What is made depends on the checkpoint alone, names of files included: whoever exports it, wherever and whenever, writes the same
+// bytes (P17). So an export that runs beside another of the same checkpoint writes what is there.
 //
 // id is chosen by the requester of the savepoint. Any process may repeat or share the work under the same id: the first
 // to finish makes the savepoint, the others return it, whatever checkpoint it was made of, and remove what they copied. A
@@ -137,7 +140,7 @@ func (e *exporter) copyFiles(ctx context.Context) (*Metadata, error) {
 
 // writeWhole writes one file of what a subtask has in runs.
 func (e *exporter) writeWhole(ctx context.Context, uid string, subtask *SubtaskState) error {
-	w := wholeFile{exporter: e, uid: uid, index: subtask.Index, size: subtask.size()}
+	w := wholeFile{exporter: e, uid: uid, index: subtask.Index, size: subtask.size(), mark: e.markOf(subtask.Files)}
 	if err := e.write(ctx, e.from, *subtask, &w); err != nil {
 		if w.out != nil {
 			err = errors.Join(err, w.out.Abort())
@@ -153,22 +156,36 @@ func (e *exporter) writeWhole(ctx context.Context, uid string, subtask *SubtaskS
 	return err
 }
 
+// exportVersion is that of the bytes which runs become. Whoever changes them raises it, so that two engines never write different
+// content under one name.
+const exportVersion = 1
+
+// markOf is what the name of a file that runs become ends with: no other checkpoint, or subtask of it, has the same. The names of
+// runs are drawn at random.
+func (e *exporter) markOf(runs []GroupFile) (mark [8]byte) {
+	text := fmt.Appendf(nil, "%d %s %d", exportVersion, e.from.Metadata.Nonce, e.from.Metadata.ID)
+	for _, f := range runs {
+		text = fmt.Appendf(text, "\n%s", f.Path)
+	}
+	binary.BigEndian.PutUint64(mark[:], xxh3.Hash(text))
+	return mark
+}
+
 // wholeFile is the data file of a savepoint that a subtask's runs become; it is created with its first block.
 type wholeFile struct {
 	*exporter
 	uid     string
 	index   int
-	size    int64 // of the runs
-	counted int64 // of size
+	mark    [8]byte // the end of its name
+	size    int64   // of the runs
+	counted int64   // of size
 	out     *GroupFileWriter
 }
 
 // Block writes a block.
 func (w *wholeFile) Block(ctx context.Context, group int, state string, watermark int64, content []byte) error {
 	if w.out == nil {
-		var random [8]byte
-		rand.Read(random[:])
-		name := dataName(w.from.Metadata.Attempt, w.from.Metadata.Restart, w.uid, w.index, random[:])
+		name := dataName(w.from.Metadata.Attempt, w.from.Metadata.Restart, w.uid, w.index, w.mark[:])
 		out, err := createData(ctx, w.target, path.Join(w.folder, name), GroupFile{Path: name})
 		if err != nil {
 			return err
@@ -192,11 +209,9 @@ func (w *wholeFile) Progress(done, of int) {
 	w.counted = until
 }
 
-// copyFile copies one data file, checks what it copies, and gives file the new path.
+// copyFile copies one data file under its name, which no other file has, checks what it copies, and gives file the new path.
 func (e *exporter) copyFile(ctx context.Context, file *GroupFile) (err error) {
-	var random [8]byte
-	rand.Read(random[:])
-	name := path.Base(file.Path) + "-" + hex.EncodeToString(random[:])
+	name := path.Base(file.Path)
 	source := path.Join(e.from.folder, file.Path)
 	object := e.from.bucket.Sub(source).String()
 	r, err := e.from.bucket.Reader(ctx, source, 0, -1)

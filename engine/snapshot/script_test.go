@@ -216,7 +216,6 @@ var unstable = []struct {
 	as   string
 }{
 	{regexp.MustCompile(`\?endpoint=\S*?region=us-east-1[^\s;:,]*`), ""},
-	{regexp.MustCompile(`(-\d+)-[0-9a-f]{16}-[0-9a-f]{16}`), "$1-RANDOM-COPY"},
 	{regexp.MustCompile(`(-\d+)-[0-9a-f]{16}`), "$1-RANDOM"},
 	{regexp.MustCompile(`[0-9a-f]{8}, not [0-9a-f]{8}`), "X, not Y"},
 	{regexp.MustCompile(`after \d+ tries`), "after N tries"},

@@ -102,6 +102,9 @@ func notASnapshot(ctx context.Context, b storage.Bucket, folder string, cause er
 // Path returns the URL of the snapshot's folder, without credentials.
 func (s *Snapshot) Path() string { return s.bucket.Sub(s.folder).String() }
 
+// Chain returns the chain that a checkpoint is of, in the folder that its own folder lies in.
+func (s *Snapshot) Chain() *Chain { return NewChain(s.bucket, s.Metadata.Job, nil) }
+
 // Holds tells whether an object, by its URL as a CorruptError names it, is in the snapshot's folder, or a run that it names.
 func (s *Snapshot) Holds(object string) bool {
 	folder, _, _ := strings.Cut(s.Path(), "?")

@@ -26,7 +26,8 @@ type Bucket interface {
 	Reader(ctx context.Context, key string, offset, n int64) (io.ReadCloser, error)
 
 	// Writer starts an object of any size, which replaces one of the same key when it is closed. Whoever writes needs
-	// a key that no one else uses: writes are not repeated after an error. ctx covers the writing until Close.
+	// a key that no one else uses, or uses for the same content: writes are not repeated after an error. ctx covers the
+	// writing until Close.
 	Writer(ctx context.Context, key string) (Writer, error)
 
 	// Attributes returns what is known of an object without reading it.

@@ -2,7 +2,10 @@ package stream_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -215,3 +218,31 @@ func windowsOfTicks(t *testing.T, tap *enginetest.Tap[tick], out *bytes.Buffer) 
 
 // TestWindowsOfEarlierSnapshotsGoOn with what they held.
 func TestWindowsOfEarlierSnapshotsGoOn(t *testing.T) { goesOnFrom(t, windowsOfTicks, earlierWindows) }
+
+// TestTheSavepointOfACheckpointStaysTheSameBytes in every version of the engine: who holds the sum of one can make it again.
+func TestTheSavepointOfACheckpointStaysTheSameBytes(t *testing.T) {
+	for dir, want := range map[string]string{
+		"testdata/cells":   "4db10def14915ee53f64378473ea55568c8520a8a9055fe68f85a33539983672",
+		"testdata/timers":  "d0ab59c91df6cc8592f8b7889d87d5804b17eaa631b1288138c75238dfcfca22",
+		"testdata/windows": "a961b0322718640df96d0692c90d9958524c52220748621dc00021439e748962",
+	} {
+		path, err := job.Savepoint(t.Context(), job.SavepointOf{Checkpoint: filepath.Join(dir, "chain/tickers/chk-3"), Target: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := os.DirFS(strings.TrimPrefix(path, "file://"))
+		sum, files := sha256.New(), 0
+		err = fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			content, err := fs.ReadFile(folder, name)
+			sum.Write(fmt.Appendf(nil, "%s %d\n%s", name, len(content), content))
+			files++
+			return err
+		})
+		if got := hex.EncodeToString(sum.Sum(nil)); err != nil || got != want || files < 2 {
+			t.Errorf("%s: the sum of %d files is %s, want %s; %v", dir, files, got, want, err)
+		}
+	}
+}

@@ -19,6 +19,7 @@ type began struct {
 	attempt  snapshot.Attempt
 	chosen   snapshot.Chosen
 	restored *snapshot.Metadata // nil: empty
+	stored   snapshot.Snapshot  // what restored was made of: as it is stored, with the uids that it has there
 	foreign  bool               // restored is a savepoint, or from another folder
 	over     bool               // the job had ended before, and only commits may be missing (P3)
 }
@@ -90,6 +91,7 @@ func (b *began) derive(p prospect) error {
 		if err != nil {
 			return err
 		}
+		b.stored = *b.chosen.Snapshot
 		b.restored = adopted.Metadata(b.restored, p.graph)
 		b.chosen.Snapshot.Metadata = b.restored
 		b.chosen.Notes = append(b.chosen.Notes, adopted.Notes(b.cfg.Restore.AllowNonRestoredState)...)

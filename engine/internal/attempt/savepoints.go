@@ -70,9 +70,13 @@ func (d *driver) exportTo(ctx context.Context, e coordinator.Export) (done coord
 		return done, fmt.Errorf("savepoint target: %w", err)
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	size := e.Metadata.StateSize()
+	from := d.snapshotOf(e.Metadata)
+	if e.Metadata == d.began.restored {
+		from = &d.began.stored // a savepoint is what the checkpoint is, whatever this job makes of it (P17)
+	}
+	size := from.Metadata.StateSize()
 	d.operations.Copying(e.ID, size, 0)
-	savepoint, err := snapshot.Export(ctx, d.snapshotOf(e.Metadata), b, e.ID, backend.WriteWhole, func(copied int64) { d.operations.Copying(e.ID, size, copied) })
+	savepoint, err := snapshot.Export(ctx, from, b, e.ID, backend.WriteWhole, func(copied int64) { d.operations.Copying(e.ID, size, copied) })
 	if err != nil {
 		return done, err
 	}

@@ -651,3 +651,38 @@ func TestASignalEndsAProcessWithALastCheckpointOrAtOnce(t *testing.T) {
 	}
 	w.Exact(t)
 }
+
+// TestASavepointOfACompletedJobIsItsLastCheckpointWhateverItsTextIsNow: the names that a changed text gives to state are the attempt's
+// alone.
+func TestASavepointOfACompletedJobIsItsLastCheckpointWhateverItsTextIsNow(t *testing.T) {
+	w := jobtest.NewWorld(t)
+	w.Input.Open(jobtest.All)
+	p := w.Pod(t, nil)
+	w.Activated(p, "a1", 0, 2)
+	p.Until("it completed", jobtest.In(rest.Completed))
+	var made []rest.Operation
+	take := func(p *jobtest.Pod, id string) {
+		t.Helper()
+		op := p.Final(p.Savepoint(id, ""))
+		if op.Status != rest.Done {
+			t.Fatalf("the savepoint became %+v, %v", op, op.Error)
+		}
+		made = append(made, op)
+	}
+	take(p, "before")
+	p.Terminated()
+	w.UID = "renamed"
+	again := w.Pod(t, func(c *job.Config) { c.Restore.AllowNonRestoredState = true })
+	again.Until("it had completed", jobtest.In(rest.Completed))
+	take(again, "after")
+	metadata := func(op rest.Operation) string {
+		text, err := os.ReadFile(filepath.Join(strings.TrimPrefix(op.Path, "file://"), "_metadata"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if before, after := metadata(made[0]), metadata(made[1]); before != after {
+		t.Errorf("the savepoints differ:\n%q\n%q", before, after)
+	}
+}

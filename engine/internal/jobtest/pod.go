@@ -1,6 +1,7 @@
 package jobtest
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"testing"
@@ -41,7 +42,7 @@ func (w *World) Pod(t *testing.T, change func(*job.Config), at ...func(job.Step)
 	if len(at) > 0 {
 		opt.AtStep = at[0]
 	}
-	c, err := job.NewHost(cfg, w.Graph(t, "count"), opt)
+	c, err := job.NewHost(cfg, w.Graph(t, cmp.Or(w.UID, "count")), opt)
 	if err != nil {
 		t.Fatal(err)
 	}

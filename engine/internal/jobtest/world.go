@@ -30,6 +30,8 @@ type World struct {
 	Dir    string                     // checkpoint storage; savepoints lie below it
 	// Whole: every checkpoint is written whole, so that damage of one harms no other.
 	Whole bool
+	// UID is that of the operator that counts, in the jobs of pods; empty: count.
+	UID string
 }
 
 // NewWorld returns a world whose input is closed, with Keys keys in turn.

@@ -22,12 +22,12 @@ func Command(a *cli.Process) *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return cli.Usagef("say what to do with the snapshot: inspect, verify, export, diff, du or gc")
+				return cli.Usagef("say what to do with the snapshot: inspect, verify, export, diff, savepoint, du or gc")
 			}
-			return cli.Usagef("there is no command \"snapshot %s\"; there are inspect, verify, export, diff, du and gc", args[0])
+			return cli.Usagef("there is no command \"snapshot %s\"; there are inspect, verify, export, diff, savepoint, du and gc", args[0])
 		},
 	}
-	c.AddCommand(inspectCommand(a), verifyCommand(a), exportCommand(a), diffCommand(a), duCommand(a), gcCommand(a))
+	c.AddCommand(inspectCommand(a), verifyCommand(a), exportCommand(a), diffCommand(a), savepointCommand(a), duCommand(a), gcCommand(a))
 	return c
 }
 
