@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -246,6 +247,78 @@ func TestADamagedRunHarmsAllCheckpointsThatNameIt(t *testing.T) {
 	var damaged *snapshot.DamagedError
 	if !errors.As(err, &damaged) || !strings.Contains(err.Error(), filepath.Base(file)) {
 		t.Errorf("the job ended with %v", err)
+	}
+}
+
+// TestOnlyACheckpointThatDoesNotNeedADamagedRunIsOffered, which may be none: a run that all retained checkpoints name is one place at which
+// all of them can fail, whatever is accepted.
+func TestOnlyACheckpointThatDoesNotNeedADamagedRunIsOffered(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		offered bool
+		harm    func(t *testing.T, run string)
+	}{
+		{"one that the newest alone names is missing", true, func(t *testing.T, run string) {
+			if err := os.Remove(run); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"one that the newest alone names is damaged", true, flip},
+		{"one that all name is damaged", false, flip},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := jobtest.NewWorld(t)
+			cfg := w.Config(2)
+			cfg.Interval = time.Hour
+			w.Input.Open(400)
+			r := w.Start(t, cfg, w.Graph(t, "count"))
+			r.Until(t, "it had read", jobtest.Read(400))
+			checkpoint := func(id string) string {
+				t.Helper()
+				if _, err := r.Checkpoint(id); err != nil {
+					t.Fatal(err)
+				}
+				return done(t, r, id)
+			}
+			older := checkpoint("c1")
+			w.Input.Open(402)
+			r.Until(t, "it had read on", jobtest.Read(402))
+			newest := checkpoint("c2")
+			if _, err := r.Cancel("killed"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Wait(t); err != nil {
+				t.Fatal(err)
+			}
+			before, _ := runsOf(t, older)
+			all, own := runsOf(t, newest)
+			run := own[0]
+			if !c.offered {
+				run = all[slices.IndexFunc(all, func(r string) bool { return slices.Contains(before, r) })]
+			}
+			c.harm(t, filepath.Join(w.Dir, "counts", run))
+			w.Input.Open(jobtest.All)
+			cfg.Restore.AllowRepeatedOutput = !c.offered
+			_, err := jobtest.Start(t, cfg, w.Graph(t, "count"), &lockedBuffer{}).Wait(t)
+			var repeats *snapshot.RepeatError
+			var damaged *snapshot.DamagedError
+			switch {
+			case err == nil || !strings.Contains(err.Error(), filepath.Base(run)):
+				t.Fatalf("the job ended with %v, which does not name %s", err, run)
+			case c.offered && (!errors.As(err, &repeats) || repeats.Older != older):
+				t.Errorf("%v, want an offer of %s", err, older)
+			case !c.offered && !errors.As(err, &damaged):
+				t.Errorf("%v, want no offer", err)
+			}
+			if !c.offered {
+				return
+			}
+			cfg.Restore.AllowRepeatedOutput = true
+			result, err := jobtest.Start(t, cfg, w.Graph(t, "count"), &lockedBuffer{}).Wait(t)
+			if err != nil || result.Outcome != outcome.Completed || result.RestoredFrom != older {
+				t.Errorf("accepted, it ended with %+v, %v", result, err)
+			}
+		})
 	}
 }
 

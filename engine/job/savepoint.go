@@ -51,6 +51,11 @@ func Savepoint(ctx context.Context, of SavepointOf) (path string, err error) {
 	if storage.Within(place, chain.Bucket().String()) {
 		return "", fault.Permanentf(place, "name another folder", "it is in the folder of the job's checkpoints, which goes with the job")
 	}
+	hold, err := pinned(ctx, from, "a savepoint that is made of it")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, release(ctx, hold)) }()
 	waits, err := chain.Unsettled(ctx, m)
 	if err != nil {
 		return "", jobfolder.ClassifyRestore(err)
@@ -75,7 +80,7 @@ func Savepoint(ctx context.Context, of SavepointOf) (path string, err error) {
 	}
 	s, err := snapshot.Export(ctx, from, target, of.ID, backend.WriteWhole, progress)
 	if err != nil {
-		return "", jobfolder.ClassifyRestore(err)
+		return "", jobfolder.ClassifyRestore(swept(ctx, from, err))
 	}
 	return s.Path(), nil
 }

@@ -28,6 +28,8 @@ type Request struct {
 	// VerifyWhenRead leaves it to the reader of the chosen data files to verify them, where that costs nothing but another
 	// attempt if they are damaged. Without it, and wherever else, Choose reads every byte of them.
 	VerifyWhenRead bool
+	// Holder pins a checkpoint of another folder that is chosen, under this name (Chain.HoldAs); empty: it is not pinned.
+	Holder string
 }
 
 // Chosen is what an attempt goes on from.
@@ -48,6 +50,9 @@ type Chosen struct {
 	Retained []int64 // what stays of this chain so far: with Retain it gives Metadata.Retained
 	// Outcome is how the job ended with the snapshot, as Head has it; None: it goes on from there, or begins anew.
 	Outcome outcome.Outcome
+	// Hold is what keeps a checkpoint of another folder from being swept there; nil: nothing does. The caller releases it when it has a
+	// complete checkpoint of its own, or leaves it to the attempt that follows.
+	Hold *Hold
 	// Parallelism is that of the attempt before, 0 if there was none: a coordinator that restarts by itself keeps it.
 	Parallelism int
 
@@ -87,7 +92,11 @@ func (ch chooser) chosen(ctx context.Context) (Chosen, error) {
 	s, r := ch.s, ch.r
 	chosen, err := ch.choose(ctx)
 	if err != nil {
-		return Chosen{}, fmt.Errorf("choose what to restore: %w", err)
+		return Chosen{}, errors.Join(fmt.Errorf("choose what to restore: %w", err), ch.hold.Release(ctx))
+	}
+	chosen.Hold = ch.hold
+	if ch.unpinned != "" {
+		chosen.Notes = append(chosen.Notes, ch.unpinned)
 	}
 	chosen.Newest = s.newest(chosen.base.Checkpoint)
 	chosen.Void = ch.void()
@@ -160,6 +169,8 @@ type chooser struct {
 	line []candidate
 	// unverified: what the metadata says is believed, as where nothing is restored yet.
 	unverified bool
+	hold       *Hold  // of the checkpoint of another folder that is looked at
+	unpinned   string // why that has none, though it should
 }
 
 func (ch *chooser) choose(ctx context.Context) (Chosen, error) {
@@ -320,11 +331,29 @@ func (ch *chooser) openElsewhere(ctx context.Context, path string) (*Snapshot, *
 	case err != nil:
 		return nil, nil, err
 	}
-	corrupt, err = ch.intact(ctx, snapshot)
+	err = ch.pin(ctx, snapshot)
+	if err == nil {
+		corrupt, err = ch.intact(ctx, snapshot)
+	}
 	if corrupt != nil || err != nil {
 		return nil, corrupt, errors.Join(err, snapshot.Close())
 	}
 	return snapshot, nil, nil
+}
+
+// pin keeps a checkpoint from its own job until this one has a checkpoint, too (P6). Where that cannot be, it is restored all the same:
+// what is deleted meanwhile is missed, and said.
+func (ch *chooser) pin(ctx context.Context, s *Snapshot) (err error) {
+	if ch.r.Holder == "" || s.Metadata.Savepoint {
+		return nil
+	}
+	ch.hold, err = s.Chain().HoldAs(ctx, ch.r.Holder, s.Metadata.ID, "the restore of job "+ch.c.job)
+	var swept *SweptError
+	if errors.Is(err, storage.ErrPermission) || errors.As(err, &swept) {
+		ch.unpinned = fmt.Sprintf("its job may delete what this one is restored from before there is a checkpoint: %v", err)
+		return nil
+	}
+	return err
 }
 
 // requested takes what the user named: intact, not void, and behind committed output only if that is allowed (P2).

@@ -7,6 +7,7 @@
 //	<checkpoint.storage>/<job id>/chk-<id>/_confirmed of a checkpoint that ended the job: its output is visible. JSON and its checksum
 //	<checkpoint.storage>/<job id>/chk-<id>/<attempt>.<restart>-<uid8>-<subtask>-<random>
 //	<checkpoint.storage>/<job id>/shared/<attempt>.<restart>-<id>-<uid8>-<subtask>-<random>  a run: written for checkpoint id
+//	<checkpoint.storage>/<job id>/pins/<name>         what somebody reads who is not the job: JSON and its checksum (Hold)
 //	<savepoint.storage>/savepoint-<job id>-<id>/_metadata, and its files beside it
 //
 // # What it promises
@@ -14,7 +15,7 @@
 // At most one attempt completes checkpoints (Chain.Claim, Chain.Publish). Recovery finds the newest intact checkpoint of
 // the lineage, or says what is damaged and what going further back would repeat (Chain.Choose). A choice may leave it to
 // the reader to find damage (ReadBlock): then the choice after it does not. Nothing is deleted that
-// the newest complete checkpoint retains (Chain.Sweep). Every flipped byte and every truncation of every file of a
+// the newest complete checkpoint retains, or that is pinned (Chain.Sweep, Chain.Hold). Every flipped byte and every truncation of every file of a
 // snapshot is detected, and named by object and offset (Verify). Files of every format since 1 are read for ever; golden
 // files in testdata hold it to that.
 //
@@ -142,7 +143,7 @@
 //
 // A block is read with one ranged read and checked by its own checksum in _metadata.
 //
-// # Records under attempts/
+// # Records under attempts/ and pins/
 //
 // One line of JSON, then a line "crc32c " and eight hex digits: the checksum of the first line with its newline.
 package snapshot

@@ -66,7 +66,7 @@ func holdingsOf(objects []storage.Object) holdings {
 			h.records = append(h.records, o)
 		case checkpoint && path.Base(o.Key) == metadataName:
 			h.metadata = append(h.metadata, o)
-		case checkpoint, folder == sharedFolder, strings.HasPrefix(folder, storage.ProbePrefix):
+		case checkpoint, folder == sharedFolder, folder == pinsFolder, strings.HasPrefix(folder, storage.ProbePrefix):
 			h.data = append(h.data, o)
 		default:
 			h.others = append(h.others, o)

@@ -12,6 +12,7 @@ import (
 const (
 	attemptsFolder  = "attempts"
 	sharedFolder    = "shared"
+	pinsFolder      = "pins"
 	metadataName    = "_metadata"
 	confirmedName   = "_confirmed"
 	baseSuffix      = ".base"

@@ -235,9 +235,19 @@ type sweeping struct {
 	newest *snapshot.Metadata // that was published and complete
 	nonce  int64
 	depth  int // of sweeps within sweeps
+	// readers have pinned a checkpoint, and have its metadata; which objects they need does not change.
+	readers []*reader
+	pinned  int // how many there ever were
+}
+
+// reader reads a checkpoint that it has pinned.
+type reader struct {
+	hold  *snapshot.Hold
+	needs []string
 }
 
 func TestNoSweepDeletesARunThatARetainedCheckpointNames(t *testing.T) {
+	pinned := 0
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			s := &sweeping{t: t, r: rand.New(rand.NewPCG(seed, 17)), bucket: openBucket(t, "mem://"+uniqueName())}
@@ -247,19 +257,76 @@ func TestNoSweepDeletesARunThatARetainedCheckpointNames(t *testing.T) {
 				s.check()
 			}
 			s.clean()
+			pinned += s.pinned
 		})
+	}
+	if pinned < 100 {
+		t.Errorf("only %d checkpoints were pinned", pinned)
 	}
 }
 
 func (s *sweeping) step(a *sweeper) {
-	switch n := s.r.IntN(20); {
+	switch n := s.r.IntN(26); {
 	case n < 10:
 		s.checkpoint(a)
 	case n < 16:
 		s.sweep(a)
-	default:
+	case n < 20:
 		s.begin()
+	case n < 24:
+		s.read()
+	default:
+		s.release()
 	}
+}
+
+// read lets a reader pin any checkpoint that is there; it may be about to be swept, and then is not pinned. Some have loaded it
+// before.
+func (s *sweeping) read() {
+	s.t.Helper()
+	folders, err := s.bucket.ListFolder(s.t.Context(), "")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var ids []int64
+	for _, o := range folders {
+		var id int64
+		if _, err := fmt.Sscanf(o.Key, "chk-%d/", &id); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	id := ids[s.r.IntN(len(ids))]
+	chain := snapshot.NewChain(s.bucket, "job", nil)
+	hold, err := chain.Hold(s.t.Context(), id, "a test")
+	var swept *snapshot.SweptError
+	if errors.As(err, &swept) {
+		return
+	}
+	var c *snapshot.Snapshot
+	if err == nil {
+		c, err = snapshot.Load(s.t.Context(), s.bucket, fmt.Sprintf("chk-%d", id))
+	}
+	if err != nil {
+		s.t.Fatalf("of a checkpoint that is pinned: %v", err)
+	}
+	s.readers = append(s.readers, &reader{hold, append(c.Metadata.RunKeys(), fmt.Sprintf("chk-%d/_metadata", id))})
+	s.pinned++
+}
+
+// release lets a reader end.
+func (s *sweeping) release() {
+	s.t.Helper()
+	if len(s.readers) == 0 {
+		return
+	}
+	i := s.r.IntN(len(s.readers))
+	if err := s.readers[i].hold.Release(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+	s.readers = slices.Delete(slices.Clone(s.readers), i, i+1)
 }
 
 // begin lets another attempt go on from the newest checkpoint, or from one that is named. Of those before, some are killed, and
@@ -377,8 +444,15 @@ func (s *sweeping) check() {
 		return
 	}
 	there := map[string]bool{}
-	for _, o := range s.objects() {
+	for _, o := range s.all("") {
 		there[o] = true
+	}
+	for _, r := range s.readers {
+		for _, key := range r.needs {
+			if !there[key] {
+				s.t.Fatalf("%s is gone, which somebody reads who has pinned it", key)
+			}
+		}
 	}
 	for _, key := range s.named() {
 		if !there[key] {
@@ -389,7 +463,12 @@ func (s *sweeping) check() {
 
 func (s *sweeping) objects() []string {
 	s.t.Helper()
-	objects, err := s.bucket.List(s.t.Context(), "shared/")
+	return s.all("shared/")
+}
+
+func (s *sweeping) all(prefix string) []string {
+	s.t.Helper()
+	objects, err := s.bucket.List(s.t.Context(), prefix)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -418,7 +497,7 @@ func (s *sweeping) named() []string {
 	return slices.Compact(keys)
 }
 
-// clean lets a last attempt take a checkpoint and sweep: what nobody names is gone then.
+// clean lets a last attempt take a checkpoint and sweep: what nobody names is gone then. What readers need stays until they end.
 func (s *sweeping) clean() {
 	s.begin()
 	last := s.alive[len(s.alive)-1]
@@ -433,6 +512,16 @@ func (s *sweeping) clean() {
 		s.t.Fatal(err)
 	}
 	s.check()
+	for len(s.readers) > 0 {
+		s.release()
+	}
+	if err := last.chain.Sweep(s.t.Context(), last.attempt, last.newest); err != nil {
+		s.t.Fatal(err)
+	}
+	s.check()
+	if left := s.all("pins/"); len(left) > 0 {
+		s.t.Errorf("pins are left: %v", left)
+	}
 	if got, want := s.objects(), s.named(); !slices.Equal(got, want) {
 		s.t.Errorf("shared/ holds\n%q, want\n%q", got, want)
 	}

@@ -20,10 +20,10 @@ func Retain(before []int64, id int64, keep int) []int64 {
 }
 
 // Sweep deletes what newest no longer retains: newest is the newest checkpoint of attempt a that Publish has called
-// complete. Older checkpoints that are not in Retained go, and what lower attempts left in folders above (a checkpoint
-// of theirs that has metadata goes when a complete one of a's has passed its id), the runs that no retained checkpoint names, and
-// the records of attempts below the oldest retained checkpoint's. Nothing of a later attempt is touched, also if a has been
-// superseded since (P1).
+// complete. Older checkpoints go that are neither in Retained nor pinned (Hold), what lower attempts left in folders above (a
+// checkpoint of theirs that has metadata goes when a complete one of a's has passed its id), the runs that no checkpoint names which
+// stays, pins that have expired, and the records of attempts below that of the oldest checkpoint which stays. Nothing of a later
+// attempt is touched, also if a has been superseded since (P1).
 //
 // A checkpoint's metadata goes before its data: a sweep that is interrupted leaves data without metadata, which is no
 // checkpoint and is swept by the next, and never a checkpoint that looks whole and is not (P2).
@@ -35,18 +35,31 @@ func (c *Chain) Sweep(ctx context.Context, a Attempt, newest *Metadata) error {
 	if err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
+	// After newest was published, which is what makes a pin certain (Hold).
+	pinned, err := c.listPins(ctx, checkpointFolder(newest.ID)+"/"+metadataName)
+	if err != nil {
+		return fmt.Errorf("sweep: look for pins: %w", err)
+	}
+	stay := slices.Clone(newest.Retained)
 	for _, id := range listed.checkpoints {
+		if pinned.holds(id) { // one above may be: its attempt did not know that it was superseded, and neither did who reads it
+			stay = append(stay, id)
+		}
 		switch {
 		case id > newest.ID:
 			err = c.sweepAbove(ctx, a, id)
-		case id < newest.ID && !slices.Contains(newest.Retained, id):
+		case id == newest.ID || slices.Contains(stay, id):
+		default:
 			err = c.deleteCheckpoint(ctx, id)
 		}
 		if err != nil {
 			return fmt.Errorf("sweep checkpoint %d: %w", id, err)
 		}
 	}
-	retained, known, err := c.retained(ctx, newest)
+	if err := deleteAll(ctx, c.bucket, pinned.expired); err != nil {
+		return fmt.Errorf("sweep pins: %w", err)
+	}
+	retained, known, err := c.load(ctx, newest, stay)
 	if err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
@@ -59,11 +72,11 @@ func (c *Chain) Sweep(ctx context.Context, a Attempt, newest *Metadata) error {
 	return c.sweepAttempts(ctx, a, retained, listed.attempts)
 }
 
-// retained returns the checkpoints that stay, newest itself included. One that cannot be read may name any run, and be of any
+// load returns the checkpoints that stay, newest itself included. One that cannot be read may name any run, and be of any
 // attempt: then they are not known.
-func (c *Chain) retained(ctx context.Context, newest *Metadata) (all []*Metadata, known bool, err error) {
+func (c *Chain) load(ctx context.Context, newest *Metadata, stay []int64) (all []*Metadata, known bool, err error) {
 	all = []*Metadata{newest}
-	for _, id := range newest.Retained {
+	for _, id := range stay {
 		if id == newest.ID {
 			continue
 		}

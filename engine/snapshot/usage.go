@@ -11,6 +11,8 @@ type Usage struct {
 	Path        string            `json:"path"`
 	Bytes       int64             `json:"bytes"` // of all objects
 	Checkpoints []CheckpointUsage `json:"checkpoints"`
+	// Pins keep checkpoints for who reads them. One that cannot be read, or whose holder is dead, is not among them.
+	Pins []Pin `json:"pins"`
 	// Garbage are data files that no checkpoint names, and that none under way can name any more: sweeps delete them, those in the
 	// folder of a checkpoint with it. If metadata cannot be read it may name any of them, and nothing is garbage.
 	Garbage      []GarbageObject `json:"garbage"`
@@ -43,7 +45,14 @@ func (c *Chain) Usage(ctx context.Context) (Usage, error) {
 	if err != nil {
 		return Usage{}, fmt.Errorf("measure %s: %w", c.bucket, err)
 	}
-	u := Usage{Path: c.bucket.String(), Checkpoints: []CheckpointUsage{}, Garbage: []GarbageObject{}}
+	u := Usage{Path: c.bucket.String(), Checkpoints: []CheckpointUsage{}, Pins: []Pin{}, Garbage: []GarbageObject{}}
+	if newest := s.complete[s.newestID()]; newest != nil {
+		pinned, err := c.listPins(ctx, checkpointFolder(newest.Metadata.ID)+"/"+metadataName)
+		if err != nil {
+			return Usage{}, fmt.Errorf("measure %s: %w", c.bucket, err)
+		}
+		u.Pins = append(u.Pins, pinned.held...)
+	}
 	needs := neededBy(s)
 	byID := map[int64]*CheckpointUsage{}
 	for _, id := range s.ids() {

@@ -50,6 +50,7 @@ func Run(ctx context.Context, a Spec) (result Result, err error) {
 	if b.chosen.Snapshot != nil {
 		defer func() { err = errors.Join(err, b.chosen.Snapshot.Close()) }()
 	}
+	defer b.chosen.Hold.Leave() // unless it was released, for the next attempt
 	for _, note := range b.chosen.Notes {
 		process.Logger.Warn(note)
 	}

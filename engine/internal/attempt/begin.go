@@ -3,6 +3,9 @@ package attempt
 import (
 	"context"
 	"errors"
+	"fmt"
+
+	"github.com/zeebo/xxh3"
 
 	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/fault"
@@ -56,12 +59,16 @@ func (p prospect) begin(ctx context.Context, at func(Step)) (*began, error) {
 		return nil, jobfolder.Classify(err)
 	}
 	at(StepRestoring)
-	chosen, err := p.folder.Chain.Choose(ctx, attempt, p.request())
+	request := p.request()
+	// The same in all attempts of this job, so that one takes over what the one before has pinned.
+	request.Holder = fmt.Sprintf("restore-%016x", xxh3.HashString(p.folder.Bucket().String()))
+	chosen, err := p.folder.Chain.Choose(ctx, attempt, request)
 	if err != nil {
 		return nil, jobfolder.ClassifyRestore(err)
 	}
 	b := &began{cfg: p.cfg, attempt: attempt, chosen: chosen}
 	if err := b.derive(p); err != nil {
+		err = errors.Join(err, chosen.Hold.Release(ctx))
 		if chosen.Snapshot != nil {
 			err = errors.Join(err, chosen.Snapshot.Close())
 		}

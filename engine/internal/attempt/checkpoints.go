@@ -29,11 +29,24 @@ func (d *driver) publish(e coordinator.Publish) {
 			d.process.AtStep(StepPublished)
 			d.box.put(func() {
 				d.written += m.WrittenSize()
+				d.releaseOrigin()
 				d.step(coordinator.Published{Checkpoint: m.ID})
 			})
 			return
 		}
 		d.post(coordinator.PublishFailed{Checkpoint: m.ID, Err: jobfolder.Classify(err)}) // the coordinator tells its kinds apart
+	})
+}
+
+// releaseOrigin lets another job delete the checkpoint that this one was restored from: there is one of its own now (P6).
+func (d *driver) releaseOrigin() {
+	hold := d.began.chosen.Hold
+	if hold == nil || d.originReleased {
+		return
+	}
+	d.originReleased = true
+	d.tidyInBackground(func(ctx context.Context) {
+		d.warn("release what the job was restored from", d.began.chosen.From, hold.Release(ctx))
 	})
 }
 

@@ -51,6 +51,8 @@ type driver struct {
 	before   totals                 // of executions that are over
 	written  int64                  // bytes of complete checkpoints
 
+	originReleased bool // what pinned the checkpoint that the job was restored from
+
 	sweeping  bool
 	nextSweep *snapshot.Metadata
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/stateview"
 	"github.com/weirstream/weir/internal/cli"
@@ -94,11 +95,7 @@ func open(ctx context.Context, name string, do func(*snapshot.Snapshot) error) e
 	if err != nil {
 		return err
 	}
-	s, err := snapshot.OpenSnapshot(ctx, path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(s), s.Close())
+	return job.Look(ctx, path, do)
 }
 
 // filterFlags adds the flags that say which entries are wanted.

@@ -99,6 +99,11 @@ func writeUsage(w io.Writer, u snapshot.Usage) error {
 	if err = errors.Join(err, table.Flush()); err != nil {
 		return err
 	}
+	for _, p := range u.Pins {
+		if _, err := fmt.Fprintf(w, "checkpoint %d is kept for %s\n", p.Checkpoint, p.Purpose); err != nil {
+			return err
+		}
+	}
 	_, err = fmt.Fprintf(w, "%d bytes in all, %d of them in %d files that no checkpoint needs\n", u.Bytes, u.GarbageBytes, len(u.Garbage))
 	return err
 }

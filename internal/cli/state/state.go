@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirstream/weir/engine/job"
 	"github.com/weirstream/weir/engine/snapshot"
 	"github.com/weirstream/weir/engine/stateview"
 	"github.com/weirstream/weir/internal/cli"
@@ -49,17 +50,16 @@ column, or a JSON array of all of them, such as '["ATL",7]'.`,
 			}
 			ctx, stop := a.UntilSignal(c.Context())
 			defer stop()
-			s, err := snapshot.OpenSnapshot(ctx, path)
-			if err != nil {
-				return err
-			}
 			var found bytes.Buffer
-			err = snapshots.Export(ctx, &found, s, stateview.Filter{UID: args[1], Key: args[2]})
-			if err == nil && found.Len() == 0 {
-				err = fmt.Errorf("%s: operator %s has nothing under the key %s", s.Path(), args[1], args[2])
-			}
+			err = job.Look(ctx, path, func(s *snapshot.Snapshot) error {
+				err := snapshots.Export(ctx, &found, s, stateview.Filter{UID: args[1], Key: args[2]})
+				if err == nil && found.Len() == 0 {
+					err = fmt.Errorf("%s: operator %s has nothing under the key %s", s.Path(), args[1], args[2])
+				}
+				return err
+			})
 			_, werr := found.WriteTo(a.Stdout)
-			return errors.Join(err, werr, s.Close())
+			return errors.Join(err, werr)
 		},
 	}
 }
