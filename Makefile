@@ -15,11 +15,13 @@ export GOFLAGS := -buildvcs=false $(GOFLAGS)
 # The programs of a real API server, for the tests of controllers: `hack/cluster/cluster kube` builds them.
 export KUBEBUILDER_ASSETS ?= $(shell hack/cluster/cluster assets)
 
-# The packages and their tests; e2e runs by itself, because its tests kill, stop and starve whole processes, and
-# e2e/cluster, because it needs a Kubernetes.
-UNIT := $$(go list ./... | grep -v -e '/e2e$$' -e '/e2e/cluster$$')
+# The packages and their tests; e2e runs by itself, because its tests kill, stop and starve whole processes,
+# e2e/cluster, because it needs a Kubernetes, and e2e/kafka, because it needs a Kafka.
+UNIT := $$(go list ./... | grep -v -e '/e2e$$' -e '/e2e/cluster$$' -e '/e2e/kafka$$')
 # Nothing of them comes from the cache of go test: they run programs, and hang on the moment at which they kill them.
-E2E  := -count=1 -timeout=40m $$(go list ./e2e/... | grep -v '/e2e/cluster$$')
+E2E  := -count=1 -timeout=40m $$(go list ./e2e/... | grep -v -e '/e2e/cluster$$' -e '/e2e/kafka$$')
+# A real Apache Kafka, which the tests start by hack/kafka/kafka: it wants Java 17, and Maven the first time.
+CONNECTORS := -count=1 -timeout=40m ./engine/connector/kafka ./e2e/kafka
 # The tests on a cluster wait for pods most of the time; -timeout bounds all of them.
 CLUSTER := -count=1 -timeout=60m ./e2e/cluster
 IMAGE ?= localhost/weir:$(VERSION)
@@ -83,6 +85,10 @@ test: .bin/versitygw .bin/helm kube ## Run all tests but those that need a clust
 .PHONY: test-unit
 test-unit: .bin/versitygw .bin/helm kube ## Run the tests of the packages, without those that kill processes.
 	@go run ./hack/testsum -shuffle=on -count=1 -timeout=30m $(UNIT)
+
+.PHONY: test-connectors
+test-connectors: ## Run the tests of connectors against real servers, which they start: Apache Kafka (needs Java 17 and Maven).
+	@WEIR_KAFKA=real go run ./hack/testsum $(CONNECTORS)
 
 .PHONY: e2e
 e2e: .bin/versitygw .bin/helm ## Run the tests that kill, stop and starve whole processes and pods: here, and on a real cluster.

@@ -223,10 +223,10 @@ func buildProgram(t *testing.T, text string) (path string, err error) {
 	return path, nil
 }
 
-// TestOptionTablesAreComplete compares the tables of docs/sql.md, by the heading that they stand under, with the options
+// TestOptionTablesAreComplete compares the tables of docs/sql.md and docs/connectors.md, by the heading that they stand under, with the options
 // that the connector asks for.
 func TestOptionTablesAreComplete(t *testing.T) {
-	d := readDocument(t, "docs/sql.md")
+	d, pages := readDocument(t, "docs/sql.md"), readDocument(t, "docs/connectors.md")
 	for _, c := range []struct{ heading, connector, format string }{
 		{"#### filesystem", "filesystem", "json"},
 		{"#### datagen", "datagen", ""},
@@ -234,14 +234,18 @@ func TestOptionTablesAreComplete(t *testing.T) {
 		{"#### blackhole", "blackhole", ""},
 		{"#### json", "filesystem", "json"},
 		{"#### csv", "filesystem", "csv"},
+		{"## kafka", "kafka", "json"},
 	} {
 		t.Run(c.heading, func(t *testing.T) {
 			known := knownOptions(t, c.connector, c.format)
 			isFormat := strings.HasSuffix(c.heading, c.format) && c.format != ""
 			known = slices.DeleteFunc(known, func(k string) bool {
-				ofFormat := strings.HasPrefix(k, "json.") || strings.HasPrefix(k, "csv.")
+				ofFormat := strings.Contains(k, "json.") || strings.Contains(k, "csv.")
 				return k == "connector" || k == registry.OptionRate /* of every table */ || ofFormat != isFormat
 			})
+			if c.connector == "kafka" {
+				d = pages
+			}
 			if got := documentedOptions(d, c.heading); !slices.Equal(got, known) {
 				t.Errorf("the table has %q, the connector asks for %q", got, known)
 			}
@@ -318,6 +322,16 @@ func tableSpec(t *testing.T, connector, format, kind string) table.Spec {
 	case "filesystem":
 		set("path", t.TempDir())
 		set("format", format)
+	case "kafka":
+		set("topic", "t")
+		set("format", format)
+		set("key.format", format)
+		set("key.fields", "s")
+		set("properties.bootstrap.servers", "127.0.0.1:9092")
+		set("properties.group.id", "g")
+		set("properties.security.protocol", "SASL_SSL")
+		set("properties.sasl.mechanism", "PLAIN")
+		set("properties.sasl.credentials.folder", "/run/secrets")
 	case "datagen":
 		for _, f := range everyType() {
 			if kind == "sequence" && !f.Type.Is(types.KindBoolean) {

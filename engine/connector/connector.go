@@ -37,6 +37,13 @@ type PasserOver interface {
 	PassedOver() int64
 }
 
+// LagMeter is a Source that knows how far its readers are behind what there is.
+type LagMeter interface {
+	// Lag is the number of records that the readers of this process have still to hand out, as far as they know. It may be called at
+	// any time.
+	Lag() int64
+}
+
 // Assigner is a Source whose splits are not pulled.
 type Assigner interface {
 	Assignment() Assignment

@@ -87,6 +87,8 @@ type Job struct {
 	// FilesPassedOver counts files of monitored folders that were not read, or not to their end: changed or vanished since
 	// they were found, or none that can be read.
 	FilesPassedOver int64 `json:"filesPassedOver,omitempty"`
+	// LagRecords counts records that are in the topics and were not read yet, as far as brokers have told; nil: no source knows.
+	LagRecords *int64 `json:"lagRecords,omitempty"`
 	// WatermarkMs is the event time, in milliseconds since 1970, that no sink is behind; nil: there is none yet, or event time has ended.
 	WatermarkMs *int64 `json:"watermarkMs,omitempty"`
 	// Failure is the last error that stopped or restarted the job; empty: there was none. FailureKind is its class.

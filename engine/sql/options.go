@@ -36,6 +36,11 @@ func (c Compiler) at(p parser.Pos) string { return fmt.Sprintf("%s:%d:%d", c.Fil
 // spec declares a table to its connector, with the secrets in its options resolved.
 func (c Compiler) spec(t *catalog.Table) (name string, s table.Spec, err error) {
 	s = table.Spec{Name: t.Name, Schema: t.Physical, Options: table.NewOptions(t.Name, c.at(t.Pos))}
+	for i := range t.Physical {
+		if m := t.Metadata(i); m != nil {
+			s.Metadata = append(s.Metadata, table.Metadata{Column: i, Key: m.Key, Virtual: m.Virtual, Place: c.at(m.Pos)})
+		}
+	}
 	for _, o := range t.Options {
 		value, secret, err := c.resolve(t, o)
 		if err != nil {

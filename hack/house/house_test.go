@@ -53,7 +53,7 @@ var floors = [][]string{
 	{"engine/internal/graph"},     // what runs, as data
 	{"engine/internal/operator"},  // one link of a chain
 	{"engine/connector/registry"}, // the connectors by name
-	{"engine/connector/connectortest", "engine/connector/filesystem", "engine/connector/datagen", "engine/connector/print", "engine/connector/blackhole"},
+	{"engine/connector/connectortest", "engine/connector/filesystem", "engine/connector/kafka", "engine/connector/datagen", "engine/connector/print", "engine/connector/blackhole"},
 	{"engine/connector"}, // contracts of sources and sinks
 	{"engine/snapshot"},  // the format and the chain
 	{"engine/storage"},   // buckets by URL

@@ -20,6 +20,7 @@ import (
 	"github.com/weirstream/weir/engine/connector/blackhole"
 	"github.com/weirstream/weir/engine/connector/datagen"
 	"github.com/weirstream/weir/engine/connector/filesystem"
+	"github.com/weirstream/weir/engine/connector/kafka"
 	"github.com/weirstream/weir/engine/connector/print"
 	"github.com/weirstream/weir/engine/connector/table"
 )
@@ -49,6 +50,8 @@ type factory struct {
 	// rate is the connector's own option for what OptionRate limits, with its default; empty: it has none.
 	rate        string
 	defaultRate float64
+	// metadata says that columns may be METADATA.
+	metadata bool
 	// identity are the options that say where rows come from.
 	identity []string
 }
@@ -65,14 +68,14 @@ func New(env Environment) *Registry {
 	r.connectors = map[string]factory{
 		"filesystem": {
 			source: func(t table.Spec) (connector.Source, error) {
-				f, err := r.format(t)
+				f, err := r.format(t.Options, optionFormat)
 				if err != nil {
 					return nil, err
 				}
 				return filesystem.TableSource(t, f, env.Log)
 			},
 			sink: func(t table.Spec) (connector.Sink, error) {
-				f, err := r.writeFormat(t)
+				f, err := r.writeFormat(t.Options, optionFormat)
 				if err != nil {
 					return nil, err
 				}
@@ -83,6 +86,16 @@ func New(env Environment) *Registry {
 		"datagen": {
 			source: func(t table.Spec) (connector.Source, error) { return datagen.TableSource(t, env.Now) },
 			rate:   datagen.OptionRate, defaultRate: datagen.DefaultRate,
+		},
+		"kafka": {
+			source: func(t table.Spec) (connector.Source, error) {
+				return kafka.TableSource(t, kafka.Formats{Read: r.formatOf}, env.Log)
+			},
+			sink: func(t table.Spec) (connector.Sink, error) {
+				return kafka.TableSink(t, kafka.Formats{Read: r.formatOf, Write: r.writeFormatOf}, env.Log)
+			},
+			metadata: true,
+			identity: []string{kafka.OptionTopic, kafka.OptionPattern},
 		},
 		"print": {
 			sink: func(t table.Spec) (connector.Sink, error) { return newPrint(t, env) },
@@ -153,6 +166,10 @@ func (r *Registry) find(name string, t table.Spec, can func(factory) bool, does 
 	t.Options.Allow(optionConnector)
 	f, ok := r.connectors[name]
 	if ok && can(f) {
+		if len(t.Metadata) > 0 && !f.metadata {
+			m := t.Metadata[0]
+			return f, &table.OptionError{Table: t.Name, Key: optionConnector, Place: m.Place, Msg: "it has no metadata for the column " + t.Schema[m.Column].Name, Remedy: "remove the column"}
+		}
 		return f, nil
 	}
 	var able []string
@@ -167,30 +184,42 @@ func (r *Registry) find(name string, t table.Spec, can func(factory) bool, does 
 	return f, t.Options.Errorf(optionConnector, hint(name, able), "there is no connector '%s'", name)
 }
 
-// format makes the format of a table.
-func (r *Registry) format(t table.Spec) (codec.Format, error) {
+// formatOf makes the format that an option names. Those of a key and of a value have options of their own, behind 'key.' and 'value.'.
+func (r *Registry) formatOf(o *table.Options, option string) (codec.Format, error) {
+	prefix := strings.TrimSuffix(option, optionFormat)
+	return r.format(o.Under(prefix), optionFormat)
+}
+
+// format makes the format that an option names.
+func (r *Registry) format(o *table.Options, option string) (codec.Format, error) {
 	names := slices.Sorted(maps.Keys(r.formats))
-	name, err := t.Options.Required(optionFormat, "write one of "+quoted(names))
+	name, err := o.Required(option, "write one of "+quoted(names))
 	if err != nil {
 		return nil, err
 	}
 	read, ok := r.formats[name]
 	if _, written := r.changes[name]; written {
-		return nil, t.Options.Errorf(optionFormat, "those that are read are "+quoted(names), "the format '%s' is not read yet, only written", name)
+		return nil, o.Errorf(option, "those that are read are "+quoted(names), "the format '%s' is not read yet, only written", name)
 	}
 	if !ok {
-		return nil, t.Options.Errorf(optionFormat, hint(name, names), "there is no format '%s'", name)
+		return nil, o.Errorf(option, hint(name, names), "there is no format '%s'", name)
 	}
-	return read(t.Options)
+	return read(o)
 }
 
 // writeFormat makes the format of a table that is written.
-func (r *Registry) writeFormat(t table.Spec) (codec.WriteFormat, error) {
-	name, _ := t.Options.Get(optionFormat)
+func (r *Registry) writeFormat(o *table.Options, option string) (codec.WriteFormat, error) {
+	name, _ := o.Get(option)
 	if made, ok := r.changes[name]; ok {
-		return made(t.Options)
+		return made(o)
 	}
-	return r.format(t)
+	return r.format(o, option)
+}
+
+// writeFormatOf is formatOf for a table that is written.
+func (r *Registry) writeFormatOf(o *table.Options, option string) (codec.WriteFormat, error) {
+	prefix := strings.TrimSuffix(option, optionFormat)
+	return r.writeFormat(o.Under(prefix), optionFormat)
 }
 
 // hint says what a wrong name might have meant.

@@ -141,7 +141,7 @@ func TestMistakesAreErrorsWithPlaceAndRemedy(t *testing.T) {
 		{"a misspelt connector", "filesytem", source, nil, "did you mean 'filesystem'?"},
 		{"no such connector", "pulsar", source, nil, "write one of 'datagen', 'filesystem'"},
 		{"a sink that is read", "print", source, nil, "no table with the connector 'print' reads rows"},
-		{"a source that is written", "datagen", sink, nil, "those that can are 'blackhole', 'filesystem', 'print'"},
+		{"a source that is written", "datagen", sink, nil, "those that can are 'blackhole', 'filesystem', 'kafka', 'print'"},
 		{"no format", "filesystem", source, map[string]string{"path": "in"}, "'csv', 'json'"},
 		{"a misspelt format", "filesystem", sink, map[string]string{"path": "in", "format": "jsn"}, "did you mean 'json'?"},
 		{"no path", "filesystem", source, map[string]string{"format": "json"}, "'path'"},

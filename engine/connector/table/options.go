@@ -12,11 +12,12 @@ import (
 // Options are the WITH options of one table. Values of secrets are resolved already, so no error quotes a value that
 // came from one. It is not safe for concurrent use.
 type Options struct {
-	table string
-	place string
-	given map[string]option
-	keys  []string        // of given, in the order of the text
-	known map[string]bool // keys that the connector knows
+	table  string
+	place  string
+	prefix string // of the keys that are asked for
+	given  map[string]option
+	keys   []string        // of given, in the order of the text
+	known  map[string]bool // keys that the connector knows
 }
 
 type option struct {
@@ -37,6 +38,14 @@ func (o *Options) Set(key, value, place string, secret bool) {
 	o.given[key] = option{value: value, place: place, secret: secret}
 }
 
+// Under are the same options, asked for by what follows a prefix of their keys: 'json.x' is 'key.json.x' under 'key.'. Errors name the
+// whole key, and what is asked for is known to both.
+func (o *Options) Under(prefix string) *Options {
+	under := *o
+	under.prefix += prefix
+	return &under
+}
+
 // Table is the name of the table.
 func (o *Options) Table() string { return o.table }
 
@@ -44,20 +53,20 @@ func (o *Options) Table() string { return o.table }
 // the sink that shares its name.
 func (o *Options) Allow(keys ...string) {
 	for _, k := range keys {
-		o.known[k] = true
+		o.known[o.prefix+k] = true
 	}
 }
 
 // Get returns the value of an option and whether it is set.
 func (o *Options) Get(key string) (value string, ok bool) {
-	o.known[key] = true
-	v, ok := o.given[key]
+	o.known[o.prefix+key] = true
+	v, ok := o.given[o.prefix+key]
 	return v.value, ok
 }
 
 // Place is where the option stands, or the table's place if it is not set.
 func (o *Options) Place(key string) string {
-	if v, ok := o.given[key]; ok {
+	if v, ok := o.given[o.prefix+key]; ok {
 		return v.place
 	}
 	return o.place
@@ -65,7 +74,7 @@ func (o *Options) Place(key string) string {
 
 // Errorf returns the error for an option.
 func (o *Options) Errorf(key, remedy, format string, args ...any) error {
-	return &OptionError{Table: o.table, Key: key, Place: o.Place(key), Msg: fmt.Sprintf(format, args...), Remedy: remedy}
+	return &OptionError{Table: o.table, Key: o.prefix + key, Place: o.Place(key), Msg: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
 // Required returns the value of an option that must be set; remedy says how.
@@ -206,7 +215,7 @@ func (o *Options) Known() []string {
 
 // quote shows the value of an option in an error, unless it is a secret (P11).
 func (o *Options) quote(key string) string {
-	v := o.given[key]
+	v := o.given[o.prefix+key]
 	if v.secret {
 		return "the secret"
 	}

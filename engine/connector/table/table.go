@@ -17,11 +17,25 @@ type Spec struct {
 	Name string
 	// Schema has the physical columns, in the order of the declaration: computed columns are not the connector's.
 	Schema types.Schema
+	// Metadata are those of the columns that are declared METADATA: they are no part of a record's content.
+	Metadata []Metadata
 	// RowsPerSecond is the rate at which the whole job reads the table, for a connector that has to know; the runtime keeps
 	// it. 0: no limit, or the table is written.
 	RowsPerSecond float64
 	// Options are those of the WITH clause, 'connector' and 'format' included.
 	Options *Options
+}
+
+// Metadata is a column that a connector takes from what it knows of a record beside its content, and gives to it when it writes.
+type Metadata struct {
+	// Column is its place in the schema.
+	Column int
+	// Key is what the connector calls it.
+	Key string
+	// Virtual says that it is read only, and is not among the columns that are written.
+	Virtual bool
+	// Place is where it is declared, as file:line:column.
+	Place string
 }
 
 // OptionError says what is wrong with one option of a table.

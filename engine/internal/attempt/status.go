@@ -67,6 +67,13 @@ func (d *driver) count(o *rest.Job) {
 			if s, ok := n.Source.Source.(connector.PasserOver); ok {
 				o.FilesPassedOver += s.PassedOver()
 			}
+			if s, ok := n.Source.Source.(connector.LagMeter); ok {
+				lag := s.Lag()
+				if o.LagRecords != nil {
+					lag += *o.LagRecords
+				}
+				o.LagRecords = &lag
+			}
 		}
 	}
 }

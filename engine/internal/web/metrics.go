@@ -126,6 +126,13 @@ var (
 			func(j rest.Job) int64 { return j.RecordsSkipped }),
 		counter("weir_job_files_passed_over_total", "Files of monitored folders that were not read, or not to their end: they changed, vanished, or cannot be read.",
 			func(j rest.Job) int64 { return j.FilesPassedOver }),
+		gauge("weir_job_lag_records", "Records that are in the topics and were not read yet, as far as brokers have told.",
+			func(j rest.Job) (float64, bool) {
+				if j.LagRecords == nil {
+					return 0, false
+				}
+				return float64(*j.LagRecords), true
+			}),
 		gauge("weir_job_watermark_timestamp_seconds", "The event time, since 1970, that no sink is behind.",
 			func(j rest.Job) (float64, bool) {
 				if j.WatermarkMs == nil {

@@ -38,7 +38,7 @@ func (w *watched) Operators() []rest.Operator { return w.operators }
 const secret = "s3cr3t"
 
 func newWatched() *watched {
-	watermark := int64(1700000000500)
+	watermark, lag := int64(1700000000500), int64(77)
 	return &watched{
 		job: rest.Job{
 			ID: "default.delays", State: rest.Running, Revision: "0a1b2c3d4e", Engine: "1.2.3",
@@ -46,7 +46,7 @@ func newWatched() *watched {
 			RestoredFrom: "s3://" + secret, CompletedCheckpoints: 41, FailedCheckpoints: 1, FailedCheckpointsInARow: 1, CheckpointFailure: "bucket " + secret + " is away",
 			LastCheckpoint: &rest.Checkpoint{ID: 97, Status: rest.Done, Path: "s3://" + secret, SizeBytes: 4096, FullSizeBytes: 65536, DurationMs: 250,
 				TriggerTime: time.UnixMilli(1700000001500)},
-			RecordsIn: 1000, RecordsOut: 20, RecordsLate: 5, WatermarkMs: &watermark,
+			RecordsIn: 1000, RecordsOut: 20, RecordsLate: 5, WatermarkMs: &watermark, LagRecords: &lag,
 			Failure:  "password " + secret + " was refused",
 			Settings: &rest.Settings{SavepointStorage: secret},
 			Chain:    &rest.Chain{Owner: secret},

@@ -44,7 +44,8 @@ func (b *binder) insert(s *parser.Insert) error {
 // targets returns, for each physical column of the table, the column of the query that it gets; negative: NULL.
 func targets(t *catalog.Table, s *parser.Insert, r *logical.Relation) ([]int, error) {
 	out := make([]int, len(t.Physical))
-	want := len(out)
+	written := t.Written()
+	want := len(written)
 	if len(s.Columns) > 0 {
 		want = len(s.Columns)
 	}
@@ -52,14 +53,19 @@ func targets(t *catalog.Table, s *parser.Insert, r *logical.Relation) ([]int, er
 		return nil, parser.Errorf(s.Query.At(), "", "the query has %d columns, but %s takes %d", len(r.Columns), t.Name, want)
 	}
 	for i := range out {
-		out[i] = i
-		if len(s.Columns) > 0 {
-			out[i] = -1
+		out[i] = -1
+	}
+	if len(s.Columns) == 0 {
+		for k, i := range written {
+			out[i] = k
 		}
 	}
 	names := t.PhysicalNames()
 	for k, n := range s.Columns {
 		i := slices.Index(names, n.Text)
+		if i >= 0 && !slices.Contains(written, i) {
+			return nil, parser.Errorf(n.Pos, "leave it out", "the column %s of %s is METADATA VIRTUAL, which is not written", n.Text, t.Name)
+		}
 		if i < 0 {
 			return nil, catalog.UnknownColumn(&parser.Column{Pos: n.Pos, Name: n.Text}, names)
 		}
@@ -89,7 +95,7 @@ func (b *block) into(s *parser.Insert, t *catalog.Table, targets []int, r *logic
 		if !ok || v.Type().Is(types.KindDate) && f.Type.Is(types.KindTimestamp) {
 			return nil, parser.Errorf(v.At(), "write CAST(... AS "+f.Type.String()+")", "column %s of %s is %v, but the query gives %v", f.Name, t.Name, f.Type, v.Type())
 		}
-		if _, declared := t.NotNull(i); declared {
+		if _, declared := t.NotNull(i); declared && (t.Metadata(i) == nil || !t.Metadata(i).Virtual) {
 			e = expr.NotNull(e, v.At(), "column "+f.Name+" of "+t.Name+" is declared NOT NULL, but the query gives NULL", "filter such rows with IS NOT NULL, or write COALESCE")
 		}
 		calc.Out, calc.Names = append(calc.Out, e), append(calc.Names, f.Name)

@@ -76,6 +76,26 @@ func TestATableKnowsItsColumnsAndItsTime(t *testing.T) {
 	}
 }
 
+func TestMetadataColumnsAreKnownAndVirtualOnesAreNotWritten(t *testing.T) {
+	c, err := declare("CREATE TABLE t (k INT, at TIMESTAMP(3) NOT NULL METADATA FROM 'timestamp', `offset` BIGINT METADATA VIRTUAL) WITH ('connector' = 'x')")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := c.Table(parser.Name{Text: "t"})
+	var got []string
+	for i := range table.Physical {
+		if m := table.Metadata(i); m != nil {
+			got = append(got, table.Physical[i].Name+" from "+m.Key)
+		}
+	}
+	if want := "at from timestamp, offset from offset"; strings.Join(got, ", ") != want {
+		t.Errorf("the metadata is %q, want %s", got, want)
+	}
+	if got := table.Written(); len(got) != 2 || got[0] != 0 || got[1] != 1 {
+		t.Errorf("the columns %d are written, want 0 and 1", got)
+	}
+}
+
 func TestNamesAreTakenOnceAndNearOnesAreOffered(t *testing.T) {
 	c, err := declare("CREATE TABLE flights (k INT) WITH ('connector' = 'x')")
 	if err != nil {

@@ -27,7 +27,8 @@ type Table struct {
 	Physical      types.Schema
 	Computed      []expr.Expr // over the physical columns
 	ComputedNames []string
-	notNull       []parser.Pos // where each physical column that is NOT NULL is declared so
+	notNull       []parser.Pos       // where each physical column that is NOT NULL is declared so
+	metadata      []*parser.Metadata // of each physical column that is METADATA
 	// RowTime is the index of the time attribute among all columns; negative: none.
 	RowTime int
 	// DelayMS is how far the watermark stays behind, WatermarkAt where it is declared.
@@ -61,6 +62,19 @@ func (t *Table) PhysicalNames() []string { return t.Physical.Names() }
 // NotNull says whether a physical column is declared NOT NULL, or a part of the primary key, and where.
 func (t *Table) NotNull(column int) (at parser.Pos, declared bool) {
 	return t.notNull[column], !t.Physical[column].Type.Nullable()
+}
+
+// Metadata is what a physical column is declared to be of the metadata; nil: it is none.
+func (t *Table) Metadata(column int) *parser.Metadata { return t.metadata[column] }
+
+// Written are the physical columns that a query gives values for when it is inserted: all but those of virtual metadata.
+func (t *Table) Written() (columns []int) {
+	for i, m := range t.metadata {
+		if m == nil || !m.Virtual {
+			columns = append(columns, i)
+		}
+	}
+	return columns
 }
 
 // bind fills the table from its declaration.
@@ -101,7 +115,7 @@ func (t *Table) bindColumns(defs []parser.ColumnDef) error {
 			typ, place = typ.NotNull(), d.Pos
 		}
 		t.Physical = append(t.Physical, types.Field{Name: d.Name, Type: typ})
-		t.notNull = append(t.notNull, place)
+		t.notNull, t.metadata = append(t.notNull, place), append(t.metadata, d.Metadata)
 	}
 	if len(t.Physical) == 0 {
 		return parser.Errorf(t.Pos, "", "table %s has no column that is not computed", t.Name)

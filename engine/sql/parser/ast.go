@@ -35,6 +35,13 @@ type (
 		Type     TypeName // of a physical column
 		NotNull  bool
 		Computed Expr
+		Metadata *Metadata // nil: the column is none of metadata
+	}
+	// Metadata says that a column is taken from what the connector knows of a row.
+	Metadata struct {
+		Pos
+		Key     string // what the connector calls it: the name of the column, or that behind FROM
+		Virtual bool   // it is not written
 	}
 	// Watermark declares the time attribute of a table.
 	Watermark struct {

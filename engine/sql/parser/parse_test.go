@@ -161,7 +161,7 @@ func TestWrongTextIsRefusedWithItsPlace(t *testing.T) {
 		{"CREATE TABLE t LIKE u (ALL)", `1:24: expected INCLUDING, EXCLUDING, OVERWRITING or ), found "ALL"`},
 		{"CREATE TABLE t LIKE u (INCLUDING ALL EXCLUDING)", `1:47: expected ALL, CONSTRAINTS, GENERATED, OPTIONS or WATERMARKS, found ")"`},
 		{"CREATE TABLE t LIKE u (OVERWRITING CONSTRAINTS)", "1:24: OVERWRITING CONSTRAINTS means nothing; write INCLUDING or EXCLUDING"},
-		{"CREATE TABLE t (a INT NOT NULL METADATA) WITH ('a' = 'b')", "1:32: not supported yet: METADATA columns; remove the column; no connector has metadata"},
+		{"CREATE TABLE t (a INT METADATA FROM offset) WITH ('a' = 'b')", "1:37: expected the key of the metadata in '...', found \"offset\""},
 		{"CREATE TABLE t (a AS 1 NOT NULL) WITH ('a' = 'b')", "1:24: not supported yet: NOT NULL on a computed column; remove it; COALESCE gives a value instead of NULL"},
 		{"CREATE TABLE t (a INT, UNIQUE (a)) WITH ('a' = 'b')", "1:24: not supported yet: UNIQUE; remove it; nothing would check it"},
 		{"CREATE TABLE t (a INT, PRIMARY KEY (a)) WITH ('a' = 'b')", "1:24: not supported yet: a PRIMARY KEY that is enforced; write NOT ENFORCED behind it; nothing checks that keys are unique"},

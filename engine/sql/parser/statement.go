@@ -315,8 +315,10 @@ func (p *parser) columnDef(t *CreateTable) error {
 		p.accept("NULL")
 	}
 	switch at := p.cur().pos; {
-	case p.at("METADATA"):
-		return Unsupported(at, "METADATA columns", "remove the column; no connector has metadata")
+	case p.at("METADATA") && c.Computed == nil:
+		if err := p.metadata(&c); err != nil {
+			return err
+		}
 	case p.accept("PRIMARY", "KEY"):
 		if err := p.setPrimaryKey(t, at, []Name{n}); err != nil {
 			return err
@@ -326,6 +328,22 @@ func (p *parser) columnDef(t *CreateTable) error {
 	}
 	t.Columns = append(t.Columns, c)
 	return p.comment()
+}
+
+// metadata reads METADATA [FROM 'key'] [VIRTUAL].
+func (p *parser) metadata(c *ColumnDef) error {
+	m := &Metadata{Pos: p.cur().pos, Key: c.Name}
+	p.accept("METADATA")
+	if p.accept("FROM") {
+		key, err := p.string("the key of the metadata")
+		if err != nil {
+			return err
+		}
+		m.Key = key.text
+	}
+	m.Virtual = p.accept("VIRTUAL")
+	c.Metadata = m
+	return nil
 }
 
 func (p *parser) typeName() (TypeName, error) {
