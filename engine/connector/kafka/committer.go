@@ -200,9 +200,7 @@ func (c *committer) lost(t *committable, err error) error {
 
 // end asks the broker to end a transaction, until it has an answer.
 func (e *ender) end(ctx context.Context, id string, producer int64, epoch int16, commit bool) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		req := kmsg.NewPtrEndTxnRequest()
 		req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = id, producer, epoch, commit
 		resp, err := req.RequestWith(ctx, e.client)
@@ -213,7 +211,7 @@ func (e *ender) end(ctx context.Context, id string, producer int64, epoch int16,
 			return err
 		}
 		select { // its markers are being written
-		case <-tick.C:
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
 		}

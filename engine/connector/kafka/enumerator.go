@@ -252,7 +252,7 @@ func (e *enumerator) listed(ctx context.Context, of []partitionSplit, r Range) (
 func (e *enumerator) groupOffsets(ctx context.Context, of []partitionSplit) ([]int64, error) {
 	c := &e.source.config
 	committed, err := kadm.NewClient(e.client).FetchOffsetsForTopics(ctx, c.GroupID, topicsOf(of)...)
-	if err != nil {
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // a group that there is not has no offsets
 		return nil, err
 	}
 	var reset []int64

@@ -20,6 +20,8 @@ import (
 type Broker struct {
 	// Address is where it listens, without encryption and credentials unless the properties say otherwise.
 	Address string
+	// Secure is where it listens with SASL over TLS, if it was launched so.
+	Secure string
 	// Dir holds its data and its configuration.
 	Dir string
 
@@ -75,6 +77,24 @@ func Launch(ctx context.Context, dir string, environment []string, properties ..
 		}
 	}
 	return nil, fmt.Errorf("start Kafka: %w", errors.Join(failures...))
+}
+
+// LaunchSecure is Launch of a broker that also listens with SASL over TLS; the properties say who may connect, and with which certificates.
+func LaunchSecure(ctx context.Context, dir string, environment []string, properties ...string) (*Broker, error) {
+	ports, err := freePorts(ctx, 3)
+	if err != nil {
+		return nil, err
+	}
+	plain, secure, controller := ports[0], fmt.Sprintf("127.0.0.1:%d", ports[1]), ports[2]
+	b := &Broker{Dir: dir, port: plain, controller: controller, environment: environment, Address: fmt.Sprintf("127.0.0.1:%d", plain), Secure: secure}
+	b.properties = append([]string{
+		fmt.Sprintf("listeners=PLAINTEXT://%s,SASL_SSL://%s,CONTROLLER://127.0.0.1:%d", b.Address, secure, controller),
+		fmt.Sprintf("advertised.listeners=PLAINTEXT://%s,SASL_SSL://%s", b.Address, secure),
+	}, properties...)
+	if err := fetch(ctx); err != nil {
+		return nil, err
+	}
+	return b, b.Restart(ctx)
 }
 
 // Restart starts the broker again after Kill or Stop, at the same address with the data that it had.
