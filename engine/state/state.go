@@ -42,16 +42,22 @@ type Descriptor struct {
 	Kind Kind
 	// Key and Value describe the fields for people and for the check on restore; a changed key or value is refused.
 	Key, Value []string
-	// CellBytes is the fixed width of a cell; 0 for a SortedMap and a Timer.
+	// CellBytes is the fixed width of a cell, its stamp included; 0 for a SortedMap and a Timer.
 	CellBytes int
+	// TTL is for how long entries are there; nil: until they are removed. Timers have none.
+	TTL *TTL
 }
 
-// Conversion makes cells of a state from those that an earlier version of the job has written, of other values.
+// Conversion makes what a state holds from what an earlier version of the job has written. Stamps are no part of what it is given, nor
+// of what it makes: backends write those that follow from both TTLs.
 type Conversion struct {
-	// CellBytes is the width of the earlier cells.
+	// CellBytes is the width of the earlier cells, their stamps included.
 	CellBytes int
-	// Convert fills a cell of zero bytes from an earlier one. Neither is kept.
+	// Convert fills a cell of zero bytes from an earlier one. Neither is kept. Nil: cells are as they were.
 	Convert func(cell, earlier []byte)
+	// TTL is that of the earlier state; nil: it had none. What had expired by it is not restored. What had none, or by another clock,
+	// is as if it had been written when it is restored: by processing time then, or by the watermark that its key group had acted on.
+	TTL *TTL
 }
 
 // KeyGroup returns the key group of a key by the hash of its encoding: the top bits decide, so that the low bits

@@ -31,6 +31,9 @@ type Entry struct {
 	Window json.RawMessage `json:"window,omitempty"`
 	Name   json.RawMessage `json:"name,omitempty"` // of an entry of a list or map
 	Value  json.RawMessage `json:"value"`
+	// Written is when an entry that expires was last written, in ms by the clock of its TTL; nil: it does not expire, or there was no time yet.
+	// It may have expired since, and not be out of the state yet.
+	Written *int64 `json:"written,omitempty"`
 }
 
 // Filter says which entries are wanted. Empty fields want all.
@@ -109,7 +112,8 @@ func partsOf(s *snapshot.Snapshot, want Filter) ([]part, error) {
 }
 
 func newPart(s *snapshot.Snapshot, o *snapshot.OperatorState, schema snapshot.StateSchema, layers []snapshot.Layer) part {
-	d := state.Descriptor{Name: schema.Name, Key: schema.KeyFields, Value: schema.ValueFields}
+	d := state.Descriptor{Name: schema.Name, Key: schema.KeyFields}
+	d.TTL, d.Value = state.SplitTTL(schema.ValueFields)
 	for _, k := range []state.Kind{state.Value, state.WindowValue, state.SortedMap, state.Timer} {
 		if k.String() == schema.Kind {
 			d.Kind = k
@@ -151,6 +155,18 @@ func (p *part) read(ctx context.Context, s *snapshot.Snapshot, group int) ([]loc
 	add := func(window int64, key, name, value []byte) error {
 		e := located{Entry: Entry{UID: p.uid, State: p.descriptor.Name, Group: group}, window: window,
 			key: string(key), name: string(name), raw: string(value)}
+		if p.descriptor.TTL != nil {
+			if len(value) < state.StampBytes {
+				return backend.Refusal("an entry has no stamp")
+			}
+			stamp := state.Stamp(value)
+			if stamp == state.Unwritten {
+				return nil // nothing is there
+			}
+			if value = value[state.StampBytes:]; stamp != state.Untimed {
+				e.Written = &stamp
+			}
+		}
 		if err := p.words.say(&e.Entry, window, key, name, value); err != nil {
 			return backend.Refusal(err.Error())
 		}
@@ -191,7 +207,11 @@ func (p *part) readCells(file string, b snapshot.Block, content []byte, add func
 	if err != nil {
 		return err
 	}
-	if err := p.words.fits(width); err != nil {
+	cellBytes := width
+	if p.descriptor.TTL != nil {
+		cellBytes -= state.StampBytes
+	}
+	if err := p.words.fits(cellBytes); err != nil {
 		return fmt.Errorf("state %s of operator %s: %w", p.descriptor.Name, p.uid, err)
 	}
 	return backend.DecodeBlock(file, b, content, width, func(window int64, key, cell []byte) error { return add(window, key, nil, cell) })

@@ -342,3 +342,39 @@ func TestTimersOfOldAreComparedWithThoseOfToday(t *testing.T) {
 		t.Errorf("they are shown otherwise: %s", gocmp.Diff(a, b))
 	}
 }
+
+func TestWhatExpiresIsShownWithTheTimeAtWhichItWasWritten(t *testing.T) {
+	rows := []fact{{Key: "a", Small: 1, At: 77}, {Key: "b", At: 78}, {Key: "never read"}}
+	j := stream.New()
+	tap := enginetest.NewTap(rows, len(rows))
+	in := stream.FromEvents(j, "facts", tap, func(f *fact) int64 { return f.At }, 0)
+	stream.To(stream.Process(stream.KeyBy(in, func(f *fact) string { return f.Key }), "kept", func(s *stream.Setup) stream.Functions[fact, fact] {
+		ttl := stream.TTL(time.Hour).EventTime()
+		small := stream.ValueState[int8](s, "small", ttl)
+		items := stream.MapState(s, "items", stream.Text[string](), stream.Integer[int8](), ttl)
+		return stream.Functions[fact, fact]{Row: func(c *stream.Context[fact], f *fact) error {
+			if f.Small > 0 { // the cell of the other key is there, but nobody has written it
+				*small.Ref(c) = f.Small
+			}
+			items.Put(c, "item", f.Small)
+			return nil
+		}}
+	}), "out", enginetest.NewLedger[fact]())
+	g, err := j.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tap.Open(2)
+	s := interrupted(t, g, t.TempDir(), 1, func(o rest.Job) bool { return tap.Read() == 2 && o.State == rest.Running })
+	var got []string
+	if err := stateview.Each(t.Context(), s, stateview.Filter{}, func(e stateview.Entry) error {
+		got = append(got, fmt.Sprintf("%s %d", line(t, e), *e.Written))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`small "a" 1 77`, `items "a" ."item" 1 77`, `items "b" ."item" 0 78`}
+	if diff := gocmp.Diff(sorted(want), sorted(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

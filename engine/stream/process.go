@@ -26,8 +26,9 @@ type Setup struct {
 
 // cells are those of one state for the rows of the batch that a subtask is working on.
 type cells struct {
-	of  [][]byte // by row
-	row *int     // the current one
+	of  [][]byte   // by row
+	row *int       // the current one
+	ttl *state.TTL // nil: they do not expire
 }
 
 // Value is one value of type V for each key. A key that was never written has the zero value.
@@ -35,20 +36,24 @@ type Value[V any] struct{ cells *cells }
 
 // ValueState declares a value state. V must have a fixed size and hold no pointers, strings or slices: it is laid over
 // the bytes of the state, and into snapshots goes as it is in memory (little endian).
-func ValueState[V any](s *Setup, name string) Value[V] {
+func ValueState[V any](s *Setup, name string, options ...StateOption) Value[V] {
 	t := reflect.TypeFor[V]()
 	layout, err := fixedLayout(t)
 	s.check(name, err)
-	s.descriptors = append(s.descriptors, state.Descriptor{
+	d := s.with(state.Descriptor{
 		Name: name, Kind: state.Value, Key: []string{"key BYTES"}, Value: []string{layout}, CellBytes: int(t.Size()),
-	})
-	c := &cells{}
+	}, options)
+	s.descriptors = append(s.descriptors, d)
+	c := &cells{ttl: d.TTL}
 	s.cells = append(s.cells, c)
 	return Value[V]{c}
 }
 
-// Ref returns the current key's value, to be read and changed in place until the function returns.
-func (v Value[V]) Ref(Current) *V {
+// Ref returns the current key's value, to be read and changed in place until the function returns. Of a state with a TTL it is a write.
+func (v Value[V]) Ref(c Current) *V {
+	if v.cells.ttl != nil {
+		return over[V](v.cells.use(c.current()))
+	}
 	return (*V)(unsafe.Pointer(unsafe.SliceData(v.cells.of[*v.cells.row])))
 }
 
@@ -317,8 +322,13 @@ type processOp struct {
 	marked bool // rows have split watermarks, which what is emitted for them gets too: it is late where they would be
 	out    batch.Batch
 
-	ctx    operator.Context
-	acted  int64 // highest watermark
+	ctx   operator.Context
+	acted int64 // highest watermark
+	// Of states that expire, if there are any: what has expired by a watermark before is being taken out, and the processing time.
+	expires        bool
+	swept          int64
+	processingTime int64
+
 	behind int64 // those that are passed on are lower by it
 
 	// Of ProcessInOrder.
@@ -330,6 +340,7 @@ type processOp struct {
 
 func (o *processOp) Open(ctx operator.Context) (err error) {
 	o.ctx, o.acted, o.nextRow = ctx, math.MinInt64, math.MinInt64 // there may be restored rows
+	o.swept = math.MinInt64
 	if o.queue != nil {
 		if err := o.queue.open(ctx); err != nil {
 			return err
@@ -340,11 +351,13 @@ func (o *processOp) Open(ctx operator.Context) (err error) {
 		if o.tables[i], err = ctx.Table(d); err != nil {
 			return err
 		}
+		o.expires = o.expires || d.TTL != nil
 	}
 	for _, m := range o.maps {
-		if m.sorted, err = ctx.Sorted(m.descriptor); err != nil {
+		if err := m.open(ctx); err != nil {
 			return err
 		}
+		o.expires = o.expires || m.expiring != nil
 	}
 	for _, s := range o.sides {
 		s.open(o, ctx.SideOutput(s.tag()))
@@ -380,6 +393,7 @@ func (o *processOp) run(b *batch.Batch, f func(from, end int) error) error {
 		}
 	}
 	o.in = b
+	o.noteTime()
 	for from := 0; from < n; {
 		end := n
 		for i, t := range o.tables {
@@ -414,6 +428,7 @@ func (o *processOp) isLate(at int64, hash uint64) bool {
 // Watermark handles what is due.
 func (o *processOp) Watermark(ms int64, out operator.Output) (forward int64, err error) {
 	o.acted = max(o.acted, ms)
+	defer func() { o.swept = o.acted }() // not before all that is due has been called for
 	forward = ms
 	if ms < math.MaxInt64 {
 		forward = earlier(ms, o.behind)

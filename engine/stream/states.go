@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/weirstream/weir/engine/fault"
+	"github.com/weirstream/weir/engine/internal/operator"
 	"github.com/weirstream/weir/engine/state"
 )
 
@@ -14,9 +15,9 @@ import (
 // returned: what it did until then is in no snapshot.
 
 // EncodedState declares a state of one value of any size for each key.
-func EncodedState[V any](s *Setup, name string, values Serializer[V]) Encoded[V] {
+func EncodedState[V any](s *Setup, name string, values Serializer[V], options ...StateOption) Encoded[V] {
 	s.check(name, values.invalid())
-	return Encoded[V]{s.entries(name, []string{"value " + values.Layout}), values}
+	return Encoded[V]{s.entries(name, []string{"value " + values.Layout}, options...), values}
 }
 
 // Encoded is one value of any size for each key, or none.
@@ -45,8 +46,8 @@ func (e Encoded[V]) Put(c Current, v V) {
 func (e Encoded[V]) Clear(c Current) { e.entries.clear(c) }
 
 // ReducingState declares a state of one value for each key that all values added to it are folded into, two by two.
-func ReducingState[V any](s *Setup, name string, values Serializer[V], reduce func(a, b V) V) Reducing[V] {
-	return Reducing[V]{EncodedState(s, name, values), reduce}
+func ReducingState[V any](s *Setup, name string, values Serializer[V], reduce func(a, b V) V, options ...StateOption) Reducing[V] {
+	return Reducing[V]{EncodedState(s, name, values, options...), reduce}
 }
 
 // Reducing is all values that were added for each key, as one.
@@ -71,8 +72,9 @@ func (r Reducing[V]) Clear(c Current) { r.all.Clear(c) }
 
 // AggregatingState declares a state of an accumulator for each key, to which values of another type are added. add is given the
 // zero Acc for the first value, and may change the accumulator that it is given.
-func AggregatingState[In, Acc, Out any](s *Setup, name string, acc Serializer[Acc], add func(Acc, In) Acc, result func(Acc) Out) Aggregating[In, Acc, Out] {
-	return Aggregating[In, Acc, Out]{EncodedState(s, name, acc), add, result}
+func AggregatingState[In, Acc, Out any](s *Setup, name string, acc Serializer[Acc], add func(Acc, In) Acc, result func(Acc) Out,
+	options ...StateOption) Aggregating[In, Acc, Out] {
+	return Aggregating[In, Acc, Out]{EncodedState(s, name, acc, options...), add, result}
 }
 
 // Aggregating is what the values that were added for each key come to.
@@ -101,9 +103,9 @@ func (a Aggregating[In, Acc, Out]) Get(c Current) (out Out, found bool) {
 func (a Aggregating[In, Acc, Out]) Clear(c Current) { a.acc.Clear(c) }
 
 // ListState declares a state of a list of values for each key.
-func ListState[V any](s *Setup, name string, values Serializer[V]) KeyedList[V] {
+func ListState[V any](s *Setup, name string, values Serializer[V], options ...StateOption) KeyedList[V] {
 	s.check(name, values.invalid())
-	return KeyedList[V]{s.entries(name, []string{"place uint64", "value " + values.Layout}), values}
+	return KeyedList[V]{s.entries(name, []string{"place uint64", "value " + values.Layout}, options...), values}
 }
 
 // KeyedList is a list of values for each key.
@@ -145,10 +147,10 @@ func (l KeyedList[V]) All(c Current) iter.Seq[V] {
 func (l KeyedList[V]) Clear(c Current) { l.entries.clear(c) }
 
 // MapState declares a state of a map for each key. The order of the map's keys is that of their encodings, as bytes.
-func MapState[K, V any](s *Setup, name string, keys Serializer[K], values Serializer[V]) KeyedMap[K, V] {
+func MapState[K, V any](s *Setup, name string, keys Serializer[K], values Serializer[V], options ...StateOption) KeyedMap[K, V] {
 	s.check(name, keys.invalid())
 	s.check(name, values.invalid())
-	return KeyedMap[K, V]{s.entries(name, []string{"key " + keys.Layout, "value " + values.Layout}), keys, values}
+	return KeyedMap[K, V]{s.entries(name, []string{"key " + keys.Layout, "value " + values.Layout}, options...), keys, values}
 }
 
 // KeyedMap is a map for each key of the stream, in the order of its own keys.
@@ -185,8 +187,7 @@ func (m KeyedMap[K, V]) Put(c Current, k K, v V) {
 // Delete removes k from the current key's map, and says whether it was there.
 func (m KeyedMap[K, V]) Delete(c Current, k K) bool {
 	name, ok := m.name(c, k)
-	op := c.current()
-	return ok && m.entries.sorted.Delete(op.hash(), op.key(), name)
+	return ok && m.entries.delete(c, name)
 }
 
 // All returns the current key's map in order. It may be changed meanwhile: what is put in further on is met, what is deleted is not.
@@ -239,8 +240,9 @@ func (m KeyedMap[K, V]) pair(c Current, yield func(K, V) bool) func(name, text [
 type entries struct {
 	descriptor state.Descriptor
 	sorted     state.Sorted
-	idle       []state.Cursor // that nobody is using
-	name, text []byte         // being encoded
+	expiring   *state.Expiring // nil: entries do not expire
+	idle       []state.Cursor  // that nobody is using
+	name, text []byte          // being encoded
 }
 
 // check notes what is wrong with a state.
@@ -251,30 +253,52 @@ func (s *Setup) check(name string, err error) {
 }
 
 // entries declares a sorted map.
-func (s *Setup) entries(name string, value []string) *entries {
-	e := &entries{descriptor: state.Descriptor{Name: name, Kind: state.SortedMap, Key: []string{"key BYTES"}, Value: value}}
+func (s *Setup) entries(name string, value []string, options ...StateOption) *entries {
+	d := state.Descriptor{Name: name, Kind: state.SortedMap, Key: []string{"key BYTES"}, Value: value}
+	e := &entries{descriptor: s.with(d, options)}
 	s.maps = append(s.maps, e)
 	return e
 }
 
+func (e *entries) open(ctx operator.Context) (err error) {
+	if e.sorted, err = ctx.Sorted(e.descriptor); err == nil && e.descriptor.TTL != nil {
+		e.expiring = state.NewExpiring(e.sorted, *e.descriptor.TTL)
+	}
+	return err
+}
+
 func (e *entries) get(c Current, name []byte) ([]byte, bool) {
 	op := c.current()
+	if e.expiring != nil {
+		return e.expiring.Get(op.hash(), op.key(), name, op.accessTime(e.descriptor.TTL))
+	}
 	return e.sorted.Get(op.hash(), op.key(), name)
 }
 
 func (e *entries) put(c Current, name, text []byte) {
-	if len(name)+len(text) > state.MaxEntryBytes {
+	size := len(name) + len(text)
+	if e.expiring != nil {
+		size += state.StampBytes
+	}
+	if size > state.MaxEntryBytes {
 		e.failWith(c, "make what is kept under one name smaller, for instance with a list or a map of its parts, and start the job again",
-			fmt.Errorf("an entry of %d bytes is larger than %d MiB", len(name)+len(text), state.MaxEntryBytes>>20))
+			fmt.Errorf("an entry of %d bytes is larger than %d MiB", size, state.MaxEntryBytes>>20))
 		return
 	}
 	op := c.current()
+	if e.expiring != nil {
+		e.expiring.Put(op.hash(), op.key(), name, text, op.accessTime(e.descriptor.TTL))
+		return
+	}
 	e.sorted.Put(op.hash(), op.key(), name, text)
 }
 
-func (e *entries) delete(c Current, name []byte) {
+func (e *entries) delete(c Current, name []byte) bool {
 	op := c.current()
-	e.sorted.Delete(op.hash(), op.key(), name)
+	if e.expiring != nil {
+		return e.expiring.Delete(op.hash(), op.key(), name, op.accessTime(e.descriptor.TTL))
+	}
+	return e.sorted.Delete(op.hash(), op.key(), name)
 }
 
 func (e *entries) clear(c Current) {
@@ -286,15 +310,25 @@ func (e *entries) clear(c Current) {
 func (e *entries) ascend(c Current, from []byte, f func(name, text []byte) bool) {
 	cursor, op := e.borrow(), c.current()
 	defer e.give(cursor)
-	for cursor.Seek(op.hash(), op.key(), from); cursor.Next() && f(cursor.Name(), cursor.Value()); {
+	for cursor.Seek(op.hash(), op.key(), from); cursor.Next() && e.visit(c, cursor, f); {
 	}
+}
+
+// visit calls f for the entry at which a cursor stands, unless it has expired.
+func (e *entries) visit(c Current, cursor state.Cursor, f func(name, text []byte) bool) bool {
+	if e.expiring == nil {
+		return f(cursor.Name(), cursor.Value())
+	}
+	op := c.current()
+	text, live := e.expiring.Value(op.hash(), op.key(), cursor.Name(), cursor.Value(), op.accessTime(e.descriptor.TTL))
+	return !live || f(cursor.Name(), text)
 }
 
 // descend calls f for the entries of the current key from the last on, until it returns false.
 func (e *entries) descend(c Current, f func(name, text []byte) bool) {
 	cursor, op := e.borrow(), c.current()
 	defer e.give(cursor)
-	for cursor.SeekEnd(op.hash(), op.key()); cursor.Prev() && f(cursor.Name(), cursor.Value()); {
+	for cursor.SeekEnd(op.hash(), op.key()); cursor.Prev() && e.visit(c, cursor, f); {
 	}
 }
 

@@ -27,6 +27,8 @@ type Scope struct {
 	States []state.Descriptor
 	// Conversions are how the cells to restore become those of a state, by its name, where they hold other values.
 	Conversions map[string]state.Conversion
+	// Now is the processing time of a restore, which counts for what expires by it where a conversion has another TTL.
+	Now int64
 	// Incremental: what is frozen is written as runs, which later checkpoints name again beside what has changed since.
 	Incremental bool
 }
@@ -55,6 +57,12 @@ type Backend interface {
 	RestoredWatermark(hash uint64) int64
 	// MaxRestoredWatermark is the highest of these over the key groups of the scope.
 	MaxRestoredWatermark() int64
+	// Sweep takes a part of what has expired out of the states that have a TTL: by processing time, which is now, or by the watermark that the
+	// operator has acted on. It takes less than a millisecond, or not longer than it took to put in what came since the call before. It
+	// returns the processing time at which it wants to be called again though nothing happens, at once if more is due;
+	// math.MaxInt64: not before something does. An entry that has expired is out within a quarter of the TTL, by its clock; if that goes so fast
+	// that calls do not follow each other often enough, within as many calls as the state has times 8,192 entries.
+	Sweep(now int64) (next int64)
 	// Freeze fixes the state as it is now, for a checkpoint. complete is the newest one that is known to be complete, 0: none. What
 	// is written names only runs that complete names, or what was restored; so what was frozen for a checkpoint that was aborted,
 	// or of which nothing is known yet, is written again as far as it differs. Several frozen versions may be alive.

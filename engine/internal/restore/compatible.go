@@ -197,6 +197,7 @@ func disjoint(was, is []string) bool {
 
 // equalSchema tells whether a state may be restored as another one. Timers were kept as windows once, which backends still read.
 func equalSchema(old, now snapshot.StateSchema) bool {
+	old, now = withoutTTL(old), withoutTTL(now)
 	sameKind := old.Kind == now.Kind || old.Kind == state.WindowValue.String() && now.Kind == state.Timer.String()
 	return old.Name == now.Name && sameKind && slices.Equal(old.KeyFields, now.KeyFields) && slices.Equal(old.ValueFields, now.ValueFields)
 }
@@ -205,7 +206,7 @@ func equalSchema(old, now snapshot.StateSchema) bool {
 func Schemas(n *graph.Node) []snapshot.StateSchema {
 	out := make([]snapshot.StateSchema, len(n.State))
 	for i, d := range n.State {
-		out[i] = snapshot.StateSchema{Name: d.Name, Kind: d.Kind.String(), KeyFields: d.Key, ValueFields: d.Value}
+		out[i] = snapshot.StateSchema{Name: d.Name, Kind: d.Kind.String(), KeyFields: d.Key, ValueFields: d.Fields()}
 	}
 	return out
 }

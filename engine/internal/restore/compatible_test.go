@@ -79,6 +79,18 @@ func TestEveryPartOfAnOperatorsMeaningIsCompared(t *testing.T) {
 			n := &g.Nodes[aggregate]
 			n.State, n.Fingerprint, n.Path = nil, "", ""
 		}, "operator out/aggregate.1 does not fit the job: it has no state any more"},
+		{"a TTL", func(_ *snapshot.Metadata, g *graph.Graph) {
+			n := &g.Nodes[aggregate]
+			n.State[0] = n.State[0].Expires(state.TTL{MS: 1000})
+		}, ""},
+		{"another TTL", func(m *snapshot.Metadata, g *graph.Graph) {
+			n := &g.Nodes[aggregate]
+			n.State[0] = n.State[0].Expires(state.TTL{MS: 1000})
+			m.Operators[aggregate].Schemas[0].ValueFields = []string{"ttl 5 ms of processing time", "SUM(n INT)"}
+		}, ""},
+		{"what a state with a TTL holds", func(m *snapshot.Metadata, g *graph.Graph) {
+			m.Operators[aggregate].Schemas[0].ValueFields = []string{"ttl 5 ms of processing time", "SUM(n BIGINT)"}
+		}, "its state was"},
 		{"all its tables", func(_ *snapshot.Metadata, g *graph.Graph) {
 			g.Nodes[aggregate].Advisory = "table \"other\"\nrows \"other\""
 		},

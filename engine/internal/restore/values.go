@@ -8,6 +8,7 @@ import (
 	"github.com/weirstream/weir/engine/config"
 	"github.com/weirstream/weir/engine/internal/graph"
 	"github.com/weirstream/weir/engine/snapshot"
+	"github.com/weirstream/weir/engine/state"
 )
 
 // value is one of those that the cells of a state hold, such as an aggregate, that the snapshot or the job alone has (P9).
@@ -50,7 +51,7 @@ func converts(old *snapshot.OperatorState, n *graph.Node) bool {
 	if n.Convert == nil || len(old.Schemas) != 1 || len(n.State) != 1 {
 		return false
 	}
-	was, is := old.Schemas[0], Schemas(n)[0]
+	was, is := withoutTTL(old.Schemas[0]), withoutTTL(Schemas(n)[0])
 	if slices.Equal(was.ValueFields, is.ValueFields) || was.Name != is.Name || was.Kind != is.Kind || !slices.Equal(was.KeyFields, is.KeyFields) {
 		return false
 	}
@@ -72,7 +73,7 @@ func withoutValues(fingerprint string, s snapshot.StateSchema) string {
 // changedValues are those that are new, in the order of the job, and those that are gone. A name counts as often as it is there.
 func changedValues(old *snapshot.OperatorState, n *graph.Node) []value {
 	var out []value
-	left := slices.Clone(old.Schemas[0].ValueFields)
+	left := slices.Clone(withoutTTL(old.Schemas[0]).ValueFields)
 	for _, name := range n.State[0].Value {
 		if i := slices.Index(left, name); i >= 0 {
 			left = slices.Delete(left, i, i+1)
@@ -84,4 +85,10 @@ func changedValues(old *snapshot.OperatorState, n *graph.Node) []value {
 		out = append(out, value{uid: n.UID, name: name})
 	}
 	return out
+}
+
+// withoutTTL is a schema without the field that says for how long entries are there, which may change.
+func withoutTTL(s snapshot.StateSchema) snapshot.StateSchema {
+	_, s.ValueFields = state.SplitTTL(s.ValueFields)
+	return s
 }

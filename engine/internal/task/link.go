@@ -3,7 +3,6 @@ package task
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector"
@@ -84,14 +83,18 @@ func (s *link) openState(ctx context.Context) (err error) {
 	if exec.from != nil {
 		restored = exec.from.Operator(s.uid)
 	}
-	conversions, err := s.conversions(restored)
-	if err != nil {
-		return err
+	var conversions map[string]state.Conversion
+	if restored != nil {
+		if conversions, err = s.node.Conversions(restored); err != nil {
+			return fault.Permanentf("", "restore it with the job that wrote it, or give the operator another uid to start empty",
+				"the state of %s cannot be read: %w", s.uid, err)
+		}
 	}
 	first, end := state.GroupRange(s.task.index, s.task.parallelism, cfg.MaxParallelism)
 	s.backend, err = cfg.Backend(backend.Scope{
 		UID: s.uid, Subtask: s.task.index, Incremental: cfg.Incremental,
 		FirstGroup: first, EndGroup: end, MaxParallelism: cfg.MaxParallelism, States: s.node.State, Conversions: conversions,
+		Now: s.task.processingTime(),
 	})
 	if err != nil || restored == nil {
 		return err
@@ -107,20 +110,6 @@ func (s *link) openState(ctx context.Context) (err error) {
 		}
 	}
 	return nil
-}
-
-// conversions are how the cells that a snapshot holds become those of the link's states, where they hold other values. What may
-// become of them was decided before the attempt began (P9); a later checkpoint of it has what they have become.
-func (s *link) conversions(restored *snapshot.OperatorState) (map[string]state.Conversion, error) {
-	if restored == nil || s.node.Convert == nil || len(restored.Schemas) != 1 || slices.Equal(restored.Schemas[0].ValueFields, s.node.State[0].Value) {
-		return nil, nil
-	}
-	c, err := s.node.Convert(restored.Schemas[0].ValueFields)
-	if err != nil {
-		return nil, fault.Permanentf("", "restore it with the job that wrote it, or give the operator another uid to start empty",
-			"the state of %s cannot be read: %w", s.uid, err)
-	}
-	return map[string]state.Conversion{s.node.State[0].Name: c}, nil
 }
 
 // Emit handles a batch of the link's only input.

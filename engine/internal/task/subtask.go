@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/weirstream/weir/engine/internal/backend"
 	"github.com/weirstream/weir/engine/internal/exchange"
 	"github.com/weirstream/weir/engine/internal/message"
 	"github.com/weirstream/weir/engine/internal/operator"
@@ -28,9 +29,11 @@ type subtask struct {
 	current  *link // whose code is running
 	parts    *parts
 
-	timed []timed // those that may wait for processing time
-	now   int64   // processing time, as it was last seen
-	ended bool    // the input has
+	timed     []timed           // those that may wait for processing time
+	expiring  []backend.Backend // those with states that have a TTL
+	nextSweep int64             // the processing time at which they want to be swept; math.MaxInt64: not yet
+	now       int64             // processing time, as it was last seen
+	ended     bool              // the input has
 }
 
 // input is where a subtask gets what it does next: the reader of a source, or the gate of a consumer.
@@ -113,6 +116,7 @@ func (t *subtask) loop() error {
 		}
 		var p pause
 		err := t.fireTimers()
+		t.sweep()
 		if err == nil {
 			p, err = t.input.step()
 		}

@@ -1,9 +1,12 @@
 package task
 
 import (
+	"math"
+	"slices"
 	"time"
 
 	"github.com/weirstream/weir/engine/internal/operator"
+	"github.com/weirstream/weir/engine/state"
 )
 
 // Processing time of a subtask, and the operators that wait for it. They are called between batches, a part of what is due each
@@ -25,9 +28,13 @@ func (t *subtask) processingTime() int64 {
 	return t.now
 }
 
-// listTimed finds the operators that may wait for processing time.
+// listTimed finds the operators that may wait for processing time, and the states that expire.
 func (t *subtask) listTimed() {
+	t.nextSweep = math.MaxInt64
 	for _, s := range t.chain {
+		if slices.ContainsFunc(s.node.State, func(d state.Descriptor) bool { return d.TTL != nil }) {
+			t.expiring = append(t.expiring, s.backend)
+		}
 		if op, ok := s.op.(operator.ProcessingTimed); ok {
 			t.timed = append(t.timed, timed{s, op})
 		}
@@ -44,7 +51,22 @@ func (t *subtask) nextTimer() (ms int64, found bool) {
 			ms, found = next, true
 		}
 	}
+	if t.nextSweep < math.MaxInt64 && (!found || t.nextSweep < ms) {
+		ms, found = t.nextSweep, true
+	}
 	return ms, found
+}
+
+// sweep takes a part of what has expired out of the states. No operator is being called, which could have cells or entries in hand.
+func (t *subtask) sweep() {
+	if len(t.expiring) == 0 || t.ended {
+		return
+	}
+	now := t.processingTime()
+	t.nextSweep = math.MaxInt64
+	for _, b := range t.expiring {
+		t.nextSweep = min(t.nextSweep, b.Sweep(now))
+	}
 }
 
 // fireTimers lets each operator handle a part of what is due.

@@ -29,6 +29,7 @@ type Backend struct {
 	tables   []*table
 	sorted   []*sorted
 	timers   []*timers
+	sweepers []*sweeper
 	epoch    int64
 	versions []*version
 	acted    int64
@@ -50,11 +51,18 @@ func New(scope backend.Scope) (backend.Backend, error) {
 		if d.CellBytes < 0 || b.table(d.Name) != nil || b.sortedMap(d.Name) != nil || b.timersOf(d.Name) != nil {
 			return nil, fmt.Errorf("state %s is declared twice or with a width of %d bytes", d.Name, d.CellBytes)
 		}
+		if d.TTL != nil && (d.TTL.MS <= 0 || d.Kind == state.Timer || d.CellBytes > 0 && d.CellBytes <= state.StampBytes) {
+			return nil, fmt.Errorf("state %s cannot have a TTL of %d ms, as a %v with %d bytes", d.Name, d.TTL.MS, d.Kind, d.CellBytes)
+		}
 		switch d.Kind {
 		case state.Value, state.WindowValue:
-			b.tables = append(b.tables, newTable(b, d))
+			t := newTable(b, d)
+			b.tables = append(b.tables, t)
+			b.swept(t, d)
 		case state.SortedMap:
-			b.sorted = append(b.sorted, newSorted(b, d))
+			s := newSorted(b, d)
+			b.sorted = append(b.sorted, s)
+			b.swept(s, d)
 		case state.Timer:
 			b.timers = append(b.timers, newTimers(b, d))
 		default:
@@ -62,6 +70,13 @@ func New(scope backend.Scope) (backend.Backend, error) {
 		}
 	}
 	return b, nil
+}
+
+// swept lets a state be swept if its entries expire.
+func (b *Backend) swept(of sweepable, d state.Descriptor) {
+	if d.TTL != nil {
+		b.sweepers = append(b.sweepers, &sweeper{of: of, ttl: d.TTL})
+	}
 }
 
 func (b *Backend) sortedMap(name string) *sorted {
@@ -128,7 +143,7 @@ func (b *Backend) MaxRestoredWatermark() int64 { return slices.Max(b.restored) }
 
 // Close gives up the state.
 func (b *Backend) Close() error {
-	b.tables, b.sorted, b.timers = nil, nil, nil
+	b.tables, b.sorted, b.timers, b.sweepers = nil, nil, nil, nil
 	return nil
 }
 

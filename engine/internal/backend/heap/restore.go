@@ -21,6 +21,9 @@ const readers = 16
 // Restore reads the blocks of the scope's key groups, several at a time, and takes them in the order in which they were written.
 func (b *Backend) Restore(ctx context.Context, from []snapshot.SubtaskState, blocks backend.Blocks) error {
 	layers := snapshot.Layers(from, b.scope.FirstGroup, b.scope.EndGroup)
+	for _, l := range layers { // before any entry, whose stamp may follow from it
+		b.acts(l)
+	}
 	contents := make([]chan []byte, len(layers))
 	for i := range contents {
 		contents[i] = make(chan []byte, 1)
@@ -82,13 +85,17 @@ func (b *Backend) Continue(from snapshot.SubtaskState) {
 	}
 }
 
-// fill takes a block into its state.
-func (b *Backend) fill(l snapshot.Layer, content []byte) error {
+// acts notes the watermark that the key groups of a layer had acted on.
+func (b *Backend) acts(l snapshot.Layer) {
 	for g := max(l.Block.Group, b.scope.FirstGroup); g < min(l.Block.Through(), b.scope.EndGroup); g++ {
 		if l.Of(g) {
 			b.restored[g-b.scope.FirstGroup] = max(b.restored[g-b.scope.FirstGroup], l.Block.Watermark)
 		}
 	}
+}
+
+// fill takes a block into its state.
+func (b *Backend) fill(l snapshot.Layer, content []byte) error {
 	if t := b.table(l.Block.State); t != nil {
 		if l.Block.End == 0 {
 			return t.fill(l, content)
@@ -177,11 +184,11 @@ func (s *sorted) fill(l snapshot.Layer, content []byte) error {
 		if err := s.backend.ofGroup(hash, l.Block.Group); err != nil {
 			return err
 		}
-		before := s.n
-		if s.Put(hash, key, name, value); s.n == before {
-			return backend.Refusal("an entry is there twice")
+		added, err := s.take(hash, key, name, value)
+		if err == nil && !added {
+			err = backend.Refusal("an entry is there twice")
 		}
-		return nil
+		return err
 	})
 }
 
@@ -205,11 +212,39 @@ func (s *sorted) follow(l snapshot.Layer, content []byte) error {
 			hash := xxh3.Hash(key)
 			err := s.backend.ofGroup(hash, group)
 			if err == nil {
-				s.Put(hash, key, name, value)
+				_, err = s.take(hash, key, name, value)
 			}
 			return err
 		},
 	})
+}
+
+// take puts in an entry that was restored, unless it has expired, and says whether there was none.
+func (s *sorted) take(hash uint64, key, name, entry []byte) (added bool, err error) {
+	stamped := s.descriptor.TTL != nil
+	if s.aging != nil {
+		stamped = s.aging.was != nil
+	}
+	if stamped && len(entry) < state.StampBytes {
+		return false, backend.Refusal("an entry has no stamp")
+	}
+	if s.aging == nil {
+		before := s.n
+		s.Put(hash, key, name, entry)
+		return s.n > before, nil
+	}
+	stamp, value, live := s.aging.take(s.group(hash), entry)
+	if !live {
+		s.Delete(hash, key, name) // which an earlier run may have put in
+		return true, nil
+	}
+	before := s.n
+	s.restored = append(s.restored[:0], value...)
+	if s.aging.is != nil {
+		s.restored = state.AppendStamped(s.restored[:0], stamp, value)
+	}
+	s.Put(hash, key, name, s.restored)
+	return s.n > before, nil
 }
 
 // restore takes a block. Timers were cells of windows once: the window is the time, and the cell says nothing.

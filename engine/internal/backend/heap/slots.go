@@ -301,17 +301,39 @@ func (s *slots) cell(at, size int) []byte {
 // rebuild moves everything to new buffers of the kind and capacity that the entries and one more key need, leaving
 // garbage behind.
 func (s *slots) rebuild(key []byte) {
-	from, capacity := *s, s.capacity()
+	capacity := s.capacity()
+	if s.count >= s.limit {
+		capacity *= 2
+	}
+	s.move(capacity, max(s.keyWords, keyWordsFor(key)))
+}
+
+// shrinkFrom is the capacity up to which a table is not worth making smaller.
+const shrinkFrom = 64
+
+// shrink moves everything to smaller buffers if nearly all of the present ones is free, and says whether it has.
+func (s *slots) shrink() bool {
+	capacity := s.capacity()
+	if capacity <= shrinkFrom || s.count > capacity/16 {
+		return false
+	}
+	for capacity > shrinkFrom && s.count <= capacity/8 {
+		capacity /= 2
+	}
+	s.move(capacity, s.keyWords)
+	return true
+}
+
+// move moves everything to new buffers, which are large enough.
+func (s *slots) move(capacity, keyWords int) {
+	from := *s
 	if len(from.marks) == 1 {
 		from.marks, from.older = from.few[:1], from.few[1:] // those of s are about to be cleared
 	}
 	if !from.marked() {
 		from.marks[0] = from.inUse()
 	}
-	if s.count >= s.limit {
-		capacity *= 2
-	}
-	s.allocate(capacity, max(s.keyWords, keyWordsFor(key)))
+	s.allocate(capacity, keyWords)
 	s.arena, s.garbage = nil, 0
 	if live := len(from.arena) - from.garbage; live > 0 {
 		s.arena = make([]byte, 0, live+live/2)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/internal/backend"
 	"github.com/weirstream/weir/engine/state"
 )
@@ -20,6 +21,8 @@ type ordered struct {
 	gone       removals
 	n          int
 	buffer     []byte // of what is looked for
+
+	expired, untimed batch.Bytes // places that a sweep has found
 }
 
 // encoding is how entries stand in blocks.
@@ -124,12 +127,16 @@ func (f *frozenOrdered) changes(dst []byte, g, number int, based int64) []byte {
 
 // sorted is a state of the kind SortedMap. An entry stands under the length of its key, the key and its name, so that the entries of
 // a key are together. It implements state.Sorted.
-type sorted struct{ ordered }
+type sorted struct {
+	ordered
+	aging    *aging // of what is restored; nil: entries are as they were
+	restored []byte // such an entry
+}
 
 var sortedEncoding = encoding{backend.AppendSortedBlock, backend.AppendSortedChanges, backend.AppendSortedEntry}
 
 func newSorted(b *Backend, d state.Descriptor) *sorted {
-	return &sorted{newOrdered(b, d, sortedEncoding)}
+	return &sorted{ordered: newOrdered(b, d, sortedEncoding), aging: newAging(b, d)}
 }
 
 // place returns the tree of a key, its group, and under what an entry stands in it: valid until the next call.

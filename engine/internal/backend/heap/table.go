@@ -28,9 +28,11 @@ type table struct {
 	groups  []*group
 	windows []*windowIndex // in ascending order
 	gone    removals
-	// restored is the width of the cells to restore, and convert, unless nil, how they become those of the state.
+	// restored is the width of the cells to restore, and convert, unless nil, how they become those of the state; aging, unless nil,
+	// what becomes of their stamps.
 	restored int
 	convert  func(cell, earlier []byte)
+	aging    *aging
 	// spare are tables of windows that are gone, by the logarithm of their capacity.
 	spare [spareClasses][]*slots
 }
@@ -74,7 +76,7 @@ func newTable(b *Backend, d state.Descriptor) *table {
 	}
 	t.restored = d.CellBytes
 	if c, ok := b.scope.Conversions[d.Name]; ok {
-		t.restored, t.convert = c.CellBytes, c.Convert
+		t.restored, t.convert, t.aging = c.CellBytes, c.Convert, newAging(b, d)
 	}
 	return t
 }
@@ -104,12 +106,16 @@ func (t *table) Delete(hash uint64, window int64, key []byte) {
 	if !found {
 		return
 	}
-	s = t.own(g, s)
-	s.remove(slot)
+	t.removeSlot(g, t.own(g, s), slot, key)
+}
+
+// removeSlot removes the cell in a slot, and its key, of slots that may be written.
+func (t *table) removeSlot(g int, s *slots, slot uint64, key []byte) {
 	t.n--
 	if s.born != t.epoch { // else no checkpoint knows the table
-		t.gone.remove(g, t.n, window, key)
+		t.gone.remove(g, t.n, s.window, key)
 	}
+	s.remove(slot) // the key may be in it
 	if s.count > 0 || !t.windowed {
 		return
 	}
@@ -210,11 +216,17 @@ func (t *table) Len() int { return t.n }
 // new.
 func (t *table) put(hash uint64, window int64, key, cell []byte) bool {
 	g := state.KeyGroup(hash, t.maxParallelism) - t.first
+	stamp, cell, live := t.aging.take(g, cell)
+	if !live {
+		t.Delete(hash, window, key) // which an earlier run may have put in
+		return true
+	}
 	if r := &t.current[g]; r.words == nil || r.window != window {
 		t.prepare(g, window, false)
 	}
 	before := t.n
 	to := unsafe.Slice((*byte)(t.insert(g, hash, key, false)), t.descriptor.CellBytes)
+	to = t.aging.stamp(to, stamp)
 	if t.convert == nil {
 		copy(to, cell)
 	} else {
