@@ -233,6 +233,10 @@ func (c testContext) Table(d state.Descriptor) (state.Table, error) {
 	c.n.table, err = b.Table(d.Name)
 	return c.n.table, err
 }
+func (c testContext) Items(d state.Descriptor) (*state.Items, error) {
+	return nil, fmt.Errorf("no query has operator state %s", d.Name)
+}
+
 func (c testContext) Sorted(d state.Descriptor) (state.Sorted, error) {
 	b, err := c.states()
 	if err != nil {

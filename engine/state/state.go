@@ -18,7 +18,16 @@ const (
 	SortedMap
 	// Timer is a set of times for each key, in the order of the times over all keys.
 	Timer
+	// OperatorList is a list of a subtask's own, which a rescale divides item by item; see Items.
+	OperatorList
+	// UnionList is a list of a subtask's own, of which each subtask gets all after a restore.
+	UnionList
+	// Broadcast is a map of a subtask's own, which is the same in all subtasks.
+	Broadcast
 )
+
+// OfOperator tells whether a state of the kind belongs to a subtask, and not to keys.
+func (k Kind) OfOperator() bool { return k == OperatorList || k == UnionList || k == Broadcast }
 
 // String names the kind as snapshots do.
 func (k Kind) String() string {
@@ -31,6 +40,12 @@ func (k Kind) String() string {
 		return "sorted-map"
 	case Timer:
 		return "timer"
+	case OperatorList:
+		return "operator-list"
+	case UnionList:
+		return "union-list"
+	case Broadcast:
+		return "broadcast"
 	}
 	return "unknown"
 }

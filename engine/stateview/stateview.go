@@ -24,6 +24,8 @@ type Entry struct {
 	UID   string `json:"uid"`
 	State string `json:"state"`
 	Group int    `json:"group"` // key group
+	// Subtask is that of an entry of operator state, which has no key; nil: the state is of keys.
+	Subtask *int `json:"subtask,omitempty"`
 	// Key is an object of the group columns, or the key of a program's stream.
 	Key json.RawMessage `json:"key"`
 	// Window is the start of the window as a timestamp, of a cumulating one its end, or the number that a program's state has one
@@ -77,6 +79,7 @@ type part struct {
 	words      words
 	groups     []int // those of which anything was written, in order
 	reader     *backend.Reader
+	subtasks   []snapshot.SubtaskState // of an operator state
 }
 
 // partsOf returns the states of a snapshot that a filter wants.
@@ -114,7 +117,7 @@ func partsOf(s *snapshot.Snapshot, want Filter) ([]part, error) {
 func newPart(s *snapshot.Snapshot, o *snapshot.OperatorState, schema snapshot.StateSchema, layers []snapshot.Layer) part {
 	d := state.Descriptor{Name: schema.Name, Key: schema.KeyFields}
 	d.TTL, d.Value = state.SplitTTL(schema.ValueFields)
-	for _, k := range []state.Kind{state.Value, state.WindowValue, state.SortedMap, state.Timer} {
+	for _, k := range []state.Kind{state.Value, state.WindowValue, state.SortedMap, state.Timer, state.OperatorList, state.UnionList, state.Broadcast} {
 		if k.String() == schema.Kind {
 			d.Kind = k
 		}
@@ -123,6 +126,10 @@ func newPart(s *snapshot.Snapshot, o *snapshot.OperatorState, schema snapshot.St
 		d.Kind = state.Timer // as which such cells are restored
 	}
 	p := part{uid: o.UID, descriptor: d, words: wordsFor(d, o.Fingerprint), reader: backend.NewReader(s, layers)}
+	if d.Kind.OfOperator() {
+		p.groups, p.subtasks = []int{0}, o.Subtasks
+		return p
+	}
 	for _, l := range layers {
 		if l.Block.State != schema.Name {
 			continue
@@ -144,8 +151,38 @@ type located struct {
 	raw       string // the value as it is in the block
 }
 
+// readItems returns the entries of an operator state, subtask by subtask.
+func (p *part) readItems(s *snapshot.Snapshot) (entries []located, err error) {
+	for i := range p.subtasks {
+		index := p.subtasks[i].Index
+		err := state.DecodeItems(p.subtasks[i].Extra, func(name string, itemName, value []byte) error {
+			if name != p.descriptor.Name {
+				return nil
+			}
+			e := located{Entry: Entry{UID: p.uid, State: name, Subtask: &index}, window: int64(index), name: string(itemName), raw: string(value)}
+			if err := p.words.say(&e.Entry, 0, nil, itemName, value); err != nil {
+				return err
+			}
+			e.Key = json.RawMessage("null")
+			entries = append(entries, e)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%s: state %s of operator %s: %w", s.Path(), p.descriptor.Name, p.uid, err)
+		}
+	}
+	slices.SortStableFunc(entries, compare)
+	return entries, nil
+}
+
 // read returns the entries of a key group in order.
 func (p *part) read(ctx context.Context, s *snapshot.Snapshot, group int) ([]located, error) {
+	if p.descriptor.Kind.OfOperator() {
+		if group > 0 {
+			return nil, nil
+		}
+		return p.readItems(s)
+	}
 	whole, err := p.reader.Read(ctx, group, p.descriptor.Name)
 	if err != nil || whole.Content == nil {
 		return nil, err

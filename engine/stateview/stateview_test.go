@@ -378,3 +378,49 @@ func TestWhatExpiresIsShownWithTheTimeAtWhichItWasWritten(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func TestTheStatesOfSubtasksAreShownByTheirLayouts(t *testing.T) {
+	rows := []fact{{Key: "a", Small: 1}, {Key: "b", Small: 2}, {Key: "never read"}}
+	j := stream.New()
+	tap := enginetest.NewTap(rows, len(rows))
+	in := stream.From[fact](j, "facts", tap)
+	stream.To(stream.BroadcastProcess(stream.KeyBy(in, func(f *fact) string { return f.Key }), in, "kept", func(s *stream.Setup) stream.BroadcastFunctions[fact, fact, fact] {
+		all := stream.BroadcastState(s, "all", stream.Text[string](), stream.Integer[int8]())
+		own := stream.OperatorListState(s, "own", stream.Text[string](), stream.SplitRedistribution)
+		return stream.BroadcastFunctions[fact, fact, fact]{
+			Row: func(*stream.Context[fact], *fact) error { return nil },
+			Broadcast: func(c *stream.BroadcastContext[fact], f *fact) error {
+				all.Put(c, f.Key, f.Small)
+				own.Add(c, f.Key)
+				return nil
+			},
+		}
+	}), "out", enginetest.NewLedger[fact]())
+	g, err := j.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tap.Open(2)
+	s := interrupted(t, g, t.TempDir(), 2, func(o rest.Job) bool { return tap.Read() == 2 && o.State == rest.Running })
+	var got []string
+	if err := stateview.Each(t.Context(), s, stateview.Filter{}, func(e stateview.Entry) error {
+		got = append(got, fmt.Sprintf("%d %s", *e.Subtask, line(t, e)))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for i := range 2 {
+		want = append(want, fmt.Sprintf(`%d all null ."a" 1`, i), fmt.Sprintf(`%d all null ."b" 2`, i), fmt.Sprintf(`%d own null "a"`, i), fmt.Sprintf(`%d own null "b"`, i))
+	}
+	if diff := gocmp.Diff(sorted(want), sorted(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	counts, err := stateview.Diff(t.Context(), s, s, stateview.Filter{}, func(c stateview.Change) error {
+		t.Errorf("%+v differs", c)
+		return nil
+	})
+	if err != nil || len(counts) != 2 || counts[0].Equal != 4 || counts[1].Equal != 4 {
+		t.Errorf("a snapshot and itself: %+v, %v", counts, err)
+	}
+}

@@ -75,7 +75,7 @@ func (programWords) fits(int) error { return nil }
 
 func (w programWords) say(e *Entry, window int64, key, name, value []byte) error {
 	e.Key = w.reader.AppendKey(nil, key)
-	if w.kind == state.SortedMap {
+	if w.kind == state.SortedMap || w.kind.OfOperator() {
 		e.Name = w.reader.AppendName(nil, name)
 		e.Value = w.reader.AppendValue(nil, value)
 		return nil

@@ -22,6 +22,8 @@ type Setup struct {
 	maps        []*entries
 	sides       []side
 	errs        []error
+
+	operatorStates []*items
 }
 
 // cells are those of one state for the rows of the batch that a subtask is working on.
@@ -125,6 +127,8 @@ type declared[O any] struct {
 	behind   int64
 	queued   []state.Descriptor // the states of a queue before it
 	newQueue func() queue       // nil: rows are handed over as they come
+	// broadcast is the input whose rows have no keys; 0: there is none.
+	broadcast int
 }
 
 // process declares a process function of one input.
@@ -158,17 +162,24 @@ func addProcess[K, O any](j *Job, uid string, in []graph.Edge, declare func(*Set
 		states = append(states, processingTimers)
 	}
 	states = append(states, d.queued...)
-	for i, s := range states {
-		if slices.ContainsFunc(states[:i], func(other state.Descriptor) bool { return other.Name == s.Name }) {
+	var ofOperator []state.Descriptor
+	for _, i := range probe.operatorStates {
+		ofOperator = append(ofOperator, i.descriptor)
+	}
+	all := slices.Concat(states, ofOperator)
+	for i, s := range all {
+		if slices.ContainsFunc(all[:i], func(other state.Descriptor) bool { return other.Name == s.Name }) {
 			j.fail(uid, fmt.Errorf("two of its states have the name %s, which timers and rows that wait may have; give one another", s.Name))
 		}
 	}
 	node := graph.Node{
-		UID: uid, Name: cmp.Or(d.name, "process"), Inputs: in, DecidesLate: d.decidesLate, State: states, Fingerprint: fingerprint[K](states, d.fingerprint), Side: probe.sideNames(),
+		UID: uid, Name: cmp.Or(d.name, "process"), Inputs: in, DecidesLate: d.decidesLate, State: states, OperatorState: ofOperator,
+		Fingerprint: fingerprint[K](all, d.fingerprint), Side: probe.sideNames(),
 		Operator: func() (operator.Operator, error) {
 			setup := &Setup{}
 			d := declare(setup)
-			op := &processOp{states: setup.descriptors, cells: setup.cells, maps: setup.maps, sides: setup.sides, behind: d.behind}
+			op := &processOp{states: setup.descriptors, cells: setup.cells, maps: setup.maps, items: setup.operatorStates, sides: setup.sides,
+				behind: d.behind, broadcast: d.broadcast}
 			for _, c := range op.cells {
 				c.row = &op.row
 			}
@@ -182,7 +193,7 @@ func addProcess[K, O any](j *Job, uid string, in []graph.Edge, declare func(*Set
 			return op, nil
 		},
 	}
-	if len(states) == 0 {
+	if len(all) == 0 {
 		node.Fingerprint = ""
 	}
 	at := j.add(node)
@@ -309,7 +320,10 @@ type processOp struct {
 	tables []state.Table
 	cells  []*cells // by state
 	maps   []*entries
+	items  []*items
 	sides  []side
+
+	broadcast int // the input whose rows have no keys; 0: there is none
 
 	event, processing timers
 	// failure is what went wrong with a state while the function was called.
@@ -359,6 +373,11 @@ func (o *processOp) Open(ctx operator.Context) (err error) {
 		}
 		o.expires = o.expires || m.expiring != nil
 	}
+	for _, i := range o.items {
+		if err := i.open(ctx); err != nil {
+			return err
+		}
+	}
 	for _, s := range o.sides {
 		s.open(o, ctx.SideOutput(s.tag()))
 	}
@@ -378,6 +397,12 @@ func (o *processOp) Process(input int, b *batch.Batch, out operator.Output) erro
 
 // handle calls the function for each row of a batch of an input.
 func (o *processOp) handle(input int, b *batch.Batch, out operator.Output) error {
+	if input > 0 && input == o.broadcast {
+		if err := o.callAll(input, b); err != nil {
+			return err
+		}
+		return o.call.flush(out)
+	}
 	if err := o.run(b, func(from, end int) error { return o.call.rows(input, b.Data, from, end) }); err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func SideOutput[T any](s *Setup, tag OutputTag[T]) Side[T] {
 type Side[T any] struct{ to *sideRows[T] }
 
 // Emit sends a row to the side output, with the event time of the row or timer that the function is called for.
-func (s Side[T]) Emit(_ Current, row T) { s.to.add(row) }
+func (s Side[T]) Emit(_ Subtask, row T) { s.to.add(row) }
 
 // GetSideOutput returns the rows that the process function of a stream has sent to a side output. If nobody gets them, they are
 // dropped.

@@ -60,7 +60,13 @@ func (j *Job) Graph() (*Graph, error) {
 	return &j.graph, nil
 }
 
-func (j *Job) add(n graph.Node) int { return j.graph.Add(n) }
+// add adds a node. One that its only rows come forward to has the parallelism of where they come from.
+func (j *Job) add(n graph.Node) int {
+	if len(n.Inputs) > 0 && n.Inputs[0].Same {
+		n.Follows = true
+	}
+	return j.graph.Add(n)
+}
 
 func (j *Job) fail(uid string, err error) {
 	j.errs = append(j.errs, fmt.Errorf("operator %s: %w", uid, err))
@@ -77,13 +83,14 @@ func (j *Job) derived(from int, kind string) string {
 type Stream[T any] struct {
 	job  *Job
 	node int
-	side string // the side output of the node that the rows come from; empty: its main output
+	side string     // the side output of the node that the rows come from; empty: its main output
+	way  graph.Edge // how they go to whoever reads them; only what kind of edge it is
 }
 
 // edge brings the rows of the stream to a node.
 func (s Stream[T]) edge() graph.Edge {
 	reads[T](s.job, sideOf{s.node, s.side})
-	return graph.Edge{From: s.node, Output: s.side}
+	return graph.Edge{From: s.node, Output: s.side, Kind: s.way.Kind, Same: s.way.Same}
 }
 
 // Keyed is a stream of rows of type T that is divided by a key of type K.

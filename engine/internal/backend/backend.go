@@ -73,7 +73,7 @@ type Backend interface {
 
 // Frozen is the state at the time of a Freeze. Its methods may be called by another goroutine than the backend's.
 type Frozen interface {
-	// Write writes the state. What it returns has no Index.
+	// Write writes the state. What it returns has files alone.
 	Write(ctx context.Context, files Files) (snapshot.SubtaskState, error)
 	// Release gives up the frozen version; it is called exactly once, whether it was written or not.
 	Release()

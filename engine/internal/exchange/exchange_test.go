@@ -148,6 +148,46 @@ func TestAnEdgeToMoreSubtasksDealsBatchesInTurnAndTellsAllOfWatermarksAndBarrier
 	}
 }
 
+func TestRowsAreDealtOutOneByOneOrSentToAll(t *testing.T) {
+	for name, c := range map[string]struct {
+		make func([]Sender) *Output
+		want [3][]int
+	}{
+		"rebalance": {func(s []Sender) *Output { return NewRebalance(s, 4) }, [3][]int{{2, 5}, {0, 3, 6}, {1, 4}}},
+		"broadcast": {NewBroadcast, [3][]int{{0, 1, 2, 3, 4, 5, 6}, {0, 1, 2, 3, 4, 5, 6}, {0, 1, 2, 3, 4, 5, 6}}},
+	} {
+		gates := []*Gate{newGate(1), newGate(1), newGate(1)}
+		out := c.make(sendersOf(gates))
+		for _, b := range []*batch.Batch{items(item{N: 0}, item{N: 1}, item{N: 2}, item{N: 3}), items(item{N: 4}), items(item{N: 5}, item{N: 6})} {
+			b.Time = make([]int64, b.Len())
+			if err := out.Emit(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := out.Watermark(5); err != nil {
+			t.Fatal(err)
+		}
+		for to, g := range gates {
+			var got []int
+			for {
+				e, err := next(g)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if e.Kind == Watermark {
+					break
+				}
+				for _, row := range rowsOf(e) {
+					got = append(got, row.N)
+				}
+			}
+			if !slices.Equal(got, c.want[to]) {
+				t.Errorf("%s: consumer %d got %v, want %v", name, to, got, c.want[to])
+			}
+		}
+	}
+}
+
 func TestRowsThatChangeOthersAreNotDealtOut(t *testing.T) {
 	update := func() *batch.Batch {
 		b := items(item{0, 1}, item{0, 2})
@@ -156,6 +196,12 @@ func TestRowsThatChangeOthersAreNotDealtOut(t *testing.T) {
 	}
 	if err := NewForward(sendersOf([]*Gate{newGate(1), newGate(1)}), 0).Emit(update()); fault.ClassOf(err) != fault.Permanent {
 		t.Errorf("dealt out, got %v, want a permanent error", err)
+	}
+	if err := NewRebalance(sendersOf([]*Gate{newGate(1), newGate(1)}), 0).Emit(update()); fault.ClassOf(err) != fault.Permanent {
+		t.Errorf("rebalanced, got %v, want a permanent error", err)
+	}
+	if err := NewBroadcast(sendersOf([]*Gate{newGate(1), newGate(1)})).Emit(update()); err != nil {
+		t.Errorf("to all: %v", err)
 	}
 	if err := toGate(newGate(1), 0).Emit(update()); err != nil {
 		t.Errorf("to one subtask: %v", err)

@@ -16,6 +16,8 @@ type Output struct {
 	open     []*batch.Batch // by channel; nil: none
 	owner    Owners         // the channel of each key group; nil: the edge is not keyed
 	next     int            // where the next batch goes, if the edge is not keyed
+	toAll    bool           // every row goes to all channels
+	dealt    bool           // rows are dealt out, one by one
 	marks    bool           // rows go with their split watermarks
 	sel      [][]int32      // by channel; rows of the batch at hand
 	all      []int32        // 0, 1, 2, ...
@@ -34,6 +36,20 @@ func NewKeyed(channels []Sender, owners Owners) *Output {
 func NewForward(channels []Sender, first int) *Output {
 	o := newOutput(channels)
 	o.next = first % len(channels)
+	return o
+}
+
+// NewRebalance makes the output of an edge that deals rows out among all channels, beginning with channel first.
+func NewRebalance(channels []Sender, first int) *Output {
+	o := NewForward(channels, first)
+	o.dealt, o.sel = true, make([][]int32, len(channels))
+	return o
+}
+
+// NewBroadcast makes the output of an edge that sends every row to all channels.
+func NewBroadcast(channels []Sender) *Output {
+	o := newOutput(channels)
+	o.toAll = true
 	return o
 }
 
@@ -62,7 +78,17 @@ func OwnersOf(parallelism, maxParallelism int) Owners {
 
 // Emit copies the rows of a batch into the channels' batches.
 func (o *Output) Emit(b *batch.Batch) error {
-	if o.owner == nil {
+	switch {
+	case o.toAll:
+		for to := range o.channels {
+			if err := o.add(to, b, o.rows(b.Len())); err != nil {
+				return err
+			}
+		}
+		return nil
+	case o.dealt:
+		return o.dealRows(b)
+	case o.owner == nil:
 		return o.deal(b)
 	}
 	if len(b.Hash) != b.Len() {
@@ -76,6 +102,11 @@ func (o *Output) Emit(b *batch.Batch) error {
 		to := o.owner[state.KeyGroup(hash, groups)]
 		o.sel[to] = append(o.sel[to], int32(i))
 	}
+	return o.addSelected(b)
+}
+
+// addSelected copies the rows in sel into the batches of their channels.
+func (o *Output) addSelected(b *batch.Batch) error {
 	for to, sel := range o.sel {
 		if len(sel) == 0 {
 			continue
@@ -87,11 +118,33 @@ func (o *Output) Emit(b *batch.Batch) error {
 	return nil
 }
 
+// dealRows copies one row after the other into the batch of the next channel: batches may be of few rows, or of one for a long time.
+func (o *Output) dealRows(b *batch.Batch) error {
+	if len(o.channels) > 1 && hasChanges(b) {
+		return errDealtChanges
+	}
+	for i := range o.sel {
+		o.sel[i] = o.sel[i][:0]
+	}
+	for i := range b.Len() {
+		o.sel[o.next] = append(o.sel[o.next], int32(i))
+		if o.next++; o.next == len(o.channels) {
+			o.next = 0
+		}
+	}
+	return o.addSelected(b)
+}
+
+// hasChanges tells whether rows of a batch change others.
+func hasChanges(b *batch.Batch) bool {
+	return slices.ContainsFunc(b.Kind, func(k batch.RowKind) bool { return k != batch.Insert })
+}
+
 // deal copies all rows of a batch into the batch of the next channel.
 func (o *Output) deal(b *batch.Batch) error {
 	to := o.next
 	if len(o.channels) > 1 {
-		if slices.ContainsFunc(b.Kind, func(k batch.RowKind) bool { return k != batch.Insert }) {
+		if hasChanges(b) {
 			return errDealtChanges
 		}
 		if o.next++; o.next == len(o.channels) {

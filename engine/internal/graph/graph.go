@@ -24,7 +24,14 @@ const (
 	Forward EdgeKind = iota
 	// Keyed hands each row to the subtask that owns the key group of its hash.
 	Keyed
+	// Rebalance deals the rows of each subtask out among all subtasks of the next node, whatever the numbers of both are.
+	Rebalance
+	// Broadcast hands each row to all subtasks of the next node.
+	Broadcast
 )
+
+// ToAll tells whether a subtask sends to all subtasks of the next node along edges of the kind.
+func (k EdgeKind) ToAll() bool { return k != Forward }
 
 // Edge brings a node rows.
 type Edge struct {
@@ -36,6 +43,8 @@ type Edge struct {
 	// Output is the name of the side output of From that the rows come from; empty: its main output. Watermarks, barriers and the end
 	// of input come along every edge.
 	Output string
+	// Same says of a forward edge that both nodes must have one parallelism.
+	Same bool
 	// Codec is of the rows; nil: they have no encoding, and do not leave their process.
 	Codec batch.Codec
 }
@@ -65,8 +74,10 @@ type Node struct {
 	// edge comes from loses its rows.
 	Side []string
 
-	// State lists the keyed states; a node that has any is reached by Keyed edges only.
+	// State lists the keyed states; a node that has any is reached by Keyed edges only, and Broadcast ones.
 	State []state.Descriptor
+	// OperatorState lists the states of subtasks.
+	OperatorState []state.Descriptor
 	// Fingerprint says in readable words what the state means; it must be equal on restore (P9). Empty: no state.
 	Fingerprint string
 	// Convert makes the cells of the node's only state from those that hold other values, by their names in the snapshot, and of
@@ -159,6 +170,21 @@ func (g *Graph) Parallelism(job int) []int {
 // fewer subtasks all rows of one go to one, so that they stay in order; more of them share the rows of each.
 func Forwards(subtask, of, to, ofTo int) bool { return of < ofTo || subtask%ofTo == to }
 
+// sameParallelism tells whether two nodes have as many subtasks whatever the parallelism of the job is.
+func (g *Graph) sameParallelism(a, b int) bool {
+	for _, job := range []int{1, 2} {
+		if all := g.Parallelism(job); all[a] != all[b] {
+			return false
+		}
+	}
+	return true
+}
+
+// States are all states of the node, in the order in which snapshots describe them.
+func (n *Node) States() []state.Descriptor {
+	return append(slices.Clip(n.State), n.OperatorState...)
+}
+
 // CarrySplitWatermarks says of each node whether the split watermarks of rows have to come to it: it decides by them what is late, or one behind it does.
 func (g *Graph) CarrySplitWatermarks() []bool {
 	marked := make([]bool, len(g.Nodes))
@@ -204,6 +230,12 @@ func (g *Graph) Check() error {
 		if !read[i] && n.Sink == nil {
 			return fmt.Errorf("the output of operator %s goes nowhere", n.UID)
 		}
+		for _, e := range n.Inputs {
+			if e.Same && !g.sameParallelism(e.From, i) {
+				return fmt.Errorf("operator %s: rows go forward to it from %s, which need not have as many subtasks: give both the same parallelism, or none",
+					n.UID, g.Nodes[e.From].UID)
+			}
+		}
 	}
 	return nil
 }
@@ -230,7 +262,7 @@ func (n *Node) check(index int) error {
 		return fmt.Errorf("a source follows no other")
 	case len(n.Side) > 0 && n.Operator == nil:
 		return fmt.Errorf("only an operator has side outputs")
-	case len(n.State) > 0 && n.Fingerprint == "":
+	case len(n.States()) > 0 && n.Fingerprint == "":
 		return fmt.Errorf("it has state but no fingerprint")
 	}
 	next := 0 // the input that may follow
@@ -242,7 +274,7 @@ func (n *Node) check(index int) error {
 		if e.From < 0 || e.From >= index {
 			return fmt.Errorf("input %d does not come before it", e.From)
 		}
-		if len(n.State) > 0 && e.Kind != Keyed {
+		if len(n.State) > 0 && e.Kind != Keyed && e.Kind != Broadcast {
 			return fmt.Errorf("it has keyed state, but an input is not keyed")
 		}
 	}

@@ -66,6 +66,8 @@ type Context interface {
 	Sorted(d state.Descriptor) (state.Sorted, error)
 	// Timers returns timers of the operator, restored.
 	Timers(d state.Descriptor) (state.Timers, error)
+	// Items returns an operator state, restored: what the subtask keeps for itself.
+	Items(d state.Descriptor) (*state.Items, error)
 	// SideOutput returns where the rows of a side output of the operator go. It stays the same.
 	SideOutput(name string) Output
 	// RestoredWatermark is the lowest watermark that the operator had acted on in any of the restored key groups that

@@ -69,7 +69,7 @@ func adopt(m *snapshot.Metadata, g *graph.Graph, cfg config.Config) *Adoption {
 		}
 	}
 	for i := range g.Nodes {
-		if n := &g.Nodes[i]; a.of[n.UID] == nil && !unknown[n] && (n.Source != nil || len(n.State) > 0) {
+		if n := &g.Nodes[i]; a.of[n.UID] == nil && !unknown[n] && (n.Source != nil || len(n.States()) > 0) {
 			a.begin = append(a.begin, n)
 		}
 	}

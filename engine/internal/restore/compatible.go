@@ -204,8 +204,9 @@ func equalSchema(old, now snapshot.StateSchema) bool {
 
 // Schemas describes a node's states as snapshots do.
 func Schemas(n *graph.Node) []snapshot.StateSchema {
-	out := make([]snapshot.StateSchema, len(n.State))
-	for i, d := range n.State {
+	states := n.States()
+	out := make([]snapshot.StateSchema, len(states))
+	for i, d := range states {
 		out[i] = snapshot.StateSchema{Name: d.Name, Kind: d.Kind.String(), KeyFields: d.Key, ValueFields: d.Fields()}
 	}
 	return out

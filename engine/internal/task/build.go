@@ -75,12 +75,12 @@ func (b *builder) channels(node int, t *subtask) []int {
 	return inputs
 }
 
-// producers are the subtasks that send to one of so many subtasks along an edge, in the order of their channels: a keyed edge has
-// one from all.
+// producers are the subtasks that send to one of so many subtasks along an edge, in the order of their channels: all, but for a
+// forward edge.
 func (b *builder) producers(e graph.Edge, index, parallelism int) (from []int) {
 	n := len(b.links[e.From])
 	for i := range n {
-		if e.Kind == graph.Keyed || graph.Forwards(i, n, index, parallelism) {
+		if e.Kind.ToAll() || graph.Forwards(i, n, index, parallelism) {
 			from = append(from, i)
 		}
 	}
@@ -114,9 +114,14 @@ func (b *builder) connect(to int) {
 		}
 		for i, from := range b.links[edge.From] {
 			var o *exchange.Output
-			if edge.Kind == graph.Keyed {
+			switch edge.Kind {
+			case graph.Keyed:
 				o = exchange.NewKeyed(channels[i], owners)
-			} else {
+			case graph.Broadcast:
+				o = exchange.NewBroadcast(channels[i])
+			case graph.Rebalance:
+				o = exchange.NewRebalance(channels[i], i)
+			default:
 				o = exchange.NewForward(channels[i], i)
 			}
 			if b.marked[to] {

@@ -38,6 +38,7 @@ type link struct {
 	op       operator.Operator
 	writer   connector.Writer
 	backend  backend.Backend // nil: no keyed state
+	items    []*state.Items  // by operator state of the node
 	prepared prepared        // of a sink
 
 	forwarded int64 // the last watermark that was passed on
@@ -74,14 +75,14 @@ func (s *link) open(ctx context.Context) (err error) {
 }
 
 func (s *link) openState(ctx context.Context) (err error) {
-	if len(s.node.State) == 0 {
-		return nil
-	}
 	exec := s.task.exec
 	cfg := exec.cfg
 	var restored *snapshot.OperatorState
 	if exec.from != nil {
 		restored = exec.from.Operator(s.uid)
+	}
+	if err := s.openItems(restored); err != nil || len(s.node.State) == 0 {
+		return err
 	}
 	var conversions map[string]state.Conversion
 	if restored != nil {
@@ -110,6 +111,36 @@ func (s *link) openState(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// openItems makes the operator states, with the subtask's share of what all subtasks had.
+func (s *link) openItems(restored *snapshot.OperatorState) error {
+	for _, d := range s.node.OperatorState {
+		var had []*state.Items
+		if restored != nil {
+			for i := range restored.Subtasks {
+				items, err := state.ReadItems(restored.Subtasks[i].Extra, d)
+				if err != nil {
+					return fault.Permanentf("", "restore an older snapshot", "the operator state %s of %s cannot be read: %w", d.Name, s.uid, err)
+				}
+				had = append(had, items)
+			}
+		}
+		s.items = append(s.items, state.Share(d.Kind, had, s.task.index, s.task.parallelism))
+	}
+	return nil
+}
+
+// freezeItems encodes the operator states as they are now.
+func (s *link) freezeItems() []byte {
+	if len(s.items) == 0 {
+		return nil
+	}
+	names := make([]string, len(s.items))
+	for i, d := range s.node.OperatorState {
+		names[i] = d.Name
+	}
+	return state.AppendItems(nil, names, s.items)
 }
 
 // Emit handles a batch of the link's only input.
@@ -297,6 +328,16 @@ func (c *operatorContext) Timers(d state.Descriptor) (state.Timers, error) {
 		return nil, fmt.Errorf("the operator declares no keyed state, so it has no timers %q", d.Name)
 	}
 	return c.of.backend.Timers(d.Name)
+}
+
+// Items returns a declared operator state, restored.
+func (c *operatorContext) Items(d state.Descriptor) (*state.Items, error) {
+	for i, declared := range c.of.node.OperatorState {
+		if declared.Name == d.Name {
+			return c.of.items[i], nil
+		}
+	}
+	return nil, fmt.Errorf("the operator declares no operator state %q", d.Name)
 }
 
 // SideOutput is one that the operator declares.

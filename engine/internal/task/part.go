@@ -135,6 +135,7 @@ func (t *subtask) freeze(id int64) *part {
 	p := &part{id: id}
 	for _, s := range t.chain {
 		st := message.OperatorState{UID: s.uid}
+		st.State.Extra = s.freezeItems()
 		var frozen backend.Frozen
 		if s.backend != nil {
 			frozen = s.backend.Freeze(id, t.parts.newestComplete())
@@ -221,10 +222,12 @@ func (t *subtask) writeStates(ctx context.Context, p *part) error {
 			return err
 		}
 		p.states[i].State.Files = written.Files
-		p.states[i].State.Extra = written.Extra
 	}
 	for i := range p.states {
 		p.states[i].State.Index = t.index
+		extra := int64(len(p.states[i].State.Extra))
+		p.stats.FullBytes += extra
+		p.stats.Bytes += extra
 		for _, f := range p.states[i].State.Files {
 			p.stats.FullBytes += f.Size
 			if f.Checkpoint == 0 || f.Checkpoint == p.id {

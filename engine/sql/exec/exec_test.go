@@ -259,6 +259,10 @@ func (c *lateCounter) Timers(state.Descriptor) (state.Timers, error) {
 	return nil, fmt.Errorf("no state here")
 }
 
+func (c *lateCounter) Items(state.Descriptor) (*state.Items, error) {
+	return nil, fmt.Errorf("no state here")
+}
+
 func (c *lateCounter) ProcessingTime() int64             { return 0 }
 func (c *lateCounter) SideOutput(string) operator.Output { return nil }
 func (c *lateCounter) RestoredWatermark(uint64) int64    { return math.MinInt64 }

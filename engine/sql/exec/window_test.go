@@ -43,6 +43,10 @@ func (c *aggregateContext) Sorted(state.Descriptor) (state.Sorted, error) {
 	return nil, fmt.Errorf("an aggregate has no sorted map")
 }
 
+func (c *aggregateContext) Items(state.Descriptor) (*state.Items, error) {
+	return nil, fmt.Errorf("an aggregate has no operator state")
+}
+
 func (c *aggregateContext) Timers(state.Descriptor) (state.Timers, error) {
 	return nil, fmt.Errorf("an aggregate has no sorted map")
 }
