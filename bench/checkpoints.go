@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/weirstream/weir/engine/job"
@@ -17,7 +18,7 @@ func checkpointSection(ctx context.Context, o options) error {
 	records := 5 * o.records // several seconds of work, so that there are several checkpoints
 	fmt.Printf("the same with a checkpoint every second to file://, %d records, 2 subtasks on 2 cores\n", records)
 	fmt.Printf("%10s %22s %24s %12s %14s\n", "keys", "with/without, time", "with/without, cpu", "checkpoints", "bytes written")
-	for _, keys := range keyCounts {
+	for _, keys := range append(slices.Clone(keyCounts), 10_000_000) {
 		if err := onCores(2, func() error { return checkpointRow(ctx, o, records, keys) }); err != nil {
 			return err
 		}

@@ -36,11 +36,11 @@ func incrementalSection(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	inRuns, err := changeAndCheckpoint(ctx, dir, "runs", false)
+	inRuns, err := changeAndCheckpoint(ctx, dir, dir, "runs", false)
 	if err != nil {
 		return err
 	}
-	whole, err := changeAndCheckpoint(ctx, dir, "whole", true)
+	whole, err := changeAndCheckpoint(ctx, dir, dir, "whole", true)
 	if err != nil {
 		return err
 	}
@@ -102,8 +102,9 @@ type changed struct {
 	files   int64   // bytes of all data files that it names
 }
 
-// changeAndCheckpoint counts every key once, and then some again before each checkpoint.
-func changeAndCheckpoint(ctx context.Context, dir, name string, whole bool) (result changed, err error) {
+// changeAndCheckpoint counts every key once, and then some again before each checkpoint. storage is where its checkpoints go, and dir the
+// folder in which that has them.
+func changeAndCheckpoint(ctx context.Context, storage, dir, name string, whole bool) (result changed, err error) {
 	source := newGate(datagen.Func(incrementalKeys+changes*changedKeys, func(i int64, r *record) {
 		if r.Key = uint64(i); i >= incrementalKeys {
 			generate(i, incrementalKeys, r)
@@ -116,7 +117,7 @@ func changeAndCheckpoint(ctx context.Context, dir, name string, whole bool) (res
 		return result, err
 	}
 	cfg := config(name, 1)
-	cfg.Storage, cfg.WholeCheckpoints, cfg.MaxParallelism, cfg.Retained = dir, whole, incrementalGroups, 1000
+	cfg.Storage, cfg.WholeCheckpoints, cfg.MaxParallelism, cfg.Retained = storage, whole, incrementalGroups, 1000
 	started, ended := make(chan *job.Handle, 1), make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
