@@ -229,6 +229,42 @@ v/calc.2 < v/join.2
 o.2/calc.1 < v/calc.2
 sink/o < o/calc.3 < o.2/calc.1
 `},
+		{"first rows", `
+CREATE TABLE a (k INT, v DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'test');
+CREATE TABLE o (k INT, n BIGINT) WITH ('connector' = 'test');
+INSERT INTO o SELECT k, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k, v > 0 ORDER BY v * 2 DESC NULLS FIRST, ts) AS rn FROM a WHERE k > 3) AS best WHERE rn <= 10;
+INSERT INTO o SELECT k, 1 FROM (SELECT k, ROW_NUMBER() OVER (ORDER BY n) AS rn FROM (SELECT k, COUNT(*) AS n FROM a GROUP BY k) AS c) AS best WHERE rn = 1;`, `source/a
+    delay 0 ms, idle 0s
+    | connector test
+o/best/calc.1 < source/a
+o/best/key.1 < o/best/calc.1
+o/best/topn.1 # o/best/key.1
+    state rows sorted-map of 0 bytes
+    | top-n
+    | partition k INT
+    | partition (v > 0.0) BOOLEAN
+    | order (v * 2.0) DOUBLE DESC NULLS FIRST
+    | order ts TIMESTAMP(3)
+    | numbered
+    | the first rows
+o/best/calc.2 < o/best/topn.1
+o/calc.1 < o/best/calc.2
+o.2/best/c/calc.1 < source/a
+o.2/best/c/key.1 < o.2/best/c/calc.1
+o.2/best/c/aggregate.1 # o.2/best/c/key.1
+    state groups value of 16 bytes
+    | key k INT
+    | aggregate COUNT(*)
+o.2/best/key.1 < o.2/best/c/aggregate.1
+o.2/best/topn.1 # o.2/best/key.1
+    state rows sorted-map of 0 bytes
+    | top-n
+    | order COUNT(*) BIGINT
+    | all rows
+o.2/best/calc.1 < o.2/best/topn.1
+o.2/calc.1 < o.2/best/calc.1
+sink/o < o/calc.1 < o.2/calc.1
+`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := describe(compile(t, c.script)); got != c.want {

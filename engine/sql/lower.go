@@ -80,6 +80,13 @@ func (c Compiler) fill(node *graph.Node, op physical.Op) (err error) {
 		if !op.Of.Named {
 			node.Path = graph.Path(op.Of.UID)
 		}
+	case *physical.TopN:
+		node.Operator = exec.TopN(op.Spec)
+		node.State = []state.Descriptor{op.Spec.Descriptor()}
+		node.Fingerprint, node.Advisory = op.Of.Fingerprint(op.Spec.Retracts), op.Of.Advisory
+		if !op.Of.Named {
+			node.Path = graph.Path(op.Of.UID)
+		}
 	default:
 		panic(fmt.Sprintf("a physical plan with a %T", op))
 	}
@@ -107,6 +114,8 @@ func schemaOf(node *graph.Node, op physical.Op) *batch.Schema {
 	case *physical.Group:
 		return op.Spec.Schema
 	case *physical.Join:
+		return op.Spec.Schema
+	case *physical.TopN:
 		return op.Spec.Schema
 	}
 	return nil

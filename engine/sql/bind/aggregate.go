@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/weirstream/weir/engine/sql/expr"
@@ -14,15 +15,7 @@ func isAggregate(q *parser.Select, items []item) bool {
 	if len(q.GroupBy) > 0 {
 		return true
 	}
-	found := false
-	for _, it := range items {
-		expr.Walk(it.expr, func(e expr.Expr) bool {
-			_, ok := e.(*expr.Aggregate)
-			found = found || ok
-			return !found
-		})
-	}
-	return found
+	return slices.ContainsFunc(items, func(it item) bool { return hasAggregate(it.expr) })
 }
 
 // grouping is an aggregate that is being bound: what its input has to compute, and where the results are.

@@ -179,7 +179,7 @@ func (j *joining) scope() scope {
 	op := &logical.Join{Block: j.b.path, UID: fmt.Sprintf("%s/join.%d", j.b.path, j.b.joins), Kind: j.kind, Condition: j.rest}
 	op.Left = j.b.side(j.sides[0].Relation, j.filters[0], j.keys[0])
 	op.Right = j.b.side(j.sides[1].Relation, j.filters[1], j.keys[1])
-	op.Advisory = j.b.advisories.OfJoin(op)
+	op.Advisory = j.b.advisories.OfRows(op)
 	j.both.Relation = &logical.Relation{Op: op, Columns: op.Columns()}
 	return j.both
 }

@@ -95,9 +95,15 @@ func (b *block) selectBlock(q *parser.Select) (*logical.Relation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if at, call := ranking(q.Items); at >= 0 {
+		return b.numbered(q, from, filter, at, call)
+	}
 	items, err := from.items(q.Items)
 	if err != nil {
 		return nil, err
+	}
+	if from.Ranked != nil {
+		from, filter = limit(from, filter, b.uses(q, from, items))
 	}
 	if isAggregate(q, items) {
 		r, err := b.aggregate(q, from, filter, items)
@@ -121,6 +127,23 @@ func (b *block) selectBlock(q *parser.Select) (*logical.Relation, error) {
 		return b.distinct(r, q.UID, q.Pos)
 	}
 	return r, nil
+}
+
+// uses are the expressions of a query block over its rows, besides WHERE. What cannot be bound is refused later.
+func (b *block) uses(q *parser.Select, from scope, items []item) []expr.Expr {
+	var out []expr.Expr
+	for _, it := range items {
+		out = append(out, it.expr)
+	}
+	for _, p := range append([]parser.Expr{q.Having}, q.GroupBy...) {
+		if p == nil {
+			continue
+		}
+		if e, err := expr.Bind(p, from.resolve, true); err == nil {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // rows binds FROM and WHERE. What a join takes of WHERE is left out of the filter.

@@ -375,18 +375,7 @@ func (j *join) flush() error {
 	if j.out.N == 0 {
 		return nil
 	}
-	kinds := j.emitted.Kind
-	insertsOnly := true
-	for _, k := range kinds {
-		insertsOnly = insertsOnly && k == batch.Insert
-	}
-	if insertsOnly {
-		j.emitted.Kind = nil
-	}
-	err := j.to.Emit(&j.emitted)
-	j.emitted.Kind = kinds
-	j.emitted.Reset()
-	return err
+	return emitChanges(j.to, &j.emitted)
 }
 
 // nullKey is the key of rows that match nothing, which is that of no others: a key of one column of one byte is 0 or 1, that of

@@ -12,6 +12,10 @@ import (
 func (b *binder) call(e *parser.Call) (Expr, error) {
 	f := lookup(e.Name)
 	switch {
+	case e.Over != nil:
+		return nil, over(e)
+	case ranks[e.Name]:
+		return nil, parser.Errorf(e.Pos, "write "+e.Name+"() OVER (PARTITION BY ... ORDER BY ...)", "%s() says where a row stands in an order", e.Name)
 	case f == nil && unrepeatable[e.Name]:
 		return nil, parser.Unsupported(e.Pos, "the function "+e.Name, "rows that are read again after a failure would get another value; use a column of the data")
 	case f == nil && unsupported[e.Name]:
@@ -377,4 +381,18 @@ func bindIf(b *binder, c *parser.Call) (Expr, error) {
 		return nil, err
 	}
 	return caseCall(c.Pos, "CASE", append([]Expr{cond}, values...))
+}
+
+// ranks are the functions that say where a row stands in an order.
+var ranks = map[string]bool{"ROW_NUMBER": true, "RANK": true, "DENSE_RANK": true}
+
+// over refuses what stands before OVER where it cannot be, or at all.
+func over(e *parser.Call) error {
+	switch {
+	case e.Name == "ROW_NUMBER":
+		return parser.Errorf(e.Pos, "select it AS rn in a subquery, and say WHERE rn <= 10 around it", "ROW_NUMBER() can only be a column of the select list by itself")
+	case ranks[e.Name]:
+		return parser.Unsupported(e.Pos, e.Name, "use ROW_NUMBER(), which numbers equal rows one after the other")
+	}
+	return parser.Unsupported(e.Pos, e.Name+" over other rows of the query", "of what stands before OVER there is ROW_NUMBER()")
 }

@@ -90,6 +90,21 @@ func (j *Join) Gives(in Changes) Changes {
 }
 
 // Takes are all changes.
+func (*TopN) Takes() Changes { return allChanges }
+
+// Gives are inserts, and what goes when something better comes: of one row, or one with a number, an update; else a delete.
+func (t *TopN) Gives(in Changes) Changes {
+	gives := Inserts | Deletes
+	if t.Limit == 1 || t.Numbered {
+		gives = Inserts | Updates
+		if in != Inserts {
+			gives |= Deletes
+		}
+	}
+	return gives
+}
+
+// Takes are all changes.
 func (*Union) Takes() Changes { return allChanges }
 
 // Gives are the changes of all inputs.
@@ -109,6 +124,9 @@ func (a *Aggregate) Reads() []*Relation { return []*Relation{a.Input} }
 
 // Reads are the left and the right side.
 func (j *Join) Reads() []*Relation { return []*Relation{j.Left.Input, j.Right.Input} }
+
+// Reads is what is numbered.
+func (t *TopN) Reads() []*Relation { return []*Relation{t.Input} }
 
 // Reads are the branches.
 func (u *Union) Reads() []*Relation { return u.Inputs }

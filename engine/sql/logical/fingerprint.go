@@ -54,6 +54,25 @@ func (j *Join) Fingerprint() string {
 	return strings.Join(append(lines, slices.Compact(conditions)...), "\n")
 }
 
+// Fingerprint says what the state means: rows by their partition, in an order. How many are given is no part of it. What may be
+// taken back is, because then more than those that are given are kept.
+func (t *TopN) Fingerprint(retracts bool) string {
+	lines := []string{"top-n"}
+	for _, p := range t.PartitionNames() {
+		lines = append(lines, "partition "+p)
+	}
+	for _, o := range t.OrderNames() {
+		lines = append(lines, "order "+o)
+	}
+	if t.Numbered {
+		lines = append(lines, "numbered")
+	}
+	if retracts {
+		return strings.Join(append(lines, "all rows"), "\n")
+	}
+	return strings.Join(append(lines, "the first rows"), "\n")
+}
+
 // relation is what conditions of the join are over.
 func (j *Join) relation() *Relation {
 	return &Relation{Op: j, Columns: append(slices.Clone(j.Left.Rows()), j.Right.Rows()...)}
@@ -121,9 +140,11 @@ func (a Advisories) Of(input *Relation, list, having []expr.Expr, result *Relati
 	return strings.Join(append(lines, "rows "+p.rows, "gives "+bounded(strings.Join(gives, ", "))+result.where(having)), "\n")
 }
 
-// OfJoin says which rows are in the state of a join.
-func (a Advisories) OfJoin(j *Join) string {
-	p := a.compute(&Relation{Op: j})
+// OfRows says which rows are in the state of a join or top-n, which keeps whole rows.
+func (a Advisories) OfRows(op Op) string {
+	p := a.compute(&Relation{Op: op})
+	slices.Sort(p.tables)
+	p.tables = slices.Compact(p.tables)
 	var lines []string
 	for _, t := range p.tables {
 		lines = append(lines, "table "+strconv.Quote(t))
@@ -169,6 +190,10 @@ func (a Advisories) compute(r *Relation) provenance {
 		l, r := a.provenance(op.Left.Input), a.provenance(op.Right.Input)
 		state := strings.ReplaceAll(op.Fingerprint(), "\n", ", ")
 		return provenance{append(slices.Clone(l.tables), r.tables...), "(" + state + " of " + l.rows + " and " + r.rows + ")"}
+	case *TopN:
+		p := a.provenance(op.Input)
+		order := strings.Join(op.OrderNames(), ", ")
+		return provenance{slices.Clone(p.tables), "(top-n of " + strings.Join(op.PartitionNames(), ", ") + " by " + order + " of " + p.rows + ")"}
 	case *Union:
 		return a.ofUnion(op)
 	}

@@ -95,6 +95,31 @@ func (j *Join) RowKeys(in []Keys) (out Keys) {
 	return out
 }
 
+// RowKeys are those of the input; and the partition, with the number where there is more than one row in it. They are in order where the
+// partition is among them.
+func (t *TopN) RowKeys(in []Keys) (out Keys) {
+	for _, k := range in[0].Unique {
+		if !within(k, t.Columns) {
+			continue
+		}
+		out.Unique = append(out.Unique, k)
+		if holds(k, t.Partition) {
+			out.Upsert = append(out.Upsert, k)
+		}
+	}
+	if t.Limit != 1 && !t.Numbered || !within(t.Partition, t.Columns) {
+		return out
+	}
+	key := slices.Clone(Key(t.Partition))
+	slices.Sort(key)
+	key = slices.Compact(key)
+	if t.Limit != 1 {
+		key = append(key, t.Columns)
+	}
+	out.Unique, out.Upsert = append(out.Unique, key), append(out.Upsert, key)
+	return out
+}
+
 // within says whether all columns of a key are among the first n.
 func within(k Key, n int) bool { return len(k) == 0 || slices.Max(k) < n }
 

@@ -46,6 +46,15 @@ type Relation struct {
 	Columns []Column
 	// Windowing is set while the rows carry a window that a GROUP BY can use.
 	Windowing *Windowing
+	// Ranked is set while a column is the number of a row that has no bound yet, which a query around this one may give it.
+	Ranked *Ranked
+}
+
+// Ranked says which column of a relation is a row's number. The relation is a projection of what numbers the rows.
+type Ranked struct {
+	Column int
+	Of     *Calc
+	TopN   *TopN // what Of reads
 }
 
 // Column is a column of a relation.
@@ -102,7 +111,7 @@ func (w *Windowing) Columns() []Column {
 	}
 }
 
-// Op computes rows: *Scan, *Calc, *Window, *Aggregate, *Join or *Union. An Op that several relations share is computed once.
+// Op computes rows: *Scan, *Calc, *Window, *Aggregate, *Join, *TopN or *Union. An Op that several relations share is computed once.
 type Op interface {
 	op()
 	// Reads are the relations that it computes rows from.
@@ -156,6 +165,24 @@ type (
 		// Condition are what a pair must fulfil besides equal keys, over the columns of the join.
 		Condition []expr.Expr
 	}
+	// TopN numbers the rows of each partition in an order, and gives those up to a number. Its columns are the first ones of the input,
+	// and the number.
+	TopN struct {
+		Block    string
+		UID      string
+		Named    bool
+		Advisory string
+		At       parser.Pos // of the function
+		Input    *Relation
+		// Columns is how many columns of the input the rows have; others are for partitions and order.
+		Columns   int
+		Partition []int
+		Order     []SortColumn
+		// Limit is how many rows are given of a partition; 0: no query has said so.
+		Limit int64
+		// Numbered says that the number is read; else it means nothing.
+		Numbered bool
+	}
 	// Union is UNION ALL of relations with equal columns.
 	Union struct{ Inputs []*Relation }
 )
@@ -165,7 +192,42 @@ func (*Calc) op()      {}
 func (*Window) op()    {}
 func (*Aggregate) op() {}
 func (*Join) op()      {}
+func (*TopN) op()      {}
 func (*Union) op()     {}
+
+// SortColumn is a column of an order.
+type SortColumn struct {
+	Column                int
+	Descending, NullsLast bool
+}
+
+// PartitionNames are the partition's columns by their origins, with their types.
+func (t *TopN) PartitionNames() []string {
+	var names []string
+	for _, c := range t.Partition {
+		names = append(names, t.Input.Columns[c].Origin+" "+t.Input.Columns[c].Type.String())
+	}
+	return names
+}
+
+// OrderNames are the columns of the order by their origins, with their types and how they are ordered.
+func (t *TopN) OrderNames() []string {
+	var names []string
+	for _, o := range t.Order {
+		name := t.Input.Columns[o.Column].Origin + " " + t.Input.Columns[o.Column].Type.String()
+		if o.Descending {
+			name += " DESC"
+		}
+		if o.NullsLast != o.Descending {
+			name += map[bool]string{true: " NULLS LAST", false: " NULLS FIRST"}[o.NullsLast]
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// Rows are the columns that the op gives of its input.
+func (t *TopN) Rows() []Column { return t.Input.Columns[:t.Columns] }
 
 // JoinKind says what a join gives.
 type JoinKind uint8
@@ -234,9 +296,12 @@ func (j *Join) KeyNames() []string {
 }
 
 // RowNames are the columns of a side by their origins, with their types.
-func (s JoinSide) RowNames() []string {
-	names := make([]string, s.Columns)
-	for i, c := range s.Rows() {
+func (s JoinSide) RowNames() []string { return Names(s.Rows()) }
+
+// Names are columns by their origins, with their types.
+func Names(columns []Column) []string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
 		names[i] = c.Origin + " " + c.Type.String()
 	}
 	return names

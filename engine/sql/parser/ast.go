@@ -320,5 +320,18 @@ type (
 		Distinct bool
 		Args     []Expr
 		Filter   Expr // of FILTER (WHERE ...)
+		Over     *Over
+	}
+	// Over is OVER (PARTITION BY ... ORDER BY ...).
+	Over struct {
+		Pos
+		Partition []Expr
+		Order     []Order
+	}
+	// Order is one expression of ORDER BY.
+	Order struct {
+		Expr       Expr
+		Descending bool
+		NullsLast  bool
 	}
 )

@@ -1,5 +1,7 @@
 package parser
 
+import "strings"
+
 // call reads the arguments of a function, its opening parenthesis being taken already.
 func (p *parser) call(at Pos, name string) (Expr, error) {
 	c := &Call{Pos: at, Name: name}
@@ -22,12 +24,65 @@ func (p *parser) call(at Pos, name string) (Expr, error) {
 		}
 	}
 	switch next := p.cur(); {
-	case p.at("OVER"):
-		return nil, Unsupported(next.pos, "OVER (also ROW_NUMBER for top-n)", "")
+	case p.accept("OVER"):
+		return c, p.over(c, next.pos)
 	case p.at("WITHIN"):
 		return nil, Unsupported(next.pos, "WITHIN GROUP", "")
 	}
 	return c, nil
+}
+
+// over reads (PARTITION BY ... ORDER BY ...).
+func (p *parser) over(c *Call, at Pos) error {
+	if !p.at("(") {
+		return Unsupported(p.cur().pos, "the WINDOW clause", "write OVER (PARTITION BY ... ORDER BY ...)")
+	}
+	p.i++
+	c.Over = &Over{Pos: at}
+	if p.accept("PARTITION", "BY") {
+		for {
+			e, err := p.expr()
+			if err != nil {
+				return err
+			}
+			if c.Over.Partition = append(c.Over.Partition, e); !p.accept(",") {
+				break
+			}
+		}
+	}
+	if p.accept("ORDER", "BY") {
+		for {
+			o, err := p.order()
+			if err != nil {
+				return err
+			}
+			if c.Over.Order = append(c.Over.Order, o); !p.accept(",") {
+				break
+			}
+		}
+	}
+	if p.at("ROWS") || p.at("RANGE") {
+		return Unsupported(p.cur().pos, strings.ToUpper(p.cur().text)+" of OVER", "of what stands before OVER there is ROW_NUMBER(), which counts all rows")
+	}
+	return p.expect(")")
+}
+
+// order reads x [ASC | DESC] [NULLS FIRST | LAST]. Without the latter NULL is the least value.
+func (p *parser) order() (o Order, err error) {
+	if o.Expr, err = p.expr(); err != nil {
+		return o, err
+	}
+	if o.Descending = p.accept("DESC"); !o.Descending {
+		p.accept("ASC")
+	}
+	o.NullsLast = o.Descending
+	switch {
+	case p.accept("NULLS", "FIRST"):
+		o.NullsLast = false
+	case p.accept("NULLS", "LAST"):
+		o.NullsLast = true
+	}
+	return o, nil
 }
 
 // arguments reads up to the closing parenthesis; some functions have a syntax of their own.

@@ -92,6 +92,8 @@ func (b *builder) build(q request) ([]*Node, error) {
 		return b.aggregate(op)
 	case *logical.Join:
 		return b.join(op)
+	case *logical.TopN:
+		return b.topN(op)
 	case *logical.Union:
 		return b.union(op)
 	}

@@ -36,7 +36,7 @@ type Edge struct {
 	Input int
 }
 
-// Op is *Source, *Computed, *Calc, *Assign, *KeyBy, *Aggregate, *Group, *Join or *Sink.
+// Op is *Source, *Computed, *Calc, *Assign, *KeyBy, *Aggregate, *Group, *Join, *TopN or *Sink.
 type Op interface{ op() }
 
 type (
@@ -65,6 +65,11 @@ type (
 		Spec exec.JoinSpec
 		Of   *logical.Join
 	}
+	// TopN keeps the first rows of partitions.
+	TopN struct {
+		Spec exec.TopNSpec
+		Of   *logical.TopN
+	}
 	// Sink writes a table.
 	Sink struct {
 		Table *catalog.Table
@@ -82,4 +87,5 @@ func (*KeyBy) op()     {}
 func (*Aggregate) op() {}
 func (*Group) op()     {}
 func (*Join) op()      {}
+func (*TopN) op()      {}
 func (*Sink) op()      {}
