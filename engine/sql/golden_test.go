@@ -189,7 +189,7 @@ CREATE TABLE b (k BIGINT, s STRING) WITH ('connector' = 'test');
 CREATE TABLE o (k INT, n BIGINT) WITH ('connector' = 'test');
 CREATE VIEW v AS SELECT a.k, b.k AS bk, b.s, b2.s AS s2 FROM a JOIN b ON a.k = b.k AND a.v > 1 AND CHAR_LENGTH(b.s) > a.v LEFT JOIN b AS b2 ON b2.s = b.s WHERE a.k > 0 AND b2.s <> 'x';
 INSERT INTO o SELECT /*+ UID('j') */ a.k, b.k FROM a, b WHERE a.k = 1 AND b.s = 'y';
-INSERT INTO o SELECT k, bk FROM v;`, `source/a
+INSERT INTO o SELECT k, bk FROM v WHERE k IN (SELECT MAX(k) FROM a) AND NOT EXISTS (SELECT 1 FROM b WHERE b.s = v.s AND CHAR_LENGTH(v.s2) > b.k AND b.k > 0) AND bk > 1;`, `source/a
     delay 0 ms, idle 0s
     | connector test
 o/calc.1 < source/a
@@ -227,7 +227,33 @@ v/join.2 # v/key.3 # v/key.4
     | key s = s STRING
 v/calc.2 < v/join.2
 o.2/calc.1 < v/calc.2
-sink/o < o/calc.3 < o.2/calc.1
+o.2/key.1 < o.2/calc.1
+o.2/semi.1/calc.1 < source/a
+o.2/semi.1/key.1 < o.2/semi.1/calc.1
+o.2/semi.1/aggregate.1 # o.2/semi.1/key.1
+    state groups value of 24 bytes
+    | aggregate MAX(k INT)
+o.2/key.2 < o.2/semi.1/aggregate.1
+o.2/semi.1 # o.2/key.1 # o.2/key.2
+    state left sorted-map of 0 bytes
+    state right sorted-map of 0 bytes
+    | join SEMI
+    | left "a", "b"
+    | right "a"
+    | key k = MAX(k INT) INT
+o.2/key.3 < o.2/semi.1
+o.2/calc.2 < source/b
+o.2/key.4 < o.2/calc.2
+o.2/semi.2 # o.2/key.3 # o.2/key.4
+    state left sorted-map of 0 bytes
+    state right sorted-map of 0 bytes
+    | join ANTI
+    | left "a", "b"
+    | right "b"
+    | key s = s STRING
+    | condition (CAST_BIGINT(CHAR_LENGTH(s)) > k)
+o.2/calc.3 < o.2/semi.2
+sink/o < o/calc.3 < o.2/calc.3
 `},
 		{"first rows", `
 CREATE TABLE a (k INT, v DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'test');

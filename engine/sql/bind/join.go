@@ -98,7 +98,7 @@ func (j *joining) add(c expr.Expr) {
 	switch {
 	case left && !right && (j.kind == logical.InnerJoin || j.kind == logical.RightJoin):
 		j.filter(0, c)
-	case right && !left && (j.kind == logical.InnerJoin || j.kind == logical.LeftJoin):
+	case right && !left && (j.kind == logical.InnerJoin || j.kind == logical.LeftJoin || j.kind >= logical.SemiJoin):
 		j.filter(1, j.ofRight(c))
 	case !j.equal(c):
 		j.rest = append(j.rest, c)
@@ -106,10 +106,17 @@ func (j *joining) add(c expr.Expr) {
 }
 
 // equal takes a condition that an expression of one side equals one of the other.
-func (j *joining) equal(c expr.Expr) bool {
+func (j *joining) equal(c expr.Expr) (taken bool) {
 	call, ok := c.(*expr.Call)
 	if !ok || call.Name != "=" || len(call.Args) != 2 {
 		return false
+	}
+	if call.Args[0].Type().Is(types.KindDouble) {
+		defer func() {
+			if taken { // NaN is one key, and equals nothing
+				j.rest = append(j.rest, c)
+			}
+		}()
 	}
 	a, b := call.Args[0], call.Args[1]
 	aLeft, aRight := j.of(a)
@@ -151,15 +158,17 @@ func (j *joining) filter(side int, c expr.Expr) {
 }
 
 // ofRight is an expression over both sides, which has columns of the right one alone, over that.
-func (j *joining) ofRight(e expr.Expr) expr.Expr {
-	n := len(j.sides[0].Columns)
+func (j *joining) ofRight(e expr.Expr) expr.Expr { return shifted(e, -len(j.sides[0].Columns)) }
+
+// shifted is an expression over columns that stand n places further.
+func shifted(e expr.Expr, n int) expr.Expr {
 	out, err := expr.Rewrite(e, func(e expr.Expr) (expr.Expr, error) {
 		c, ok := e.(*expr.Column)
 		if !ok {
 			return nil, nil
 		}
 		moved := *c
-		moved.Index -= n
+		moved.Index += n
 		return &moved, nil
 	})
 	if err != nil {
@@ -175,8 +184,14 @@ func (j *joining) scope() scope {
 			j.sides[i] = within.scope()
 		}
 	}
-	j.b.joins++
-	op := &logical.Join{Block: j.b.path, UID: fmt.Sprintf("%s/join.%d", j.b.path, j.b.joins), Kind: j.kind, Condition: j.rest}
+	op := &logical.Join{Block: j.b.path, Kind: j.kind, Condition: j.rest}
+	if j.kind >= logical.SemiJoin {
+		j.b.semis++
+		op.UID = fmt.Sprintf("%s/semi.%d", j.b.path, j.b.semis)
+	} else {
+		j.b.joins++
+		op.UID = fmt.Sprintf("%s/join.%d", j.b.path, j.b.joins)
+	}
 	op.Left = j.b.side(j.sides[0].Relation, j.filters[0], j.keys[0])
 	op.Right = j.b.side(j.sides[1].Relation, j.filters[1], j.keys[1])
 	op.Advisory = j.b.advisories.OfRows(op)

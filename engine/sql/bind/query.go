@@ -15,6 +15,7 @@ type block struct {
 	*binder
 	path  string
 	joins int   // there have been so far
+	semis int   // joins for IN and EXISTS
 	with  *with // nil: none
 }
 
@@ -159,16 +160,26 @@ func (b *block) rows(q *parser.Select) (from scope, filter []expr.Expr, err erro
 	if err != nil {
 		return scope{}, nil, err
 	}
-	if q.Where != nil {
-		condition, err := expr.BindAs(q.Where, types.Boolean(), "the condition of WHERE", from.resolve, false)
+	where, subqueries, err := divide(q.Where)
+	if err != nil {
+		return scope{}, nil, err
+	}
+	for _, w := range where {
+		condition, err := expr.BindAs(w, types.Boolean(), "the condition of WHERE", from.resolve, false)
 		if err != nil {
 			return scope{}, nil, err
 		}
-		filter = conjuncts(condition)
+		filter = append(filter, conjuncts(condition)...)
 	}
 	if j != nil {
 		filter = j.take(filter)
 		from = j.scope()
+	}
+	for _, s := range subqueries {
+		if from, err = b.semi(from, filter, s); err != nil {
+			return scope{}, nil, err
+		}
+		filter = nil // the join has taken it
 	}
 	return from, filter, nil
 }

@@ -67,7 +67,12 @@ func (b *binder) bindOne(e parser.Expr) (Expr, error) {
 	case *parser.Between:
 		return b.between(e)
 	case *parser.In:
+		if e.Query != nil {
+			return nil, notAlone(e.Pos, "IN")
+		}
 		return b.in(e)
+	case *parser.Exists:
+		return nil, notAlone(e.Pos, "EXISTS")
 	case *parser.Like:
 		return b.like(e)
 	case *parser.Case:
@@ -665,3 +670,11 @@ func near(name string) string {
 	}
 	return "the SQL reference lists the functions"
 }
+
+// notAlone refuses a subquery that is a part of a larger condition.
+func notAlone(at parser.Pos, word string) error {
+	return parser.Unsupported(at, word+" (SELECT ...) as a part of another expression", "say it in WHERE by itself, with AND to others")
+}
+
+// Equals is x = y of bound expressions.
+func Equals(at parser.Pos, x, y Expr) (Expr, error) { return compareCall(at, "=", x, y) }

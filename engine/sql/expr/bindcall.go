@@ -396,3 +396,9 @@ func over(e *parser.Call) error {
 	}
 	return parser.Unsupported(e.Pos, e.Name+" over other rows of the query", "of what stands before OVER there is ROW_NUMBER()")
 }
+
+// IsAggregate says whether a name, in upper case, is that of an aggregate function.
+func IsAggregate(name string) bool {
+	f := lookup(name)
+	return f != nil && f.aggregate
+}

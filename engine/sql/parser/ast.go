@@ -277,12 +277,18 @@ type (
 		Not          bool
 		Symmetric    bool // the bounds may be in either order
 	}
-	// In is X [NOT] IN (list).
+	// In is X [NOT] IN (list), or (SELECT ...).
 	In struct {
 		Pos
-		X    Expr
-		List []Expr
-		Not  bool
+		X     Expr
+		List  []Expr
+		Query Query // of IN (SELECT ...), which has no List
+		Not   bool
+	}
+	// Exists is EXISTS (SELECT ...).
+	Exists struct {
+		Pos
+		Query Query
 	}
 	// Like is X [NOT] LIKE Pattern [ESCAPE Escape].
 	Like struct {

@@ -132,15 +132,29 @@ func (p *parser) between(x Expr, at Pos, not bool) (Expr, error) {
 }
 
 func (p *parser) in(x Expr, at Pos, not bool) (Expr, error) {
-	if p.at("(", "SELECT") {
-		return nil, Unsupported(p.peek(1).pos, "IN with a subquery", "")
-	}
 	in := &In{Pos: at, X: x, Not: not}
+	if p.at("(", "SELECT") {
+		var err error
+		in.Query, err = p.subquery()
+		return in, err
+	}
 	return in, p.list(func() error {
 		e, err := p.expr()
 		in.List = append(in.List, e)
 		return err
 	})
+}
+
+// subquery reads ( query ).
+func (p *parser) subquery() (Query, error) {
+	if err := p.expect("("); err != nil {
+		return nil, err
+	}
+	q, err := p.query()
+	if err != nil {
+		return nil, err
+	}
+	return q, p.expect(")")
 }
 
 func (p *parser) like(x Expr, at Pos, not bool) (Expr, error) {
@@ -266,7 +280,9 @@ func (p *parser) word(t token) (Expr, error) {
 	case (upper == "ARRAY" || upper == "MAP") && p.peek(1).is("["), upper == "ROW" && p.peek(1).is("("):
 		return nil, Unsupported(t.pos, "arrays, maps and rows", "")
 	case upper == "EXISTS":
-		return nil, Unsupported(t.pos, "EXISTS", "")
+		p.i++
+		q, err := p.subquery()
+		return &Exists{t.pos, q}, err
 	case upper == "X" && p.peek(1).kind == tokenString:
 		return nil, Unsupported(t.pos, "binary literals", "write the text as a string, or its characters as U&'\\0041'")
 	case upper == "TIME" && p.peek(1).kind == tokenString:
