@@ -25,6 +25,8 @@ CONNECTORS := -count=1 -timeout=40m ./engine/connector/kafka ./e2e/kafka
 # The tests on a cluster wait for pods most of the time; -timeout bounds all of them.
 CLUSTER := -count=1 -timeout=60m ./e2e/cluster
 IMAGE ?= localhost/weir:$(VERSION)
+CASES ?= 100
+SEED ?= 1
 FUZZTIME ?= 20000x
 COUNT    ?= 6
 SOAK     ?= 1h
@@ -120,6 +122,12 @@ mutants: .bin/versitygw .bin/helm kube ## Break the code in known ways, one at a
 .PHONY: fuzz-short
 fuzz-short: ## Fuzz every target for FUZZTIME (20000x: so many executions).
 	@hack/fuzz.sh $(FUZZTIME)
+
+.PHONY: fuzz-sql
+fuzz-sql: ## Run CASES (100) random queries from SEED (1) on, through kills and rescales, and compare what they leave with DuckDB's; needs python3.
+	@test -x .cache/duckdb/bin/python || { python3 -m venv .cache/duckdb && .cache/duckdb/bin/pip install -q duckdb==2.0.1; }
+	@go build -o .cache/weir-fuzzed ./cmd/weir
+	@.cache/duckdb/bin/python hack/fuzzsql/fuzz.py --weir .cache/weir-fuzzed --cases $(CASES) --seed $(SEED)
 
 .PHONY: lint
 lint: .bin/golangci-lint ## Check style, and the direction of imports.

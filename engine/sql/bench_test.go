@@ -142,3 +142,23 @@ INSERT INTO o SELECT k, COUNT(*) FROM TABLE(`+tumble+`) GROUP BY k, window_start
 		})
 	}
 }
+
+// BenchmarkChanges are queries whose results change with their rows, beside the same count in windows ([BenchmarkCountChain]).
+func BenchmarkChanges(b *testing.B) {
+	const tables = `CREATE TABLE clicks (k BIGINT, v INT, page STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' MINUTE) WITH ('connector' = 'test');
+CREATE TABLE o (k BIGINT, n BIGINT) WITH ('connector' = 'test');
+`
+	for _, c := range []struct{ name, query string }{
+		{"count", "INSERT INTO o SELECT k, COUNT(*) FROM clicks GROUP BY k"},
+		{"distinct", "INSERT INTO o SELECT k, COUNT(DISTINCT v) FROM clicks GROUP BY k"},
+		{"count of counts", "INSERT INTO o SELECT n, COUNT(*) FROM (SELECT k, COUNT(*) AS n FROM clicks GROUP BY k) GROUP BY n"},
+		{"first", "INSERT INTO o SELECT k, 1 FROM (SELECT k, ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts) AS rn FROM clicks) WHERE rn = 1"},
+		{"last", "INSERT INTO o SELECT k, 1 FROM (SELECT k, ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts DESC) AS rn FROM clicks) WHERE rn = 1"},
+		{"top 10", "INSERT INTO o SELECT k, 1 FROM (SELECT k, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC) AS rn FROM clicks) WHERE rn <= 10"},
+		{"join", "INSERT INTO o SELECT a.k, 1 FROM (SELECT k, ts FROM clicks WHERE v > 1000) AS a JOIN (SELECT DISTINCT k FROM clicks) AS b ON a.k = b.k"},
+	} {
+		for _, keys := range []int{1000, 100_000} {
+			b.Run(fmt.Sprintf("%s/keys=%d", c.name, keys), func(b *testing.B) { benchmarkScript(b, tables+c.query, keys) })
+		}
+	}
+}

@@ -54,7 +54,9 @@ func (w groupWords) say(e *Entry, window int64, key, _, value []byte) error {
 	if e.Key, err = object(w.keys, columns); err != nil {
 		return err
 	}
-	e.Window = append(sqltime.AppendTimestamp([]byte{'"'}, window, sqltime.SQL), '"')
+	if w.groups.Windowed {
+		e.Window = append(sqltime.AppendTimestamp([]byte{'"'}, window, sqltime.SQL), '"')
+	}
 	e.Value, err = object(w.result, w.groups.Result(value))
 	return err
 }

@@ -328,7 +328,7 @@ func TestWhatChangesTheMeaningOfStateIsRefusedBeforeAnythingIsTouched(t *testing
 		{name: "the kind of window", now: strings.Replace(old, "TUMBLE(TABLE a, DESCRIPTOR(ts), ", "HOP(TABLE a, DESCRIPTOR(ts), INTERVAL '30' MINUTE, ", 1),
 			refused: "its definition has changed"},
 		{name: "a key added", now: strings.Replace(old, "GROUP BY ", "GROUP BY v, ", 1), refused: `is now "key v INT"`},
-		{name: "an aggregate added", now: strings.Replace(old, "COUNT(*)", "COUNT(*) + SUM(v)", 1), refused: `SUM(v INT) is new, and has not seen the rows of the windows that are open; name "w/aggregate.1#SUM(v INT)" in spec.upgrade.initEmpty`},
+		{name: "an aggregate added", now: strings.Replace(old, "COUNT(*)", "COUNT(*) + SUM(v)", 1), refused: `SUM(v INT) is new, and has not seen the rows that are in the state; name "w/aggregate.1#SUM(v INT)" in spec.upgrade.initEmpty`},
 		{name: "the source's path", now: strings.Replace(declarations, "'path' = '{dir}/a'", "'path' = '{dir}/c'", 1) + old,
 			refused: "operator source/a does not fit the job: its definition has changed"},
 		{name: "the source's connector", now: strings.Replace(declarations, "({source}, 'path' = '{dir}/b')", "('connector' = 'datagen')", 1) + old,

@@ -34,7 +34,7 @@ func (v value) refusal() *IncompatibleError {
 	if v.added {
 		return &IncompatibleError{
 			UID:    v.uid,
-			Reason: fmt.Sprintf("%s is new, and has not seen the rows of the windows that are open", v.name),
+			Reason: fmt.Sprintf("%s is new, and has not seen the rows that are in the state", v.name),
 			Remedy: fmt.Sprintf("name %q in spec.upgrade.initEmpty to let it begin without them, or take the old text back", v.key()),
 		}
 	}

@@ -13,6 +13,8 @@ import (
 type GroupReader struct {
 	// Keys are the group columns, Results the aggregates, by the names that the snapshot has for them.
 	Keys, Results types.Schema
+	// Windowed says that a group has a cell in each of its windows.
+	Windowed bool
 
 	// results append the values of a cell.
 	results     []func(cell []byte, to batch.Vector) error
@@ -22,7 +24,10 @@ type GroupReader struct {
 
 // NewGroupReader returns a reader of a state that [AggregateSpec.Descriptor] has declared, or of the cells of [GroupSpec.States].
 func NewGroupReader(d state.Descriptor) (*GroupReader, error) {
-	r := &GroupReader{}
+	r := &GroupReader{Windowed: d.Kind == state.WindowValue}
+	if !r.Windowed && d.Kind != state.Value {
+		return nil, fmt.Errorf("a %v has no cells of groups", d.Kind)
+	}
 	for _, name := range d.Key {
 		origin, t, ok := typed(name)
 		if !ok {
