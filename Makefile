@@ -52,9 +52,13 @@ data: ## Fetch the real data sets into .data (needs npm; 17 MB down, 300 MB on d
 
 ##@ Kubernetes
 
+# The program of an image: weir, or one of a user's, whose main function is job.Main.
+PROGRAM ?= ./cmd/weir
+
 .PHONY: image
-image: build ## Build the image, without a container engine: bin/weir-image.tar, named IMAGE.
-	@go run ./hack/image -name '$(IMAGE)' -ca-certificates -out bin/weir-image.tar bin/weir=/weir
+image: ## Build the image of PROGRAM (./cmd/weir), without a container engine: bin/<its name>-image.tar, named IMAGE.
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/$(notdir $(PROGRAM)) $(PROGRAM)
+	@go run ./hack/image -name '$(IMAGE)' -ca-certificates -out bin/$(notdir $(PROGRAM))-image.tar bin/$(notdir $(PROGRAM))=/$(notdir $(PROGRAM))
 
 .PHONY: cluster-up
 cluster-up: image ## Bring a Kubernetes up (of KUBECONFIG, by kind, or on this machine: root and apt) and load the image.

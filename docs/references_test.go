@@ -54,7 +54,7 @@ func checkLink(root string, d *document, l link, docs []*document) error {
 }
 
 // topFolders begin the paths of the repository that documents name in code spans.
-var topFolders = []string{"api/", "bench/", "charts/", "cmd/", "config/", "controllers/", "docs/", "e2e/", "engine/", "examples/", "hack/", "internal/", "manifest/", ".ci/"}
+var topFolders = []string{"api/", "bench/", "charts/", "cmd/", "config/", "controllers/", "docs/", "e2e/", "engine/", "examples/", "hack/", "internal/", "job/", "manifest/", ".ci/"}
 
 // TestEveryPathExists checks the files and folders that documents name, and the tests.
 func TestEveryPathExists(t *testing.T) {

@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -127,9 +128,12 @@ func checkManifest(blocks []block, i int) error {
 		text = manifestHead + "spec:\n" + manifestSQL
 	case strings.HasPrefix(text, "spec:"):
 		text = manifestHead + text
-		if !strings.Contains(text, "\n  sql:") {
+		if !strings.Contains(text, "\n  sql:") && !isProgram(text) {
 			text += manifestSQL
 		}
+	}
+	if isProgram(text) {
+		in.Program = &manifest.Program{Name: "sample"}
 	}
 	in.Manifest = &manifest.File{Name: "streamjob.yaml", Text: []byte(text)}
 	job, err := manifest.Load(in)
@@ -145,14 +149,21 @@ func checkManifest(blocks []block, i int) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.at(), err)
 	}
+	if isProgram(text) {
+		return nil
+	}
 	if what := compile("", job.SQL.Text); what != "" {
 		return fmt.Errorf("%s: %s", b.at(), what)
 	}
 	return nil
 }
 
+// isProgram tells that a manifest is a program's, which reads it.
+func isProgram(text string) bool { return strings.Contains(text, "\n  program:") }
+
 // TestEveryGoSampleRuns builds every ```go block as a program of this module, without writing it into the tree, and runs
-// it; what it prints is the ```text block after it, for ```go unordered in any order of the lines.
+// it; what it prints is the ```text block after it, for ```go unordered in any order of the lines. ```go main is a program whose
+// main function is job.Main: its verb run is run, in a folder of its own, and what it prints is its standard output.
 func TestEveryGoSampleRuns(t *testing.T) {
 	eachBlock(t, func(b block) bool { return b.lang == "go" }, func(t *testing.T, d *document, i int) {
 		if err := checkProgram(t, d.blocks, i); err != nil {
@@ -175,9 +186,16 @@ func checkProgram(t *testing.T, blocks []block, i int) error {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program).CombinedOutput()
+	command := exec.CommandContext(ctx, program)
+	var stderr bytes.Buffer
+	run := command.CombinedOutput
+	if blocks[i].has("main") {
+		command.Args, command.Dir, command.Stderr = append(command.Args, "run"), t.TempDir(), &stderr
+		run = command.Output
+	}
+	out, err := run()
 	if err != nil {
-		return fmt.Errorf("%s: %w\n%s", blocks[i].at(), err, out)
+		return fmt.Errorf("%s: %w\n%s%s", blocks[i].at(), err, out, &stderr)
 	}
 	got, want := string(out), blocks[i+1].text
 	if blocks[i].has("unordered") {

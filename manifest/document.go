@@ -212,7 +212,7 @@ func (d *decoder) status(n *yaml.Node, passOver bool) error {
 }
 
 // notGlobal lists what is a job's own: all jobs that have it in common would share one folder, or one past.
-var notGlobal = []string{"spec.jobID", "spec.sql", "spec.restore"}
+var notGlobal = []string{"spec.jobID", "spec.sql", "spec.program", "spec.restore"}
 
 // readGlobal reads weir.yaml over spec. It holds the fields of spec, with or without `spec:` around them.
 func (d *decoder) readGlobal(docs []*yaml.Node, spec *v1alpha1.StreamJobSpec) error {

@@ -22,7 +22,7 @@ type File struct {
 	Text []byte
 }
 
-// Input is all that a job is made of. Exactly one of Manifest and SQL is set.
+// Input is all that a job is made of. Exactly one of Manifest and SQL is set; with Program, Manifest or neither.
 type Input struct {
 	// Manifest is YAML with one StreamJob.
 	Manifest *File
@@ -30,6 +30,8 @@ type Input struct {
 	SQL *File
 	// Global is weir.yaml; nil: there is none.
 	Global *File
+	// Program, unless nil, is the program that reads its own job.
+	Program *Program
 	// Settings are applied in their order.
 	Settings []Setting
 	// Tolerant leaves out fields that this version does not know, with a note, instead of refusing them: a later operator
@@ -48,7 +50,7 @@ type StreamJob struct {
 	Spec v1alpha1.StreamJobSpec
 	// Config is what the engine takes; Owner is for the caller to set.
 	Config config.Config
-	// SQL is what the job does.
+	// SQL is what the job does; of a program's there is none.
 	SQL Text
 	// Notes are for the user to see: what was read and has no effect, or not the one that one might hope for.
 	Notes []string
@@ -56,18 +58,48 @@ type StreamJob struct {
 
 // Load reads, completes and checks a job. Its errors are *Error.
 func Load(in Input) (*StreamJob, error) {
-	l := loader{in: in, places: map[string]Place{}}
+	l, err := read(in)
+	if err != nil {
+		return nil, err
+	}
+	return l.finish()
+}
+
+// read lays all layers over one another.
+func read(in Input) (*loader, error) {
+	var code []Setting
+	if in.Program != nil && in.Program.Settings != nil {
+		first, err := layers(in, nil) // says with which arguments the code is asked
+		if err != nil {
+			return nil, err
+		}
+		if code, err = in.Program.Settings(first.object.Spec.Program.Args); err != nil {
+			return nil, err
+		}
+	}
+	return layers(in, code)
+}
+
+// layers lays all of them over one another; code goes between weir.yaml and the manifest.
+func layers(in Input, code []Setting) (*loader, error) {
+	l := &loader{in: in, places: map[string]Place{}}
 	if in.Global != nil {
 		if err := l.global(*in.Global); err != nil {
 			return nil, err
 		}
 	}
+	if err := l.code(code); err != nil {
+		return nil, err
+	}
+	coded := l.object.Spec.DeepCopy()
 	var err error
 	switch {
 	case in.Manifest != nil:
 		err = l.manifest(*in.Manifest)
 	case in.SQL != nil:
 		err = l.sqlFile(*in.SQL)
+	case in.Program != nil:
+		l.programAlone()
 	default:
 		err = &Error{Msg: "neither a manifest nor SQL is given"}
 	}
@@ -82,7 +114,8 @@ func Load(in Input) (*StreamJob, error) {
 			l.sql = Text{Text: s.Value, source: s.Flag + " spec.sql"}
 		}
 	}
-	return l.finish()
+	l.noteOverruled(code, coded)
+	return l, l.program()
 }
 
 // loader lays the layers over one another.
@@ -137,6 +170,9 @@ func (l *loader) manifest(f File) error {
 	}
 	if n := sqlNode(doc); n != nil {
 		l.sql = textOf(f, n)
+		if l.in.Cluster { // the user has that text, and not the file of the pod
+			l.sql = Text{Text: n.Value, source: "spec.sql"}
+		}
 	}
 	r := rules{places: l.places, fallback: l.origin}
 	r.name(l.object.Name)
@@ -223,7 +259,7 @@ func (l *loader) finish() (*StreamJob, error) {
 }
 
 // onlyInPods lists what says something about pods alone.
-var onlyInPods = []string{"spec.image", "spec.checkpoint.credentialsSecret", "spec.checkpoint.onDelete", "spec.worker"}
+var onlyInPods = []string{"spec.image", "spec.program.image", "spec.checkpoint.credentialsSecret", "spec.checkpoint.onDelete", "spec.worker"}
 
 // noteWithoutEffect names what is written and means nothing to a job in this process.
 func (l *loader) noteWithoutEffect() {

@@ -3,7 +3,6 @@ package manifest
 // notYet lists the fields that are planned and do nothing yet, with what to do instead. Each leaves this list when it
 // enters the API types together with its behaviour.
 var notYet = map[string]string{
-	"spec.program":                      "write the job as SQL, in spec.sql",
 	"spec.secrets":                      leaveOut,
 	"spec.slotsPerWorker":               leaveOut,
 	"spec.coordinator":                  leaveOut,

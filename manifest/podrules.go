@@ -30,9 +30,9 @@ const (
 // imagePattern is looser than the grammar of image references, and holds what is no reference at all.
 var imagePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._/:@+-]*$`)
 
-func (r *rules) image(image *string) {
+func (r *rules) image(field string, image *string) {
 	if image != nil && (len(*image) > mostImage || !imagePattern.MatchString(*image)) {
-		r.refuse("spec.image", "write it as registry/name:tag or registry/name@sha256:digest", "%.130q is not an image", *image)
+		r.refuse(field, "write it as registry/name:tag or registry/name@sha256:digest", "%.130q is not an image", *image)
 	}
 }
 

@@ -16,7 +16,11 @@ const revisionLength = 10
 // as parallelism or retention, needs no new revision.
 func revision(s *v1alpha1.StreamJobSpec) string {
 	var text strings.Builder
-	for _, part := range []string{"sql", *s.SQL, "state.backend", string(*s.State.Backend)} {
+	parts := []string{"sql", orZero(s.SQL)}
+	if p := s.Program; p != nil {
+		parts = append([]string{"program", p.Image}, p.Args...)
+	}
+	for _, part := range append(parts, "state.backend", string(*s.State.Backend)) {
 		fmt.Fprintf(&text, "%d:%s,", len(part), part)
 	}
 	sum := sha256.Sum256([]byte(text.String()))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/engine/config"
@@ -16,6 +17,12 @@ import (
 
 // maxName leaves room for what the operator appends to the names of pods.
 const maxName = 40
+
+// Bounds of a program's own arguments.
+const (
+	mostArgs = 256
+	mostArg  = 4096
+)
 
 // mostKeyGroups bounds maxParallelism, as in Flink.
 const mostKeyGroups = 32768
@@ -63,7 +70,7 @@ func (r *rules) spec(s *v1alpha1.StreamJobSpec, local bool) {
 		}
 		r.refuse("spec.jobID", remedy, "%.130q is not a job id", *s.JobID)
 	}
-	r.sql(s)
+	r.work(s, local)
 	within(r, "spec.maxParallelism", *s.MaxParallelism, 1, mostKeyGroups)
 	r.settings(s)
 	if *s.Parallelism > *s.MaxParallelism {
@@ -71,7 +78,7 @@ func (r *rules) spec(s *v1alpha1.StreamJobSpec, local bool) {
 			"%d is more than spec.maxParallelism, which is %d", *s.Parallelism, *s.MaxParallelism)
 	}
 	r.desiredState(*s.DesiredState, local)
-	r.image(s.Image)
+	r.image("spec.image", s.Image)
 	r.checkpoint(&s.Checkpoint, local)
 	choice(r, "spec.state.backend", *s.State.Backend, v1alpha1.Heap)
 	r.storage("spec.savepoint.storage", s.Savepoint.Storage, local)
@@ -107,14 +114,42 @@ func (r *rules) restore(s *v1alpha1.RestoreSpec, local bool) {
 	}
 }
 
-func (r *rules) sql(s *v1alpha1.StreamJobSpec) {
+// work checks what the job does.
+func (r *rules) work(s *v1alpha1.StreamJobSpec, local bool) {
 	switch {
+	case s.Program != nil && s.SQL != nil:
+		r.refuse("spec.program", "remove one of the two", "spec.sql is set too")
+	case s.Program != nil:
+		r.program(s, local)
 	case s.SQL == nil:
-		r.refuse("spec.sql", "write the job as SQL there", "it is missing")
+		r.refuse("spec.sql", "write the job as SQL there, or name the image of a program in spec.program.image", "it is missing")
 	case len(*s.SQL) > MaxSQL:
 		r.refuse("spec.sql", "split the job", "the SQL text has more than %d bytes (256 KiB)", MaxSQL)
 	case strings.TrimSpace(*s.SQL) == "":
 		r.refuse("spec.sql", "write at least CREATE TABLE and INSERT INTO", "the SQL text is empty")
+	}
+}
+
+// program checks a program, which has an image where there are pods.
+func (r *rules) program(s *v1alpha1.StreamJobSpec, local bool) {
+	p := s.Program
+	switch {
+	case s.Image != nil:
+		r.refuse("spec.image", "remove it: the image of a program is spec.program.image", "it is the engine's image, for a job that is SQL")
+	case p.Image != "":
+		r.image("spec.program.image", &p.Image)
+	case !local:
+		r.refuse("spec.program.image", "name the image that the program is built into", "it is missing")
+	}
+	r.atMost("spec.program.args", len(p.Args), mostArgs)
+	for i, a := range p.Args {
+		field := fmt.Sprintf("spec.program.args[%d]", i)
+		switch {
+		case utf8.RuneCountInString(a) > mostArg:
+			r.refuse(field, "put it into a file, or an object in a bucket", "it has more than %d characters", mostArg)
+		case strings.ContainsRune(a, 0):
+			r.refuse(field, "remove it", "it has a zero character, which no process is given")
+		}
 	}
 }
 

@@ -56,6 +56,8 @@ type StreamJobList struct {
 
 // StreamJobSpec is what a job is to be.
 //
+// +kubebuilder:validation:XValidation:rule="has(self.sql) != has(self.program)",message="write the job as sql or as program: exactly one of them"
+// +kubebuilder:validation:XValidation:rule="!has(self.program) || !has(self.image)",message="image is the engine's, for sql: the image of a program is program.image"
 // +kubebuilder:validation:XValidation:rule="has(self.jobID) == has(oldSelf.jobID) && (!has(self.jobID) || self.jobID == oldSelf.jobID)",message="jobID is immutable: it names the folder of the job's snapshots"
 // +kubebuilder:validation:XValidation:rule="has(self.maxParallelism) == has(oldSelf.maxParallelism) && (!has(self.maxParallelism) || self.maxParallelism == oldSelf.maxParallelism)",message="maxParallelism is immutable: state is stored by key group"
 // +kubebuilder:validation:XValidation:rule="!has(self.maxParallelism) || self.parallelism <= self.maxParallelism",message="parallelism is at most maxParallelism"
@@ -68,17 +70,24 @@ type StreamJobSpec struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]{0,118}[a-z0-9])?$`
 	JobID *string `json:"jobID,omitempty"`
 
-	// sql is the job: statements of Flink SQL, of which at least one is an INSERT. At most 256 KiB.
+	// sql is the job: statements of Flink SQL, of which at least one is an INSERT. At most 256 KiB. Exactly one of sql and program
+	// is set.
 	//
-	// +required
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=262144
 	// +kubebuilder:validation:XValidation:rule="self.matches(r'\\S')",message="sql is empty: write at least CREATE TABLE and INSERT INTO"
 	// +kubebuilder:validation:XValidation:rule="size(bytes(self)) <= 262144",message="sql has at most 256 KiB: split the job"
 	SQL *string `json:"sql,omitempty"`
 
-	// image is the engine's image. It is part of the job's revision: another one is an upgrade. Default: the operator's own
-	// at the time the revision is made; a later operator does not change it. For `weir run` it has no effect.
+	// program is the job, instead of sql: a program on the Go SDK. It is part of the job's revision: another image, or other
+	// arguments, are an upgrade.
+	//
+	// +optional
+	Program *ProgramSpec `json:"program,omitempty"`
+
+	// image is the engine's image, for a job that is sql. It is part of the job's revision: another one is an upgrade. Default: the
+	// operator's own at the time the revision is made; a later operator does not change it. For `weir run` it has no effect.
 	//
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -241,6 +250,24 @@ type Resources struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(k, isQuantity(string(self[k])) && sign(quantity(string(self[k]))) >= 0)",message="requests are numbers from 0 with or without a unit, such as 500m, 2 or 1Gi"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'] || k.startsWith('hugepages-') || k.contains('/'))",message="requests are of cpu, memory, ephemeral-storage, hugepages-* or a name with a domain"
 	Requests corev1.ResourceList `json:"requests,omitempty"`
+}
+
+// ProgramSpec is a program on the Go SDK, whose main function is job.Main.
+type ProgramSpec struct {
+	// image is that of the program; its entrypoint is the program. Where the program runs as a process of its own it has no effect.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9][a-zA-Z0-9._/:@+-]*$')",message="write image as registry/name:tag or registry/name@sha256:digest"
+	Image string `json:"image"`
+
+	// args are the program's own arguments, each as it is: none is split, and no shell reads them. At most 256. Default: none.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=4096
+	Args []string `json:"args,omitempty"`
 }
 
 // LabelValue is the value of a label.

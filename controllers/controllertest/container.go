@@ -1,6 +1,7 @@
 package controllertest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -241,7 +242,8 @@ func (n *Node) runOnce(ctx context.Context, pod *corev1.Pod) error {
 	switch cmd.verb {
 	case verbPreflight:
 		chain, repeats := bucket.check(manifest.Settings(&job.Spec).Restore)
-		result = preflight(Preflight{Job: job.Name, Revision: cmd.flags["revision"], Owner: cmd.flags["owner"], SQL: *job.Spec.SQL})
+		result = preflight(Preflight{Job: job.Name, Revision: cmd.flags["revision"], Owner: cmd.flags["owner"], SQL: *cmp.Or(job.Spec.SQL, new(string)),
+			Program: job.Spec.Program, Image: pod.Spec.Containers[0].Image})
 		if result.OK && repeats != "" {
 			result = PreflightResult{Message: repeats, Remedy: "set restore.allowRepeatedOutput", Permanent: true}
 		}

@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/weirstream/weir/api/v1alpha1"
 )
 
 // pace is how often time passes for what runs on a node, and how soon it tries again what cannot be done yet.
@@ -51,7 +53,10 @@ type Preflight struct {
 	Job      string // the StreamJob
 	Revision string
 	Owner    string
-	SQL      string
+	// SQL or Program is what the revision is; Image is what the pod runs.
+	SQL     string
+	Program *v1alpha1.ProgramSpec
+	Image   string
 }
 
 // PreflightResult is the message that a preflight leaves.

@@ -58,7 +58,7 @@ func ReadConfigMap(c *corev1.ConfigMap) (spec v1alpha1.StreamJobSpec, generation
 	if err := yaml.Unmarshal([]byte(c.Data[ManifestKey]), &job); err != nil {
 		return spec, 0, fmt.Errorf("read ConfigMap %s: %w", c.Name, err)
 	}
-	if job.Spec.SQL == nil || job.Spec.Image == nil {
+	if !runnable(&job.Spec) {
 		return spec, 0, fmt.Errorf("read ConfigMap %s: it holds no resolved spec", c.Name)
 	}
 	if err := CheckManifest(c.Data[ManifestKey], c.Data[DigestKey], c.Labels[v1alpha1.LabelRevision], &job.Spec, true); err != nil {

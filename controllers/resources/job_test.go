@@ -42,7 +42,7 @@ func TestAJobThatCannotBecomeObjectsIsRefused(t *testing.T) {
 		{"no owner", func(in *resources.Input) { in.Owner = "" }, "owner"},
 		{"a revision that is none", func(in *resources.Input) { in.Revision = "latest" }, "not a revision"},
 		{"no image", func(in *resources.Input) { in.Spec.Image = nil }, "not complete"},
-		{"a text that no ConfigMap holds", func(in *resources.Input) { in.Spec.SQL = new(strings.Repeat("\x01", 256<<10)) }, "make spec.sql shorter"},
+		{"a text that no ConfigMap holds", func(in *resources.Input) { in.Spec.SQL = new(strings.Repeat("\x01", 256<<10)) }, "make spec.sql or spec.program.args shorter"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := input(plain(t))
@@ -97,6 +97,7 @@ func TestTheRevisionIsWhatTheJobDoes(t *testing.T) {
 		another bool
 	}{
 		{"sql", func(s *v1alpha1.StreamJobSpec) { s.SQL = new(sql + " ") }, true},
+		{"a program", func(s *v1alpha1.StreamJobSpec) { s.SQL, s.Program = nil, &v1alpha1.ProgramSpec{Image: "x"} }, true},
 		{"image", func(s *v1alpha1.StreamJobSpec) { s.Image = new("weir:3") }, true},
 		{"backend", func(s *v1alpha1.StreamJobSpec) { s.State.Backend = new(v1alpha1.StateBackend("Pebble")) }, true},
 		{"credentials", func(s *v1alpha1.StreamJobSpec) { s.Checkpoint.CredentialsSecret = nil }, true},
@@ -235,7 +236,8 @@ func TestTheResultOfAPodIsInItsTerminationMessage(t *testing.T) {
 		{"not ok, for good", terminated(1, "Error", `{"ok":false,"message":"m","remedy":"r","permanent":true}`), resources.Result{Message: "m", Remedy: "r", Permanent: true}, true},
 		{"a success that failed is none", terminated(1, "Error", `{"ok":true}`), resources.Result{}, true},
 		{"killed before it could speak", terminated(137, "OOMKilled", ""), resources.Result{Message: "the container ended with exit code 137 without a result (OOMKilled)"}, true},
-		{"a panic", terminated(2, "Error", "panic: x\ngoroutine 1"), resources.Result{Message: "the container ended with exit code 2 without a result (Error): panic: x"}, true},
+		{"a panic", terminated(2, "Error", "panic: x\ngoroutine 1"), resources.Result{Message: "the container ended with exit code 2 without a result (Error): panic: x",
+			Remedy: "look whether the entrypoint of its image is weir, or a program whose main function is job.Main, of an engine that knows this operator"}, true},
 		{"evicted", corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "disk"}, resources.Result{Message: "pod p ended: Evicted disk"}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -48,15 +48,16 @@ func NewObjects(in Input) (*Objects, error) {
 		return nil, errors.New("the job has no namespace, UID or owner")
 	case !revisionName.MatchString(in.Revision):
 		return nil, fmt.Errorf("%q is not a revision", in.Revision)
-	case in.Spec.SQL == nil || in.Spec.Image == nil || in.Spec.Parallelism == nil:
-		return nil, errors.New("the job's spec is not complete: sql, image and parallelism are resolved before objects are made")
+	case !runnable(&in.Spec) || in.Spec.Parallelism == nil:
+		return nil, errors.New("the job's spec is not complete: sql or program, image and parallelism are resolved before objects are made")
 	}
+	Fields(&in.Spec).Apply(&in.Spec)
 	text, err := manifest.Marshal(in.Name, in.Namespace, in.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("write the manifest of %s: %w", in.Name, err)
 	}
 	if len(text) > maxManifest {
-		return nil, fmt.Errorf("the job's manifest is %d bytes long and a ConfigMap holds %d: make spec.sql shorter", len(text), maxManifest)
+		return nil, fmt.Errorf("the job's manifest is %d bytes long and a ConfigMap holds %d: make spec.sql or spec.program.args shorter", len(text), maxManifest)
 	}
 	return &Objects{in: in, manifest: string(text)}, nil
 }

@@ -51,7 +51,7 @@ type process struct {
 	component string
 	// labels are those of the object that the pod belongs to.
 	labels map[string]string
-	// args are the command line of weir.
+	// args are the command line of the image's entrypoint: of weir, or of a program, which has the same verbs.
 	args []string
 	// serves: it listens, with the job's identity, and is probed.
 	serves bool
@@ -67,7 +67,7 @@ func (j *Objects) pod(p process) *corev1ac.PodTemplateSpecApplyConfiguration {
 	template := &worker.PodTemplate
 	c := corev1ac.Container().
 		WithName(ContainerName).
-		WithImage(*j.in.Spec.Image).
+		WithImage(Image(&j.in.Spec)).
 		WithArgs(p.args...).
 		WithResources(resourcesOf(p.resources(worker.Resources))).
 		WithSecurityContext(restrictedContainer()).

@@ -32,7 +32,7 @@ func ReadResult(pod *corev1.Pod) (result Result, ok bool) {
 		}
 		ended := status.State.Terminated
 		if err := json.Unmarshal([]byte(ended.Message), &result); err != nil {
-			return Result{Message: endedWithout(ended)}, true
+			return Result{Message: endedWithout(ended), Remedy: withoutRemedy(ended)}, true
 		}
 		result.OK = result.OK && ended.ExitCode == 0
 		return result, true
@@ -41,6 +41,14 @@ func ReadResult(pod *corev1.Pod) (result Result, ok bool) {
 		return Result{Message: strings.TrimSpace(fmt.Sprintf("pod %s ended: %s %s", pod.Name, pod.Status.Reason, pod.Status.Message))}, true
 	}
 	return Result{}, false
+}
+
+// withoutRemedy says what to do about a container that left no result: every verb leaves one, unless it is killed.
+func withoutRemedy(ended *corev1.ContainerStateTerminated) string {
+	if ended.Reason == "OOMKilled" || ended.ExitCode > 128 { // a signal's
+		return ""
+	}
+	return "look whether the entrypoint of its image is weir, or a program whose main function is job.Main, of an engine that knows this operator"
 }
 
 // endedWithout says what is known of a container that left no result.

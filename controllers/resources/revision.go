@@ -19,25 +19,31 @@ import (
 //
 // A field that is added later must be omitted when it is empty: then revisions that do not have it keep their hash.
 type RevisionFields struct {
-	SQL               *string            `json:"sql,omitempty"`
-	Image             *string            `json:"image,omitempty"`
-	State             v1alpha1.StateSpec `json:"state,omitzero"`
-	CredentialsSecret *string            `json:"credentialsSecret,omitempty"`
-	Worker            v1alpha1.PodSpec   `json:"worker,omitzero"`
+	SQL               *string               `json:"sql,omitempty"`
+	Image             *string               `json:"image,omitempty"`
+	State             v1alpha1.StateSpec    `json:"state,omitzero"`
+	CredentialsSecret *string               `json:"credentialsSecret,omitempty"`
+	Worker            v1alpha1.PodSpec      `json:"worker,omitzero"`
+	Program           *v1alpha1.ProgramSpec `json:"program,omitempty"`
 }
 
-// Fields are those of a spec, be it the user's or a resolved one. They share its memory.
+// Fields are those of a spec, be it the user's or a resolved one. They share its memory. The engine's image, which every job is given
+// that names none, is none of a program's: that has its own.
 func Fields(spec *v1alpha1.StreamJobSpec) RevisionFields {
+	image := spec.Image
+	if spec.Program != nil {
+		image = nil
+	}
 	return RevisionFields{
-		SQL: spec.SQL, Image: spec.Image, State: spec.State,
-		CredentialsSecret: spec.Checkpoint.CredentialsSecret, Worker: spec.Worker,
+		SQL: spec.SQL, Image: image, State: spec.State,
+		CredentialsSecret: spec.Checkpoint.CredentialsSecret, Worker: spec.Worker, Program: spec.Program,
 	}
 }
 
 // Apply gives a spec these fields. That is how a spec whose user changed none of them keeps what they were resolved to,
 // the image above all.
 func (f RevisionFields) Apply(spec *v1alpha1.StreamJobSpec) {
-	spec.SQL, spec.Image, spec.State = f.SQL, f.Image, f.State
+	spec.SQL, spec.Program, spec.Image, spec.State = f.SQL, f.Program, f.Image, f.State
 	spec.Checkpoint.CredentialsSecret, spec.Worker = f.CredentialsSecret, f.Worker
 }
 
@@ -60,6 +66,19 @@ func (f RevisionFields) canonical() []byte {
 		panic(fmt.Sprintf("resources: revision fields are not JSON: %v", err)) // they are texts, numbers and maps of those
 	}
 	return text
+}
+
+// Image is that of the job's pods: the program's, or the engine's; empty: it is not resolved yet.
+func Image(spec *v1alpha1.StreamJobSpec) string {
+	if spec.Program != nil {
+		return spec.Program.Image
+	}
+	return value(spec.Image)
+}
+
+// runnable tells that a resolved spec says what its pods run.
+func runnable(spec *v1alpha1.StreamJobSpec) bool {
+	return (spec.SQL != nil || spec.Program != nil) && Image(spec) != ""
 }
 
 // Recorded is the content of a ControllerRevision.
@@ -91,7 +110,7 @@ func ReadRevision(r *appsv1.ControllerRevision) (Recorded, error) {
 	if err := json.Unmarshal(r.Data.Raw, &recorded); err != nil {
 		return Recorded{}, fmt.Errorf("read ControllerRevision %s: %w", r.Name, err)
 	}
-	if recorded.Spec.SQL == nil || recorded.Spec.Image == nil {
+	if !runnable(&recorded.Spec) {
 		return Recorded{}, fmt.Errorf("read ControllerRevision %s: it records no resolved spec", r.Name)
 	}
 	return recorded, nil

@@ -16,7 +16,7 @@ const (
 	backoffLimit = 2
 )
 
-// task is a Job: a verb of weir with the job's identity at its buckets.
+// task is a Job: a verb of the job's image with the job's identity at its buckets.
 type task struct {
 	name, purpose string
 	labels        map[string]string
@@ -45,7 +45,7 @@ func (j *Objects) run(t task) *batchv1ac.JobApplyConfiguration {
 			})))
 }
 
-// Preflight checks that the revision's image can be pulled, that its SQL plans, and that its state fits the newest
+// Preflight checks that the revision's image can be pulled, that its SQL or program plans, and that its state fits the newest
 // checkpoint, or what spec.restore names (P3, P9).
 func (j *Objects) Preflight() *batchv1ac.JobApplyConfiguration {
 	return j.run(task{

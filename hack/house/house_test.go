@@ -22,6 +22,7 @@ const (
 // package imports only from floors below its own, and from its own entry: neighbours do not know each other.
 var floors = [][]string{
 	{"cmd", "e2e", "bench", "examples", "hack", "charts"},
+	{"job"},         // the main function of programs
 	{"internal"},    // the verbs of command lines
 	{"controllers"}, // the operator's composition
 	{"controllers/streamjob", "controllers/savepoint"}, // observe, plan, act, status

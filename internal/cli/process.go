@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/weirstream/weir/manifest"
 )
@@ -29,6 +32,28 @@ type Process struct {
 	StdoutIsTerminal bool
 	// Version is that of the program.
 	Version string
+}
+
+// OfOS is the process that this is, of a program with a version.
+func OfOS(version string) *Process {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	return &Process{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Signals: signals, SameSignal: 500 * time.Millisecond,
+		Width: terminalWidth, StdoutIsTerminal: term.IsTerminal(int(os.Stdout.Fd())), Version: version,
+	}
+}
+
+func terminalWidth() int {
+	fd := int(os.Stderr.Fd())
+	if !term.IsTerminal(fd) {
+		return 0
+	}
+	width, _, err := term.GetSize(fd)
+	if err != nil || width <= 0 {
+		return 80
+	}
+	return width
 }
 
 // Main runs one command of a root and returns the process's exit code.

@@ -9,12 +9,23 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Root is the command weir without a verb, with the verbs that there are.
-func Root(p *Process, verbs ...*cobra.Command) *cobra.Command {
+// About is what a program's command line says of itself.
+type About struct {
+	Name, Short, Long string
+	// FlagHint is what is added where a flag is not known.
+	FlagHint string
+}
+
+// Weir is the command line of weir.
+var Weir = About{Name: "weir", Short: "Stateful streaming jobs that never lose their state",
+	Long: "Weir runs stateful streaming jobs that never lose their state."}
+
+// Root is the command of a program without a verb, with the verbs that there are.
+func Root(p *Process, about About, verbs ...*cobra.Command) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "weir",
-		Short: "Stateful streaming jobs that never lose their state",
-		Long: `Weir runs stateful streaming jobs that never lose their state.
+		Use:   about.Name,
+		Short: about.Short,
+		Long: about.Long + `
 
 JOB is the name of a job that runs on this machine, or a coordinator's address (http://host:port, with its token in
 WEIR_TOKEN). Where nothing is ended it can be left out if just one job runs here.
@@ -25,7 +36,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`,
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return Usagef("no command is given; `weir --help` lists them")
+				return Usagef("no command is given; `%s --help` lists them", about.Name)
 			}
 			return unknownVerb(c, args[0])
 		},
@@ -36,7 +47,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`,
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return Usagef("%w; see `%s --help`", err, c.CommandPath())
+		return Usagef("%w; see `%s --help`%s", err, c.CommandPath(), about.FlagHint)
 	})
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(verbs...)
@@ -64,12 +75,12 @@ var plannedVerbs = []string{"worker"}
 // unknownVerb refuses a verb, and says what was perhaps meant.
 func unknownVerb(root *cobra.Command, verb string) error {
 	if slices.Contains(plannedVerbs, verb) {
-		return Usagef("not supported yet: weir %s; `weir --help` lists what is there", verb)
+		return Usagef("not supported yet: %s %s; `%[1]s --help` lists what is there", root.Name(), verb)
 	}
 	if near := root.SuggestionsFor(verb); len(near) > 0 {
 		return Usagef("there is no command %q; did you mean %s?", verb, strings.Join(near, " or "))
 	}
-	return Usagef("there is no command %q; `weir --help` lists them", verb)
+	return Usagef("there is no command %q; `%s --help` lists them", verb, root.Name())
 }
 
 // Between refuses more arguments than a command takes, and fewer than it needs.

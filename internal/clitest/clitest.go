@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/weirstream/weir/internal/cli"
 	"github.com/weirstream/weir/internal/commands"
 )
@@ -49,6 +51,8 @@ func (b *Buffer) String() string {
 type Process struct {
 	*cli.Process
 	commands.Parts
+	// Root, unless nil, is the command line of another program than weir.
+	Root           func(*cli.Process) *cobra.Command
 	Stdout, Stderr *Buffer
 	Signals        chan os.Signal
 	Env            map[string]string
@@ -75,6 +79,9 @@ func Join(env map[string]string) *Process {
 
 // Run runs a command to its end, and returns its exit code.
 func (p *Process) Run(args ...string) int {
+	if p.Root != nil {
+		return p.Main(context.Background(), p.Root(p.Process), args)
+	}
 	return p.Main(context.Background(), commands.Weir(p.Process, p.Parts), args)
 }
 

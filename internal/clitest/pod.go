@@ -31,11 +31,20 @@ func PodRevision() string {
 // InPod writes what a pod finds: the manifest job.yaml, the job's identity, and the file for its last words.
 func InPod(t *testing.T, sql string) (*manifest.StreamJob, *rest.Identity) {
 	t.Helper()
+	return InPodOf(t, ManifestOf+Indented(sql))
+}
+
+// ProgramManifest goes before the flow mapping of a program.
+const ProgramManifest = "apiVersion: weir.stream/v1alpha1\nkind: StreamJob\nmetadata: {name: delays}\nspec:\n  program: "
+
+// InPodOf is InPod for the begin of any manifest.
+func InPodOf(t *testing.T, begin string) (*manifest.StreamJob, *rest.Identity) {
+	t.Helper()
 	storage, err := filepath.Abs("bucket")
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := ManifestOf + Indented(sql) + "  checkpoint: {storage: \"file://" + filepath.ToSlash(storage) + "\", interval: 1h}\n"
+	text := begin + "\n  checkpoint: {storage: \"file://" + filepath.ToSlash(storage) + "\", interval: 1h}\n"
 	Write(t, "job.yaml", text)
 	Write(t, "words", "what another process said, which is longer than what is said now")
 	id, err := rest.NewIdentity([]byte(strings.Repeat("k", 32)), "uid")

@@ -21,6 +21,7 @@ import (
 	"github.com/weirstream/weir/internal/daemon/coordinator"
 	"github.com/weirstream/weir/internal/daemon/operator"
 	"github.com/weirstream/weir/internal/daemon/task"
+	"github.com/weirstream/weir/internal/inprocess"
 )
 
 // Parts are what verbs run, and may be others in tests.
@@ -35,13 +36,14 @@ type Parts struct {
 
 // Real are those of the program.
 func Real() Parts {
-	return Parts{RunJob: run.InProcess, RunOperator: controllers.Run, IdentityPause: coordinator.IdentityPause}
+	return Parts{RunJob: run.InProcess(inprocess.SQL{}), RunOperator: controllers.Run, IdentityPause: coordinator.IdentityPause}
 }
 
 // Weir returns the program's root, for one command.
 func Weir(p *cli.Process, parts Parts) *cobra.Command {
-	return cli.Root(p,
-		run.Command(p, parts.RunJob), plan.Command(p), savepoint.Command(p), stop.Command(p), checkpoint.Command(p), cancel.Command(p),
+	jobs := inprocess.SQL{}
+	return cli.Root(p, cli.Weir,
+		run.Command(p, parts.RunJob, jobs), plan.Command(p, jobs), savepoint.Command(p), stop.Command(p), checkpoint.Command(p), cancel.Command(p),
 		list.Command(p), snapshot.Command(p), state.Command(p), version.Command(p),
-		coordinator.Command(p, parts.IdentityPause), task.Preflight(p), task.Discard(p), task.Dispose(p), operator.Command(p, parts.RunOperator))
+		coordinator.Command(p, parts.IdentityPause, jobs), task.Preflight(p, jobs), task.Discard(p), task.Dispose(p), operator.Command(p, parts.RunOperator))
 }

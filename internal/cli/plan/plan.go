@@ -30,8 +30,8 @@ const (
 // tries is how often a running job is asked for its newest checkpoint, which it may remove before it is read.
 const tries = 5
 
-// Command is the verb.
-func Command(a *cli.Process) *cobra.Command {
+// Command is the verb, for a job of jobs.
+func Command(a *cli.Process, jobs inprocess.Jobs) *cobra.Command {
 	var f inprocess.JobFlags
 	var against string
 	c := &cobra.Command{
@@ -46,10 +46,13 @@ checkpoint from which ` + "`weir run`" + ` would go on.
 
 Exit codes: 0 the job fits, 3 what it drops must be agreed to with -n (spec.upgrade.allowNonRestoredState), or what begins empty
 in standing state with spec.upgrade.initEmpty, 4 it does not fit, 1 failed, 2 wrong use.`,
-		Args: cli.Between(0, 1),
+	}
+	if jobs.OwnArgs() {
+		c.Use = "plan [-f MANIFEST] [--against PATH|JOB] [-- ARGUMENT...]"
+		c.Short = "Show what this program would do with the state that there is"
 	}
 	output := cli.OutputFlag(c)
-	f.Add(c)
+	f.Add(c, jobs)
 	c.Flags().StringVar(&against, "against", "", "the snapshot or running job that the job is compared with")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		asJSON, err := cli.AsJSON(*output)
@@ -63,7 +66,7 @@ in standing state with spec.upgrade.initEmpty, 4 it does not fit, 1 failed, 2 wr
 		if err != nil {
 			return err
 		}
-		graph, err := inprocess.Graph(j, io.Discard, io.Discard, slog.New(slog.DiscardHandler))
+		graph, err := jobs.Graph(j, io.Discard, io.Discard, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return err
 		}

@@ -10,9 +10,15 @@ import (
 	"github.com/weirstream/weir/manifest"
 )
 
-// InProcess plans a job's SQL and runs it in this process.
-func InProcess(ctx context.Context, j *manifest.StreamJob, o Options) (job.Result, error) {
-	graph, err := inprocess.Graph(j, o.Stdout, o.Stderr, o.Logger)
+// InProcess plans a job of jobs and runs it in this process.
+func InProcess(jobs inprocess.Jobs) Func {
+	return func(ctx context.Context, j *manifest.StreamJob, o Options) (job.Result, error) {
+		return inThisProcess(ctx, jobs, j, o)
+	}
+}
+
+func inThisProcess(ctx context.Context, jobs inprocess.Jobs, j *manifest.StreamJob, o Options) (job.Result, error) {
+	graph, err := jobs.Graph(j, o.Stdout, o.Stderr, o.Logger)
 	if err != nil {
 		return job.Result{}, err
 	}

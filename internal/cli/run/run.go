@@ -32,8 +32,8 @@ type runFlags struct {
 	restores, log           bool
 }
 
-// Command is the verb; in runs the job, as InProcess does.
-func Command(a *cli.Process, in Func) *cobra.Command {
+// Command is the verb; in runs a job of jobs, as InProcess does.
+func Command(a *cli.Process, in Func, jobs inprocess.Jobs) *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
 		Use:   "run [-f MANIFEST | JOB.SQL]",
@@ -48,14 +48,16 @@ Without spec.checkpoint.storage, checkpoints go to ` + manifest.LocalCheckpoints
 
 Bounded input is read to its end. SIGINT and SIGTERM take a last checkpoint and end; a second one ends at once. The
 same command goes on from the newest checkpoint.`,
-		Args: cli.Between(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			f.restores = c.Flags().Changed("from") // an empty one is not the same as none: it may come from an unset variable
 			return run(c.Context(), a, in, f, args)
 		},
 	}
+	if jobs.OwnArgs() {
+		c.Use, c.Long = programUse, programHelp
+	}
 	flags := c.Flags()
-	f.job.Add(c)
+	f.job.Add(c, jobs)
 	flags.StringVarP(&f.from, "from", "s", "", "start from this savepoint or checkpoint, if the job has not run yet (or spec.restore.nonce is new)")
 	flags.StringVar(&f.web, "web", "127.0.0.1:0", "where the HTTP API listens, on the loopback device only, as in :8081; port 0 is any free one")
 	flags.BoolVar(&f.allowRepeated, "allow-repeated-output", false, "go back to an older checkpoint even if output was committed after it")
@@ -63,6 +65,22 @@ same command goes on from the newest checkpoint.`,
 	flags.BoolVar(&f.log, "log", false, "write log lines to the terminal instead of a progress line")
 	return c
 }
+
+// What a program says of its verb.
+const (
+	programUse  = "run [-f MANIFEST] [-- ARGUMENT...]"
+	programHelp = `Run the program's job in this process: coordinator and workers embedded.
+
+What stands behind -- are the program's own arguments; without it, those of spec.program.args. Values of spec come, the later
+over the earlier, from the defaults, weir.yaml (--config), the program's code, the manifest (-f, or an argument that ends in
+.yaml or .yml; - is standard input), and --set. Paths are relative to the working directory.
+
+Without a manifest the job's name is that of the program's file. Without spec.checkpoint.storage, checkpoints go to ` + manifest.LocalCheckpoints + `
+and savepoints to ` + manifest.LocalSavepoints + `.
+
+Bounded input is read to its end. SIGINT and SIGTERM take a last checkpoint and end; a second one ends at once. The
+same command goes on from the newest checkpoint.`
+)
 
 // run reads the job, runs it, and shows how it goes.
 func run(ctx context.Context, a *cli.Process, in Func, f runFlags, args []string) error {

@@ -26,8 +26,8 @@ type coordinatorFlags struct {
 	identity, listen, metrics string
 }
 
-// Command is the verb. Another identity is looked for every identityPause.
-func Command(a *cli.Process, identityPause time.Duration) *cobra.Command {
+// Command is the verb, for a job of jobs. Another identity is looked for every identityPause.
+func Command(a *cli.Process, identityPause time.Duration, jobs inprocess.Jobs) *cobra.Command {
 	var f coordinatorFlags
 	c := &cobra.Command{
 		Use:   "coordinator --manifest FILE --revision HASH --owner OWNER --identity DIR",
@@ -42,7 +42,7 @@ at once. Log lines are JSON, on standard error.`,
 			if err := cli.Required(c, "manifest", "revision", "owner", "identity"); err != nil {
 				return err
 			}
-			err := coordinate(c.Context(), a, f, identityPause)
+			err := coordinate(c.Context(), a, f, identityPause, jobs)
 			if err != nil {
 				err = errors.Join(err, pod.LastWords(f.Log, pod.ResultOf(err)))
 			}
@@ -59,7 +59,7 @@ at once. Log lines are JSON, on standard error.`,
 }
 
 // coordinate reads the job and serves it until a signal comes.
-func coordinate(ctx context.Context, a *cli.Process, f coordinatorFlags, identityPause time.Duration) (err error) {
+func coordinate(ctx context.Context, a *cli.Process, f coordinatorFlags, identityPause time.Duration, jobs inprocess.Jobs) (err error) {
 	atStep, err := inprocess.CrashPoint(a.Getenv("WEIR_CRASH_AT"))
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func coordinate(ctx context.Context, a *cli.Process, f coordinatorFlags, identit
 	if name := a.Getenv(resources.PodEnv); name != "" && !resources.Wanted(name) {
 		return cli.Usagef("pod %s is one too many, and would take the job from the first: scale its StatefulSet to 1", name)
 	}
-	j, err := pod.Job(a, f.Flags)
+	j, err := pod.Job(a, f.Flags, jobs.Program(nil))
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func coordinate(ctx context.Context, a *cli.Process, f coordinatorFlags, identit
 	for _, note := range j.Notes {
 		log.Warn(note)
 	}
-	graph, err := pod.Graph(a, j, log)
+	graph, err := jobs.Graph(j, a.Stdout, a.Stderr, log)
 	if err != nil {
 		return err
 	}

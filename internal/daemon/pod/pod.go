@@ -7,22 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weirstream/weir/controllers/resources"
-	"github.com/weirstream/weir/engine/connector/registry"
 	"github.com/weirstream/weir/engine/fault"
-	"github.com/weirstream/weir/engine/job"
-	"github.com/weirstream/weir/engine/sql"
 	"github.com/weirstream/weir/engine/storage"
 	"github.com/weirstream/weir/internal/cli"
-	"github.com/weirstream/weir/internal/inprocess"
 	"github.com/weirstream/weir/manifest"
 )
 
@@ -54,13 +48,13 @@ func (f *Flags) AddRevision(c *cobra.Command) {
 	c.Flags().StringVar(&f.Revision, "revision", "", "the hash of what is run (required)")
 }
 
-// Job reads the job that a pod is for.
-func Job(a *cli.Process, f Flags) (*manifest.StreamJob, error) {
+// Job reads the job that a pod is for; program is who reads it, if it is to be planned and is no SQL.
+func Job(a *cli.Process, f Flags, program *manifest.Program) (*manifest.StreamJob, error) {
 	file, err := a.ReadFile(f.Manifest)
 	if err != nil {
 		return nil, err
 	}
-	j, err := manifest.Load(manifest.Input{Manifest: file, Cluster: true, Tolerant: true})
+	j, err := manifest.Load(manifest.Input{Manifest: file, Program: program, Cluster: true, Tolerant: true})
 	if err != nil {
 		return nil, err
 	}
@@ -85,16 +79,6 @@ func unchanged(file *manifest.File, revision string, j *manifest.StreamJob) erro
 		return cli.UsageError{Err: fmt.Errorf("%s: %w", file.Name, err)}
 	}
 	return nil
-}
-
-// Graph plans the job's SQL. Its places are those in spec.sql: the user has that text, and not the file of the pod.
-func Graph(a *cli.Process, j *manifest.StreamJob, log *slog.Logger) (*job.Graph, error) {
-	connectors := registry.New(registry.Environment{Stdout: a.Stdout, Stderr: a.Stderr, Log: log, Now: time.Now})
-	graph, err := sql.Compile(j.SQL.Text, "spec.sql", connectors)
-	if err != nil {
-		return nil, inprocess.WrongText(err)
-	}
-	return graph, nil
 }
 
 // ResultOf is what the operator reads of an error.

@@ -26,7 +26,7 @@ the job can publish any more. Savepoints stay. What is gone already is no failur
 			if err := cli.Required(c, "manifest", "owner"); err != nil {
 				return err
 			}
-			return task(a, c, f, func(ctx context.Context, j *manifest.StreamJob, log *slog.Logger) (string, *rest.Chain, error) {
+			return task(a, c, f, nil, func(ctx context.Context, j *manifest.StreamJob, log *slog.Logger) (string, *rest.Chain, error) {
 				return "the checkpoints of " + j.Config.Job + " are deleted", nil, job.Discard(ctx, j.Config, log)
 			})
 		},
@@ -56,7 +56,7 @@ is no failure, so that it can be repeated.`,
 			if err != nil {
 				return err
 			}
-			return task(a, c, f, func(ctx context.Context, j *manifest.StreamJob, _ *slog.Logger) (string, *rest.Chain, error) {
+			return task(a, c, f, nil, func(ctx context.Context, j *manifest.StreamJob, _ *slog.Logger) (string, *rest.Chain, error) {
 				return url + " is deleted", nil, job.Dispose(ctx, j.Config, url)
 			})
 		},

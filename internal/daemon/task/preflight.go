@@ -12,6 +12,7 @@ import (
 	"github.com/weirstream/weir/engine/rest"
 	"github.com/weirstream/weir/internal/cli"
 	"github.com/weirstream/weir/internal/daemon/pod"
+	"github.com/weirstream/weir/internal/inprocess"
 	"github.com/weirstream/weir/manifest"
 )
 
@@ -22,13 +23,13 @@ const (
 	preflightMaxPause = 10 * time.Second
 )
 
-// Preflight is the verb that checks a revision.
-func Preflight(a *cli.Process) *cobra.Command {
+// Preflight is the verb that checks a revision, which is a job of jobs.
+func Preflight(a *cli.Process, jobs inprocess.Jobs) *cobra.Command {
 	var f pod.Flags
 	c := &cobra.Command{
 		Use:   "preflight --manifest FILE --revision HASH --owner OWNER",
 		Short: "Check, in a pod, whether a revision would start from where its job is",
-		Long: `Check, in a pod, whether a revision would start from where its job is: the SQL plans, storage can be reached, and the
+		Long: `Check, in a pod, whether a revision would start from where its job is: the SQL or program plans, storage can be reached, and the
 state that it would restore fits. It claims nothing and changes nothing, so that what runs is not touched.
 
 The result is one line of JSON in the termination log, for the operator. Exit codes: 0 it would start, 1 it would not,
@@ -38,8 +39,8 @@ The result is one line of JSON in the termination log, for the operator. Exit co
 			if err := cli.Required(c, "manifest", "revision", "owner"); err != nil {
 				return err
 			}
-			return task(a, c, f, func(ctx context.Context, j *manifest.StreamJob, log *slog.Logger) (string, *rest.Chain, error) {
-				graph, err := pod.Graph(a, j, log)
+			return task(a, c, f, jobs.Program(nil), func(ctx context.Context, j *manifest.StreamJob, log *slog.Logger) (string, *rest.Chain, error) {
+				graph, err := jobs.Graph(j, a.Stdout, a.Stderr, log)
 				if err != nil {
 					return "", nil, err
 				}

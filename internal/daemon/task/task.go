@@ -19,13 +19,13 @@ import (
 
 // task does one piece of work of a job in a pod of its own, and leaves the result where the operator finds it. The exit code
 // says only whether it is done: wrong SQL is a result like others.
-func task(a *cli.Process, c *cobra.Command, f pod.Flags, do func(context.Context, *manifest.StreamJob, *slog.Logger) (string, *rest.Chain, error)) error {
+func task(a *cli.Process, c *cobra.Command, f pod.Flags, program *manifest.Program, do func(context.Context, *manifest.StreamJob, *slog.Logger) (string, *rest.Chain, error)) error {
 	ctx, stop := a.UntilSignal(c.Context())
 	defer stop()
 	log := slog.New(slog.NewJSONHandler(a.Stderr, nil))
 	result := resources.Result{OK: true}
 	said := ""
-	j, err := pod.Job(a, f)
+	j, err := pod.Job(a, f, program)
 	if err == nil {
 		said, result.Chain, err = do(ctx, j, log.With("job", j.Config.Job))
 	}
