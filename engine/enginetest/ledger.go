@@ -3,8 +3,10 @@ package enginetest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
+	"testing"
 
 	"github.com/weirstream/weir/engine/batch"
 	"github.com/weirstream/weir/engine/connector"
@@ -41,6 +43,26 @@ func (l *Ledger[T]) Rows() []T {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.mu.visible)
+}
+
+// Exactly fails the test unless just these rows were committed, each as often as it stands here, in any order.
+func (l *Ledger[T]) Exactly(t testing.TB, want ...T) {
+	t.Helper()
+	times := map[string]int{}
+	for _, r := range l.Rows() {
+		times[fmt.Sprintf("%+v", r)]++
+	}
+	for _, r := range want {
+		times[fmt.Sprintf("%+v", r)]--
+	}
+	for _, row := range slices.Sorted(maps.Keys(times)) {
+		switch n := times[row]; {
+		case n > 0:
+			t.Errorf("%s was committed %d times too often", row, n)
+		case n < 0:
+			t.Errorf("%s was committed %d times too few", row, -n)
+		}
+	}
 }
 
 // FailCommits lets all commits fail with err from now on; nil: they succeed again.

@@ -1,6 +1,3 @@
-// Package enginetest is what tests of whole jobs stand on: a source that hands out rows when the test says so, and a
-// sink that keeps an exactly-once account of what was committed. Both outlive a run, so that a test can end one and
-// begin the next.
 package enginetest
 
 import (

@@ -18,7 +18,7 @@ func (d *driver) executorHere() (executor.Executor, error) {
 			return d.folder.Chain.Files(d.began.attempt, e.Restart, checkpoint)
 		},
 		Blocks: func(m *snapshot.Metadata) (backend.Blocks, error) { return d.snapshotOf(m), nil },
-		Events: d.heard, Classify: jobfolder.Classify, Logger: d.log,
+		Events: d.heard, Classify: jobfolder.Classify, Logger: d.log, Clock: d.process.Clock,
 	})
 }
 

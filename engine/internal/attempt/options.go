@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/weirstream/weir/engine/internal/task"
 	"github.com/weirstream/weir/engine/outcome"
 )
 
@@ -18,6 +19,8 @@ type Process struct {
 	AtStep func(Step)
 	// EngineVersion goes into snapshots and the status.
 	EngineVersion string
+	// Clock is the time that subtasks see, the processing time of operators among it; nil: the machine's.
+	Clock task.Clock
 	// Random is read for names and nonces; nil: crypto/rand.
 	Random io.Reader
 }
