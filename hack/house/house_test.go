@@ -53,6 +53,7 @@ var floors = [][]string{
 	{"engine/internal/timer"},
 	{"engine/internal/graph"},     // what runs, as data
 	{"engine/internal/operator"},  // one link of a chain
+	{"engine/connector/typed"},    // the connectors with rows of Go
 	{"engine/connector/registry"}, // the connectors by name
 	{"engine/connector/connectortest", "engine/connector/filesystem", "engine/connector/kafka", "engine/connector/datagen", "engine/connector/print", "engine/connector/blackhole"},
 	{"engine/connector"}, // contracts of sources and sinks

@@ -17,9 +17,9 @@ const s3Image = "localhost/versitygw:weir"
 
 // loadImages makes the images and puts them onto the nodes.
 func (l *Lab) loadImages(ctx context.Context) error {
-	unauthorized, builder := filepath.Join(l.dir, "unauthorized"), filepath.Join(l.dir, "image")
-	for program, source := range map[string]string{builder: "./hack/image", unauthorized: "./e2e/cluster/unauthorized"} {
-		if _, err := l.command(ctx, buildLimit, "go", "build", "-buildvcs=false", "-trimpath", "-o", program, source); err != nil {
+	unauthorized, builder, words := filepath.Join(l.dir, "unauthorized"), filepath.Join(l.dir, "image"), filepath.Join(l.dir, "word-count")
+	for program, source := range map[string]string{builder: "./hack/image", unauthorized: "./e2e/cluster/unauthorized", words: "./examples/word-count"} {
+		if _, err := l.command(ctx, buildLimit, "go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", program, source); err != nil {
 			return err
 		}
 	}
@@ -30,10 +30,14 @@ func (l *Lab) loadImages(ctx context.Context) error {
 	if l.Unauthorized, err = imageOf(unauthorized); err != nil {
 		return err
 	}
+	if l.WordCount, err = imageOf(words); err != nil {
+		return err
+	}
 	load := []string{"load"}
 	for _, i := range []struct{ name, program string }{
 		{l.Engine, l.weir},
 		{l.Unauthorized, unauthorized},
+		{l.WordCount, words},
 		{s3Image, filepath.Join(l.root, ".bin/versitygw")},
 	} {
 		program := filepath.Base(i.program)

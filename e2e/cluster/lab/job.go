@@ -20,6 +20,7 @@ import (
 
 	"github.com/weirstream/weir/api/v1alpha1"
 	"github.com/weirstream/weir/e2e/harness"
+	"github.com/weirstream/weir/engine/storage"
 )
 
 // Examples is the folder of the manifests that users see.
@@ -317,6 +318,21 @@ func (j *FlightDelays) CheckpointURL(id int64) string {
 func (j *FlightDelays) Place(name string) *harness.Place {
 	j.t.Helper()
 	return harness.Open(j.t, j.lab.Outside(j.lab.Inside(j.Folder+name)))
+}
+
+// URL is where pods know one of these places.
+func (j *FlightDelays) URL(name string) string { return j.lab.Inside(j.Folder + name) }
+
+// Put puts a file into one of these places.
+func (j *FlightDelays) Put(place, name string, content []byte) {
+	j.t.Helper()
+	bucket, err := storage.Open(j.t.Context(), j.lab.Outside(j.URL(place)))
+	if err == nil {
+		err = errors.Join(bucket.Create(j.t.Context(), name, content), bucket.Close())
+	}
+	if err != nil {
+		j.t.Fatal(err)
+	}
 }
 
 // SavepointToDelete creates a Savepoint that is removed from storage together with its object.

@@ -34,9 +34,9 @@ type Lab struct {
 	Client client.WithWatch
 	// Version is that of Kubernetes.
 	Version string
-	// Engine and Unauthorized are images: that of the engine and the operator, and that of a program that tries the coordinator's
-	// doors.
-	Engine, Unauthorized string
+	// Engine, WordCount and Unauthorized are images: that of the engine and the operator, that of a user's program, and that of a
+	// program that tries the coordinator's doors.
+	Engine, WordCount, Unauthorized string
 
 	root        string   // of the repository
 	dir         string   // for files of this run
