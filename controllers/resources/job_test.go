@@ -250,3 +250,20 @@ func TestTheResultOfAPodIsInItsTerminationMessage(t *testing.T) {
 		})
 	}
 }
+
+func TestAnotherProgramIsAnotherRevision(t *testing.T) {
+	of := func(p v1alpha1.ProgramSpec, engine string) string {
+		spec := full(t)
+		spec.SQL, spec.Program, spec.Image = nil, &p, &engine
+		return resources.Revision(&spec)
+	}
+	base := of(v1alpha1.ProgramSpec{Image: "x:1", Args: []string{"a", "b"}}, "weir:1")
+	for _, other := range []v1alpha1.ProgramSpec{{Image: "x:2", Args: []string{"a", "b"}}, {Image: "x:1", Args: []string{"a b"}}, {Image: "x:1"}} {
+		if of(other, "weir:1") == base {
+			t.Errorf("%+v is the revision of another program", other)
+		}
+	}
+	if of(v1alpha1.ProgramSpec{Image: "x:1", Args: []string{"a", "b"}}, "weir:2") != base {
+		t.Error("a later operator makes another revision of a program")
+	}
+}
