@@ -55,7 +55,7 @@ func TestAProgramRunsAndIsUpgradedLikeSQL(t *testing.T) {
 	}{
 		{"an argument that it does not know", &v1alpha1.ProgramSpec{Image: testbed.WordCount, Args: []string{"--topic=a b"}}, "flag provided but not defined: -topic"},
 		{"the engine's image", &v1alpha1.ProgramSpec{Image: testbed.Engine}, "the image is the engine's own, and no program"},
-		{"an image of something else", &v1alpha1.ProgramSpec{Image: testbed.Unauthorized}, "is a program whose main function is job.Main"},
+		{"an image of something else", &v1alpha1.ProgramSpec{Image: testbed.Unauthorized}, "or a program whose main function is job.Main"},
 	} {
 		good := spec.Program
 		spec.Program = c.change
