@@ -193,10 +193,15 @@ func Share(kind Kind, had []*Items, subtask, parallelism int) *Items {
 	return out
 }
 
-// ReadItems returns what a subtask had of a state.
-func ReadItems(content []byte, d Descriptor) (*Items, error) {
+// ReadItems returns what a subtask had of a state, with values made by convert unless that is nil.
+func ReadItems(content []byte, d Descriptor, convert func(dst, earlier []byte) ([]byte, error)) (*Items, error) {
 	s := NewItems(d.Kind)
-	err := DecodeItems(content, func(state string, name, value []byte) error {
+	err := DecodeItems(content, func(state string, name, value []byte) (err error) {
+		if state == d.Name && convert != nil {
+			if value, err = convert(nil, value); err != nil {
+				return err
+			}
+		}
 		switch {
 		case state != d.Name:
 		case d.Kind == Broadcast:

@@ -36,12 +36,12 @@ func TestTheEncodingOfOperatorStateStaysAsItIs(t *testing.T) {
 	}
 	for i, name := range names {
 		kind := []state.Kind{state.OperatorList, state.Broadcast}[i]
-		back, err := state.ReadItems(content, state.Descriptor{Name: name, Kind: kind})
+		back, err := state.ReadItems(content, state.Descriptor{Name: name, Kind: kind}, nil)
 		if err != nil || text(back) != text(states[i]) || back.Bytes() != states[i].Bytes() || back.Len() != states[i].Len() {
 			t.Errorf("%s is read as %s (%d bytes), %v, want %s (%d)", name, text(back), back.Bytes(), err, text(states[i]), states[i].Bytes())
 		}
 	}
-	if none, err := state.ReadItems(nil, state.Descriptor{Name: "list", Kind: state.OperatorList}); err != nil || none.Len() > 0 {
+	if none, err := state.ReadItems(nil, state.Descriptor{Name: "list", Kind: state.OperatorList}, nil); err != nil || none.Len() > 0 {
 		t.Errorf("nothing is read as %s, %v", text(none), err)
 	}
 }

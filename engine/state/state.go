@@ -61,6 +61,9 @@ type Descriptor struct {
 	CellBytes int
 	// TTL is for how long entries are there; nil: until they are removed. Timers have none.
 	TTL *TTL
+	// Evolve says how values of a SortedMap, or of an operator state, become those of other fields, which a snapshot has, or why they cannot. Nil:
+	// none can.
+	Evolve func(fields []string) (func(dst, earlier []byte) ([]byte, error), error)
 }
 
 // Conversion makes what a state holds from what an earlier version of the job has written. Stamps are no part of what it is given, nor
@@ -70,6 +73,8 @@ type Conversion struct {
 	CellBytes int
 	// Convert fills a cell of zero bytes from an earlier one. Neither is kept. Nil: cells are as they were.
 	Convert func(cell, earlier []byte)
+	// Value appends the value of an entry of a SortedMap, made from an earlier one. Nil: values are as they were.
+	Value func(dst, earlier []byte) ([]byte, error)
 	// TTL is that of the earlier state; nil: it had none. What had expired by it is not restored. What had none, or by another clock,
 	// is as if it had been written when it is restored: by processing time then, or by the watermark that its key group had acted on.
 	TTL *TTL

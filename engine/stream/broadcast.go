@@ -87,6 +87,7 @@ func BroadcastState[K, V any](s *Setup, name string, keys Serializer[K], values 
 	s.check(name, keys.invalid())
 	s.check(name, values.invalid())
 	d := state.Descriptor{Name: name, Kind: state.Broadcast, Value: []string{"key " + keys.Layout, "value " + values.Layout}}
+	d.Evolve = evolvesLast(d.Value, values.Evolve)
 	return BroadcastMap[K, V]{s.items(d), keys, values, map[string]V{}}
 }
 

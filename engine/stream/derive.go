@@ -26,7 +26,7 @@ import (
 // All rows of a batch have their strings and []byte in one piece of memory, so reading them costs no allocation for each; and a
 // string that somebody keeps, keeps that.
 func derivedRows[T any]() (batch.Codec, error) {
-	d := deriver{}
+	d := deriver{forms: map[reflect.Type]*form{}}
 	c, err := d.of(reflect.TypeFor[T]())
 	if err != nil {
 		return nil, err
@@ -200,14 +200,29 @@ func flat(t reflect.Type) bool {
 }
 
 // deriver makes forms, each type's once: types may be made of themselves.
-type deriver map[reflect.Type]*form
+type deriver struct {
+	forms map[reflect.Type]*form
+	// packed: a value is the values that it is made of, one after the other, so that its layout says all about its bytes.
+	packed bool
+}
+
+// flat tells whether a value is one copy of the memory.
+func (d deriver) flat(t reflect.Type) bool {
+	if !d.packed {
+		return flat(t)
+	}
+	if t.Kind() == reflect.Array {
+		return d.flat(t.Elem())
+	}
+	return t.Kind() != reflect.Struct && flat(t)
+}
 
 func (d deriver) of(t reflect.Type) (*form, error) {
-	if f := d[t]; f != nil {
+	if f := d.forms[t]; f != nil {
 		return f, nil
 	}
 	f := &form{layout: "recursive " + t.String()} // until it is known
-	d[t] = f
+	d.forms[t] = f
 	made, err := d.make(t)
 	if err != nil {
 		return nil, err
@@ -218,10 +233,10 @@ func (d deriver) of(t reflect.Type) (*form, error) {
 
 func (d deriver) make(t reflect.Type) (form, error) {
 	switch k := t.Kind(); {
-	case flat(t):
+	case d.flat(t):
 		return flatForm(t), nil
 	case marshals(t):
-		return marshaledForm(t), nil
+		return marshaledForm(t, d.packed), nil
 	case k == reflect.Bool:
 		return boolForm(), nil
 	case k == reflect.String:
@@ -314,7 +329,8 @@ func implements(t, contract reflect.Type) bool {
 	return t.Implements(contract) || reflect.PointerTo(t).Implements(contract)
 }
 
-func marshaledForm(t reflect.Type) form {
+// marshaledForm is that of a type that says itself how it is written. With emptyIsZero, no bytes are the zero value.
+func marshaledForm(t reflect.Type, emptyIsZero bool) form {
 	return form{
 		layout: fmt.Sprintf("marshaled %v", t), least: 1,
 		append: func(dst []byte, p unsafe.Pointer, _ int) ([]byte, error) {
@@ -330,6 +346,10 @@ func marshaledForm(t reflect.Type) form {
 				return
 			}
 			v := reflect.New(t) // what lies at p was another value
+			if len(b) == 0 && emptyIsZero {
+				reflect.NewAt(t, p).Elem().Set(v.Elem())
+				return
+			}
 			if err := v.Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(b); err != nil {
 				r.fail("a %v: %w", t, err)
 				return
@@ -384,7 +404,7 @@ func (d deriver) slice(t reflect.Type) (form, error) {
 	if err != nil {
 		return form{}, err
 	}
-	size, isFlat := t.Elem().Size(), flat(t.Elem())
+	size, isFlat := t.Elem().Size(), d.flat(t.Elem())
 	set := func(p unsafe.Pointer, v reflect.Value) { reflect.NewAt(t, p).Elem().Set(v) }
 	return form{
 		layout: "[]" + of.layout, least: 1,
@@ -533,7 +553,7 @@ func (d deriver) structure(t reflect.Type) (form, error) {
 			return form{}, fmt.Errorf("field %s: %w", field.Name, err)
 		}
 		layouts = append(layouts, field.Name+" "+of.layout)
-		if !flat(field.Type) {
+		if d.packed || !flat(field.Type) {
 			flush(end)
 			parts, least = append(parts, part{field.Offset, of}), least+of.least
 			run = field.Offset + field.Type.Size()

@@ -33,7 +33,9 @@ func OperatorListState[V any](s *Setup, name string, values Serializer[V], r Red
 	if r == UnionRedistribution {
 		kind = state.UnionList
 	}
-	return OperatorList[V]{s.items(state.Descriptor{Name: name, Kind: kind, Value: []string{"value " + values.Layout}}), values}
+	d := state.Descriptor{Name: name, Kind: kind, Value: []string{"value " + values.Layout}}
+	d.Evolve = evolvesLast(d.Value, values.Evolve)
+	return OperatorList[V]{s.items(d), values}
 }
 
 // OperatorList is a list of values of a subtask.

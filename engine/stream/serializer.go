@@ -17,6 +17,10 @@ type Serializer[V any] struct {
 	Append func(dst []byte, v V) ([]byte, error)
 	// Decode reads a value. It must keep no part of b, which is the state itself.
 	Decode func(b []byte) (V, error)
+	// Evolve says how values that were written with an earlier Layout become such of this one, or why they cannot: then the state is refused. It is
+	// asked before the job starts, and what it returns is called for each value when the state is restored. Nil: none can. It is not asked
+	// for keys of a map.
+	Evolve func(layout string) (func(dst, earlier []byte) ([]byte, error), error)
 
 	err error // why values of the type cannot be serialized
 }

@@ -2,8 +2,11 @@ package stream
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 
 	"github.com/weirstream/weir/engine/fault"
 	"github.com/weirstream/weir/engine/internal/operator"
@@ -17,7 +20,7 @@ import (
 // EncodedState declares a state of one value of any size for each key.
 func EncodedState[V any](s *Setup, name string, values Serializer[V], options ...StateOption) Encoded[V] {
 	s.check(name, values.invalid())
-	return Encoded[V]{s.entries(name, []string{"value " + values.Layout}, options...), values}
+	return Encoded[V]{s.entries(name, []string{"value " + values.Layout}, options...).evolves(values.Evolve), values}
 }
 
 // Encoded is one value of any size for each key, or none.
@@ -105,7 +108,7 @@ func (a Aggregating[In, Acc, Out]) Clear(c Current) { a.acc.Clear(c) }
 // ListState declares a state of a list of values for each key.
 func ListState[V any](s *Setup, name string, values Serializer[V], options ...StateOption) KeyedList[V] {
 	s.check(name, values.invalid())
-	return KeyedList[V]{s.entries(name, []string{"place uint64", "value " + values.Layout}, options...), values}
+	return KeyedList[V]{s.entries(name, []string{"place uint64", "value " + values.Layout}, options...).evolves(values.Evolve), values}
 }
 
 // KeyedList is a list of values for each key.
@@ -150,7 +153,7 @@ func (l KeyedList[V]) Clear(c Current) { l.entries.clear(c) }
 func MapState[K, V any](s *Setup, name string, keys Serializer[K], values Serializer[V], options ...StateOption) KeyedMap[K, V] {
 	s.check(name, keys.invalid())
 	s.check(name, values.invalid())
-	return KeyedMap[K, V]{s.entries(name, []string{"key " + keys.Layout, "value " + values.Layout}, options...), keys, values}
+	return KeyedMap[K, V]{s.entries(name, []string{"key " + keys.Layout, "value " + values.Layout}, options...).evolves(values.Evolve), keys, values}
 }
 
 // KeyedMap is a map for each key of the stream, in the order of its own keys.
@@ -258,6 +261,27 @@ func (s *Setup) entries(name string, value []string, options ...StateOption) *en
 	e := &entries{descriptor: s.with(d, options)}
 	s.maps = append(s.maps, e)
 	return e
+}
+
+// evolves lets the values of the state become those of another layout.
+func (e *entries) evolves(values func(layout string) (func(dst, earlier []byte) ([]byte, error), error)) *entries {
+	e.descriptor.Evolve = evolvesLast(e.descriptor.Value, values)
+	return e
+}
+
+// evolvesLast lets values of a state evolve whose layout is in the last of its fields: what is before it must be what it was.
+func evolvesLast(fields []string, values func(layout string) (func(dst, earlier []byte) ([]byte, error), error)) func([]string) (func(dst, earlier []byte) ([]byte, error), error) {
+	if values == nil {
+		return nil
+	}
+	last := len(fields) - 1
+	return func(earlier []string) (func(dst, earlier []byte) ([]byte, error), error) {
+		if len(earlier) != len(fields) || !slices.Equal(earlier[:last], fields[:last]) {
+			return nil, errors.New("it is of another shape, or its keys are others")
+		}
+		_, layout, _ := strings.Cut(earlier[last], " ")
+		return values(layout)
+	}
 }
 
 func (e *entries) open(ctx operator.Context) (err error) {

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/weirstream/weir/engine/snapshot"
@@ -28,6 +29,13 @@ func (n *Node) Conversions(old *snapshot.OperatorState) (map[string]state.Conver
 				return nil, err
 			}
 		}
+		if d.Evolve != nil && !slices.Equal(fields, d.Value) {
+			value, err := d.Evolve(fields)
+			if err != nil {
+				return nil, fmt.Errorf("state %s: %w", d.Name, err)
+			}
+			c.Value, values = value, true
+		}
 		if !values && sameTTL(ttl, d.TTL) {
 			continue
 		}
@@ -45,4 +53,14 @@ func sameTTL(was, is *state.TTL) bool {
 		return was == is
 	}
 	return was.MS == is.MS && was.Processing == is.Processing
+}
+
+// ItemConversion is how values of an operator state that a snapshot holds become those of the node; nil: they are as they were.
+func (n *Node) ItemConversion(old *snapshot.OperatorState, d state.Descriptor) (func(dst, earlier []byte) ([]byte, error), error) {
+	for _, schema := range old.Schemas {
+		if schema.Name == d.Name && d.Evolve != nil && !slices.Equal(schema.ValueFields, d.Value) {
+			return d.Evolve(schema.ValueFields)
+		}
+	}
+	return nil, nil
 }

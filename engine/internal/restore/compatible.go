@@ -152,6 +152,10 @@ func sameKeyGroups(old *snapshot.OperatorState, m *snapshot.Metadata) *Incompati
 func sameMeaning(old *snapshot.OperatorState, n *graph.Node) *IncompatibleError {
 	const remedy = "take the old text back, or give the operator another uid with a hint /*+ UID('...') */ and let it start empty " +
 		"(spec.upgrade.allowNonRestoredState leaves the old state behind)"
+	old, err := evolved(old, n)
+	if err != nil {
+		return err
+	}
 	schemas := Schemas(n)
 	if converts(old, n) {
 		// Of the values each is compared by itself, by changedValues.

@@ -118,12 +118,14 @@ func (s *link) openItems(restored *snapshot.OperatorState) error {
 	for _, d := range s.node.OperatorState {
 		var had []*state.Items
 		if restored != nil {
-			for i := range restored.Subtasks {
-				items, err := state.ReadItems(restored.Subtasks[i].Extra, d)
-				if err != nil {
-					return fault.Permanentf("", "restore an older snapshot", "the operator state %s of %s cannot be read: %w", d.Name, s.uid, err)
-				}
+			convert, err := s.node.ItemConversion(restored, d)
+			for i := 0; i < len(restored.Subtasks) && err == nil; i++ {
+				var items *state.Items
+				items, err = state.ReadItems(restored.Subtasks[i].Extra, d, convert)
 				had = append(had, items)
+			}
+			if err != nil {
+				return fault.Permanentf("", "restore an older snapshot", "the operator state %s of %s cannot be read: %w", d.Name, s.uid, err)
 			}
 		}
 		s.items = append(s.items, state.Share(d.Kind, had, s.task.index, s.task.parallelism))

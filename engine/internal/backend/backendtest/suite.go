@@ -37,6 +37,7 @@ func Run(t *testing.T, factory backend.Factory) {
 	t.Run("a random history of what expires equals that of a map, also when it is frozen and restored, with other TTLs or none", func(t *testing.T) {
 		both(t, func(t *testing.T, seed uint64, incremental bool) { expiringHistory(t, factory, seed, incremental) })
 	})
+	t.Run("values of entries are converted when they are restored", func(t *testing.T) { values(t, factory) })
 	t.Run("what has expired is not restored from an earlier run", func(t *testing.T) { rewritten(t, factory) })
 	t.Run("what has expired goes in calls that take out a part", func(t *testing.T) { sweeping(t, factory) })
 	t.Run("timers are restored from cells of windows, which they were once", func(t *testing.T) { timersOfCells(t, factory) })

@@ -228,8 +228,8 @@ func (s *sorted) take(hash uint64, key, name, entry []byte) (added bool, err err
 	if stamped && len(entry) < state.StampBytes {
 		return false, backend.Refusal("an entry has no stamp")
 	}
-	if s.aging == nil {
-		before := s.n
+	before := s.n
+	if s.aging == nil && s.convert == nil {
 		s.Put(hash, key, name, entry)
 		return s.n > before, nil
 	}
@@ -238,10 +238,14 @@ func (s *sorted) take(hash uint64, key, name, entry []byte) (added bool, err err
 		s.Delete(hash, key, name) // which an earlier run may have put in
 		return true, nil
 	}
-	before := s.n
-	s.restored = append(s.restored[:0], value...)
-	if s.aging.is != nil {
-		s.restored = state.AppendStamped(s.restored[:0], stamp, value)
+	s.restored = s.restored[:0]
+	if s.aging != nil && s.aging.is != nil {
+		s.restored = state.AppendStamped(s.restored, stamp, nil)
+	}
+	if s.convert == nil {
+		s.restored = append(s.restored, value...)
+	} else if s.restored, err = s.convert(s.restored, value); err != nil {
+		return false, backend.Refusal(fmt.Sprintf("a value is not what its layout says: %v", err))
 	}
 	s.Put(hash, key, name, s.restored)
 	return s.n > before, nil

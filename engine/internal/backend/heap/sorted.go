@@ -129,14 +129,15 @@ func (f *frozenOrdered) changes(dst []byte, g, number int, based int64) []byte {
 // a key are together. It implements state.Sorted.
 type sorted struct {
 	ordered
-	aging    *aging // of what is restored; nil: entries are as they were
-	restored []byte // such an entry
+	aging    *aging                                    // of what is restored; nil: entries are as they were
+	convert  func(dst, earlier []byte) ([]byte, error) // of what is restored; nil: values are as they were
+	restored []byte                                    // such an entry
 }
 
 var sortedEncoding = encoding{backend.AppendSortedBlock, backend.AppendSortedChanges, backend.AppendSortedEntry}
 
 func newSorted(b *Backend, d state.Descriptor) *sorted {
-	return &sorted{ordered: newOrdered(b, d, sortedEncoding), aging: newAging(b, d)}
+	return &sorted{ordered: newOrdered(b, d, sortedEncoding), aging: newAging(b, d), convert: b.scope.Conversions[d.Name].Value}
 }
 
 // place returns the tree of a key, its group, and under what an entry stands in it: valid until the next call.
