@@ -19,6 +19,7 @@ type options struct {
 	records int64
 	only    string
 	profile string
+	kafka   string
 }
 
 // section is one question that is measured.
@@ -31,7 +32,8 @@ func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 5, "measured pairs for each figure, after one that is not counted")
 	flag.Int64Var(&o.records, "records", 20_000_000, "records in each run of the count benchmarks")
-	flag.StringVar(&o.only, "only", "", "run only this section: count, checkpoints, incremental, snapshots, sql, json, files, flights")
+	flag.StringVar(&o.only, "only", "", "run only this section: count, checkpoints, incremental, snapshots, sql, json, files, flights, kafka")
+	flag.StringVar(&o.kafka, "kafka", "", "address of a Kafka for the section kafka, such as one of hack/kafka/kafka start")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of all runs, engine and loops, to this file")
 	flag.Parse()
 	if err := profiled(o.profile, func() error { return run(context.Background(), o) }); err != nil {
@@ -61,7 +63,7 @@ func run(ctx context.Context, o options) error {
 	fmt.Printf("%s, %s/%s, %d CPUs; medians of %d pairs, in brackets the least and the greatest\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), o.rounds)
 	for _, s := range []section{
-		{"count", countSection}, {"checkpoints", checkpointSection}, {"incremental", incrementalSection}, {"snapshots", snapshotSection}, {"sql", sqlSection}, {"json", jsonSection}, {"files", filesSection}, {"flights", flightsSection},
+		{"count", countSection}, {"checkpoints", checkpointSection}, {"incremental", incrementalSection}, {"snapshots", snapshotSection}, {"sql", sqlSection}, {"json", jsonSection}, {"files", filesSection}, {"flights", flightsSection}, {"kafka", kafkaSection},
 	} {
 		if o.only != "" && o.only != s.name {
 			continue
