@@ -136,7 +136,6 @@ const scenarios = 39
 var missingScenarios = map[int]string{
 	2:  "unaligned checkpoints",
 	11: "claimMode: Claim",
-	25: "no state expires",
 	37: "unaligned checkpoints",
 }
 
