@@ -30,6 +30,13 @@ type Source interface {
 	Reader(ctx context.Context, r ReaderContext) (Reader, error)
 }
 
+// Identified is a Source that says where its rows come from. Positions in one place mean nothing in another, so it goes on with those of a
+// snapshot only if it says what it said then (P9).
+type Identified interface {
+	// Identity is readable, for people who are told that it is another.
+	Identity() string
+}
+
 // PasserOver is a Source that reads what others change: it passes over what it cannot read, and says so.
 type PasserOver interface {
 	// PassedOver is the number of files, or of what the source has instead, that were not read, or not to their end. It may

@@ -75,7 +75,13 @@ func (c *testConnectors) Source(name string, t table.Spec) (connector.Source, fl
 	return testSource{schema: t.Schema}, c.rate, nil
 }
 
-func (c *testConnectors) Identity(string) []string { return []string{"path"} }
+func (c *testConnectors) Identity(name string, option func(key string) (string, bool)) string {
+	identity := "connector " + name
+	if path, set := option("path"); set {
+		identity += "\npath " + path
+	}
+	return identity
+}
 
 func (c *testConnectors) Sink(name string, t table.Spec) (connector.Sink, error) {
 	t.Options.Allow("path")

@@ -45,7 +45,8 @@ func (c Compiler) lower(p *physical.Plan) (*graph.Graph, error) {
 func (c Compiler) fill(node *graph.Node, op physical.Op) (err error) {
 	switch op := op.(type) {
 	case *physical.Source:
-		node.Fingerprint = c.sourceFingerprint(op.Table)
+		name, _ := op.Table.Option(optionConnector)
+		node.Fingerprint = c.Connectors.Identity(name, op.Table.Option)
 		node.Source, node.Parallelism, err = c.source(op.Table)
 	case *physical.Sink:
 		node.Sink, node.Parallelism, err = c.sink(op)
@@ -157,18 +158,6 @@ func (c Compiler) sourceColumns(t *catalog.Table, skipNull bool) operator.Factor
 	return exec.SourceColumns(exec.SourceColumnsSpec{
 		File: c.File, Computed: t.Computed, Schema: t.Schema().Layout(), RowTime: t.RowTime, SkipNull: skipNull, Table: t.Name, Place: c.at(t.WatermarkAt),
 	})
-}
-
-// sourceFingerprint says where a table's rows come from: positions in one place mean nothing in another (P9).
-func (c Compiler) sourceFingerprint(t *catalog.Table) string {
-	name, _ := t.Option(optionConnector)
-	s := optionConnector + " " + name
-	for _, key := range c.Connectors.Identity(name) {
-		if v, ok := t.Option(key); ok {
-			s += "\n" + key + " " + v
-		}
-	}
-	return s
 }
 
 func (c Compiler) sink(op *physical.Sink) (s connector.Sink, parallelism int, err error) {

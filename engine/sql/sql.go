@@ -33,8 +33,8 @@ type Connectors interface {
 	// Source says, too, how many rows per second the whole job may read; 0: no limit.
 	Source(name string, t table.Spec) (s connector.Source, rowsPerSecond float64, err error)
 	Sink(name string, t table.Spec) (connector.Sink, error)
-	// Identity returns the options that say where the rows of a table come from (P9).
-	Identity(name string) []string
+	// Identity says where the rows of a table come from, of which option returns what is set (P9).
+	Identity(name string, option func(key string) (value string, set bool)) string
 }
 
 // Error is what is wrong with a script. It is a permanent fault (P13).

@@ -161,7 +161,11 @@ func from[T any](j *Job, uid string, src *graph.Source, options []SourceOption) 
 		var zero T
 		j.fail(uid, fmt.Errorf("the source reads %T, not rows of %T", src.Payload(), zero))
 	}
-	return Stream[T]{job: j, node: j.add(graph.Node{UID: uid, Name: "source", Source: src})}
+	node := graph.Node{UID: uid, Name: "source", Source: src}
+	if s, ok := src.Source.(connector.Identified); ok {
+		node.Fingerprint = s.Identity()
+	}
+	return Stream[T]{job: j, node: j.add(node)}
 }
 
 // Map turns each row into one of another type. f writes its result to out, which is zeroed.

@@ -152,9 +152,16 @@ func (r *Registry) Sink(name string, t table.Spec) (connector.Sink, error) {
 	return f.sink(t)
 }
 
-// Identity returns the options that say where the rows of a table with the connector come from: positions in one place mean
-// nothing in another (P9).
-func (r *Registry) Identity(name string) []string { return r.connectors[name].identity }
+// Identity says where a connector's rows come from, by the options that name the place.
+func (r *Registry) Identity(name string, option func(key string) (value string, set bool)) string {
+	s := optionConnector + " " + name
+	for _, key := range r.connectors[name].identity {
+		if v, ok := option(key); ok {
+			s += "\n" + key + " " + v
+		}
+	}
+	return s
+}
 
 const optionConnector, optionFormat = "connector", "format"
 

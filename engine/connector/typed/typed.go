@@ -50,9 +50,15 @@ func Source[T any](options Options) (connector.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source[T]{Source: columns, fields: fields}
+	s := &source[T]{Source: columns, fields: fields, identity: r.Identity(options["connector"], func(key string) (string, bool) {
+		v, set := options[key]
+		return v, set
+	})}
 	if places, ok := columns.(connector.PlaceReader); ok {
 		return &fileSource[T]{s, places}, nil
+	}
+	if lag, ok := columns.(connector.LagMeter); ok {
+		return &laggingSource[T]{s, lag}, nil
 	}
 	return s, nil
 }
@@ -99,8 +105,12 @@ func open[T any](options Options) (table.Spec, *registry.Registry, []field, erro
 // source makes rows of what another reads as columns.
 type source[T any] struct {
 	connector.Source
-	fields []field
+	fields   []field
+	identity string
 }
+
+// Identity is that of a table with the same options.
+func (s *source[T]) Identity() string { return s.identity }
 
 // Payload returns rows of T.
 func (s *source[T]) Payload() batch.Payload { return &batch.Rows[T]{} }
@@ -141,6 +151,12 @@ func (s *source[T]) Reader(ctx context.Context, c connector.ReaderContext) (conn
 type fileSource[T any] struct {
 	*source[T]
 	connector.PlaceReader
+}
+
+// laggingSource knows how far it is behind, as the connector does.
+type laggingSource[T any] struct {
+	*source[T]
+	connector.LagMeter
 }
 
 // MovesTo is what the connector says.

@@ -134,6 +134,46 @@ func TestWhatTheConnectorCanIsNotLost(t *testing.T) {
 	}
 }
 
+// TestRowsOfAnotherPlaceAreAnotherSource: positions in a topic or folder mean nothing in another (P9).
+func TestRowsOfAnotherPlaceAreAnotherSource(t *testing.T) {
+	topic := typed.Options{"connector": "kafka", "topic": "a", "properties.bootstrap.servers": "127.0.0.1:1", "format": "json", "scan.startup.mode": "earliest-offset"}
+	source, err := typed.Source[numbered](topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, lags := source.(connector.LagMeter); !lags {
+		t.Errorf("%T does not know how far it is behind", source)
+	}
+	one := source.(connector.Identified).Identity()
+	topic["properties.bootstrap.servers"] = "127.0.0.1:2"
+	if same, err := typed.Source[numbered](topic); err != nil || same.(connector.Identified).Identity() != one {
+		t.Errorf("at another address it is another source: %v", err)
+	}
+	topic["topic"] = "b"
+	if other, err := typed.Source[numbered](topic); err != nil || other.(connector.Identified).Identity() == one || !strings.Contains(one, "topic a") {
+		t.Errorf("another topic is the same source %q: %v", one, err)
+	}
+
+	files := func(dir string) func(*stream.Job) {
+		return func(j *stream.Job) {
+			source, err := typed.Source[numbered](typed.Options{"connector": "filesystem", "path": dir, "format": "json", "source.monitor-interval": "1 s"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			stream.To(stream.From[numbered](j, "files", source), "out", enginetest.NewLedger[numbered]())
+		}
+	}
+	first, second := t.TempDir(), t.TempDir()
+	c := enginetest.Start(t, files(first))
+	c.Checkpoint()
+	if why := c.Refuses(files(first)); why != "" {
+		t.Errorf("the same program is refused: %s", why)
+	}
+	if why := c.Refuses(files(second)); !strings.Contains(why, first) || !strings.Contains(why, "files") {
+		t.Errorf("a program that reads another folder is not refused: %q", why)
+	}
+}
+
 func TestWrongOptionsAndRowsAreRefusedWithTheirPlace(t *testing.T) {
 	type odd struct{ C chan int }
 	type empty struct{ c int }
