@@ -54,7 +54,7 @@ func ValueState[V any](s *Setup, name string, options ...StateOption) Value[V] {
 // Ref returns the current key's value, to be read and changed in place until the function returns. Of a state with a TTL it is a write.
 func (v Value[V]) Ref(c Current) *V {
 	if v.cells.ttl != nil {
-		return over[V](v.cells.use(c.current()))
+		return (*V)(v.cells.used(c)) // one call, or the compiler would not put Ref into the functions of programs
 	}
 	return (*V)(unsafe.Pointer(unsafe.SliceData(v.cells.of[*v.cells.row])))
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"fmt"
 	"time"
+	"unsafe"
 
 	"github.com/weirstream/weir/engine/state"
 )
@@ -82,8 +83,10 @@ func (o *processOp) noteTime() {
 	}
 }
 
-// use returns the value in the current cell of a state with a TTL, which is about to be written.
-func (c *cells) use(op *processOp) []byte { return c.ttl.Use(c.of[*c.row], op.accessTime(c.ttl)) }
+// used returns where the current key's value is, in the cell of a state with a TTL, which is about to be written.
+func (c *cells) used(key Current) unsafe.Pointer {
+	return unsafe.Pointer(unsafe.SliceData(c.ttl.Use(c.of[*c.row], key.current().accessTime(c.ttl))))
+}
 
 // Get returns the current key's value, for reading. Of a state with a TTL it is no write.
 func (v Value[V]) Get(c Current) (value V) {

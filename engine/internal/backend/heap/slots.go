@@ -54,7 +54,7 @@ type slots struct {
 
 	// marks has a bit for each slot: the key was inserted, or its cell handed out, in epoch. older has those
 	// of epochs before, up to olderEpoch. What a checkpoint has is forgotten when the table is next written (turn).
-	// In a table that is not marked they mean nothing, and may be set or not.
+	// While a table is not marked they mean nothing, and may be set or not.
 	marks, older []uint64
 	olderEpoch   int64
 	few          [2]uint64 // where they are of 64 slots or fewer
@@ -90,8 +90,9 @@ func (s *slots) allocateMarks() {
 
 func (s *slots) capacity() int { return int(s.mask) + 1 }
 
-// marked tells whether the table knows which of its cells were changed.
-func (s *slots) marked() bool { return s.mask >= unmarked }
+// marked tells whether the table knows which of its cells were changed: not a small one, and none in the epoch in which it was made, as
+// all of its keys came in that.
+func (s *slots) marked() bool { return s.mask >= unmarked && s.born != s.epoch }
 
 // clone copies the table. The arena is only ever appended to, so its bytes are shared.
 func (s *slots) clone() *slots {
@@ -109,22 +110,16 @@ func (s *slots) mark(slot uint64) { s.marks[slot/64] |= 1 << (slot % 64) }
 
 // turn begins an epoch: all that was changed up to epoch based is in a complete checkpoint.
 func (s *slots) turn(epoch, based int64) {
-	switch {
-	case s.epoch <= based:
-		clear(s.marks)
+	if s.epoch <= based {
 		clear(s.older)
 		s.olderEpoch = 0
-	case s.olderEpoch <= based:
-		copy(s.older, s.marks)
-		clear(s.marks)
-		s.olderEpoch = s.epoch
-	default:
-		for i, m := range s.marks {
-			s.older[i] |= m
+	} else {
+		for i := range s.older {
+			s.older[i] = s.changed(i, based)
 		}
-		clear(s.marks)
 		s.olderEpoch = s.epoch
 	}
+	clear(s.marks)
 	s.epoch = epoch
 }
 
@@ -134,7 +129,7 @@ func (s *slots) changed(i int, based int64) uint64 {
 	case s.epoch <= based:
 		return 0
 	case !s.marked():
-		return s.inUse()
+		return s.inUse(i)
 	case s.olderEpoch <= based:
 		return s.marks[i]
 	default:
@@ -142,10 +137,11 @@ func (s *slots) changed(i int, based int64) uint64 {
 	}
 }
 
-// inUse returns which slots of a table of at most 64 are in use.
-func (s *slots) inUse() (slots uint64) {
-	for slot, at := 0, 0; at < len(s.words); slot, at = slot+1, at+s.stride {
-		if s.used(at) {
+// inUse returns which slots, 64 from i*64 on, are in use.
+func (s *slots) inUse(i int) (slots uint64) {
+	words := s.words[i*64*s.stride:]
+	for slot, at := 0, 0; slot < 64 && at < len(words); slot, at = slot+1, at+s.stride {
+		if words[at+s.keyWords-1] != 0 {
 			slots |= 1 << slot
 		}
 	}
@@ -331,7 +327,7 @@ func (s *slots) move(capacity, keyWords int) {
 		from.marks, from.older = from.few[:1], from.few[1:] // those of s are about to be cleared
 	}
 	if !from.marked() {
-		from.marks[0] = from.inUse()
+		from.marks[0] = from.inUse(0) // of a small one; of another nobody asks before it turns
 	}
 	s.allocate(capacity, keyWords)
 	s.arena, s.garbage = nil, 0

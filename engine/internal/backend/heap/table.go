@@ -17,7 +17,7 @@ type table struct {
 	cellWords  int
 	keyWords   int  // of new slots: what the last key that was inserted needed
 	wide       bool // there are wide tables, or were
-	marked     bool // there are marked tables, or were
+	marked     bool // there are marked tables among the current ones, or were in this epoch
 	epoch      int64
 	n          int
 	keyBuffer  [8]byte // of a key that is handed out
@@ -389,7 +389,7 @@ func (t *table) freeze() frozenState {
 
 // turn follows the backend into a new epoch.
 func (t *table) turn() {
-	t.epoch = t.backend.epoch
+	t.epoch, t.marked = t.backend.epoch, false
 	clear(t.current)
 }
 
