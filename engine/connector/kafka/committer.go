@@ -58,8 +58,19 @@ type committer struct {
 	mu struct {
 		sync.Mutex
 		ender *ender // nil: not made yet
-		swept execution
+		swept lower
 	}
+	// sweeping looks again and again for what lower executions leave open, once it is known what of theirs is live.
+	sweeping sync.Once
+	ctx      context.Context
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
+}
+
+// lower are the transactions of executions before one, but for some.
+type lower struct {
+	before execution
+	keep   []committable
 }
 
 // execution is what wrote a transaction, as it is in its id: of two, the lower one is over when the other has begun.
@@ -156,18 +167,48 @@ func (c *committer) Commit(ctx context.Context, committables [][]byte) error {
 // execution is, all is committed that earlier ones have in complete checkpoints; and what they have besides, readers of
 // committed records would wait for.
 func (c *committer) sweepBefore(ctx context.Context, id string) {
-	of, ok := c.executionOf(id)
+	if of, ok := c.executionOf(id); ok {
+		c.warn(c.sweepLower(ctx, lower{before: of}))
+	}
+}
+
+// sweepLower sweeps what is lower than before, unless that was done.
+func (c *committer) sweepLower(ctx context.Context, l lower) error {
 	c.mu.Lock()
-	due := ok && c.mu.swept.before(of)
+	due := c.mu.swept.before.before(l.before)
 	if due {
-		c.mu.swept = of
+		c.mu.swept = l
 	}
 	c.mu.Unlock()
 	if !due {
-		return
+		return nil
 	}
-	if err := c.sweep(ctx, of, nil); err != nil {
-		c.sink.config.Log.Warn("transactions that a restart has left behind may lie open: readers of committed records wait for them until they time out", "sink", c.ids, "error", err)
+	c.sweeping.Do(func() { c.done.Go(c.sweepAgain) })
+	return c.sweep(ctx, l)
+}
+
+// sweepInterval is after how long it is looked again for what lower executions have left open.
+const sweepInterval = 20 * time.Second
+
+// sweepAgain sweeps as long as the committer is there. An execution that does not know yet that it is over may open and prepare
+// a transaction after it was looked for them, and then learns that its checkpoint came too late.
+func (c *committer) sweepAgain() {
+	for {
+		select {
+		case <-time.After(sweepInterval):
+		case <-c.ctx.Done():
+			return
+		}
+		c.mu.Lock()
+		l := c.mu.swept
+		c.mu.Unlock()
+		c.warn(c.sweep(c.ctx, l))
+	}
+}
+
+func (c *committer) warn(err error) {
+	if err != nil && c.ctx.Err() == nil {
+		c.sink.config.Log.Warn("transactions that a restart has left behind may lie open, and readers of committed records wait for them; it is tried again", "sink", c.ids, "error", err)
 	}
 }
 
@@ -228,11 +269,11 @@ func (c *committer) Sweep(ctx context.Context, live [][]byte) error {
 	if err != nil {
 		return err
 	}
-	return c.sweep(ctx, execution{attempt: c.attempt}, keep)
+	return c.sweepLower(ctx, lower{execution{attempt: c.attempt}, keep})
 }
 
-// sweep aborts the open transactions of executions before one, but for some.
-func (c *committer) sweep(ctx context.Context, before execution, keep []committable) error {
+// sweep aborts lower transactions that are open.
+func (c *committer) sweep(ctx context.Context, l lower) error {
 	e, err := c.ready(ctx)
 	if err != nil {
 		return err
@@ -242,12 +283,12 @@ func (c *committer) sweep(ctx context.Context, before execution, keep []committa
 		return c.sink.config.Connection.classed("list transactions", err)
 	}
 	spared := map[string]bool{}
-	for _, t := range keep {
+	for _, t := range l.keep {
 		spared[t.ID] = true
 	}
 	var errs []error
 	for id := range open {
-		if of, ok := c.executionOf(id); ok && of.before(before) && !spared[id] {
+		if of, ok := c.executionOf(id); ok && of.before(l.before) && !spared[id] {
 			errs = append(errs, c.abort(ctx, e, id))
 		}
 	}
@@ -294,6 +335,8 @@ func (c *committer) executionOf(id string) (e execution, ok bool) {
 
 // Close ends the clients.
 func (c *committer) Close() error {
+	c.cancel()
+	c.done.Wait()
 	if e := c.mu.ender; e != nil && e.client != c.client {
 		e.client.Close()
 	}

@@ -195,5 +195,7 @@ func (s *Sink) Committer(_ context.Context, c connector.CommitterContext) (conne
 	if err != nil {
 		return nil, s.config.Connection.refused(err)
 	}
-	return &committer{sink: s, client: cl, attempt: c.Attempt, ids: s.transactions(c.Job, c.UID)}, nil
+	out := &committer{sink: s, client: cl, attempt: c.Attempt, ids: s.transactions(c.Job, c.UID)}
+	out.ctx, out.cancel = context.WithCancel(context.Background())
+	return out, nil
 }

@@ -62,13 +62,15 @@ func TestAnIdleSubtaskTakesOutWhatHasExpired(t *testing.T) {
 		d.start(1)
 		d.command(0, message.Assign{Split: connector.Split{ID: "a", Spec: []byte{0}}, MaxTime: math.MinInt64})
 		d.all(message.WatermarkBound{MaxTime: math.MaxInt64})
-		pass := func(d time.Duration, want int) {
+		pass := func(passed time.Duration, want int) {
 			t.Helper()
-			<-time.After(d) // of the test's own clock
+			<-time.After(passed) // of the test's own clock
 			synctest.Wait()
 			if n := (*table.Load()).Len(); n != want {
 				t.Errorf("there are %d cells, want %d", n, want)
 			}
+			d.all(message.WatermarkBound{MaxTime: math.MaxInt64}) // so that what was read happened before the subtask goes on
+			synctest.Wait()
 		}
 		in.Append(0, row{Key: "a"}, row{Key: "b"}, row{Key: "c"})
 		pass(30*time.Second, 3)

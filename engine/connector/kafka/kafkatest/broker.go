@@ -47,6 +47,9 @@ func Start(t *testing.T, properties ...string) *Broker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("open transactions: %s", ongoing(context.WithoutCancel(t.Context()), b.Address))
+		}
 		b.Kill()
 		if t.Failed() {
 			t.Logf("broker: %s", b.output.String())

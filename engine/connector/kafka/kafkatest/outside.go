@@ -115,3 +115,21 @@ func Values(records map[int32][]*kgo.Record) (values []string) {
 	}
 	return values
 }
+
+// ongoing describes the transactions that are open, which readers of committed records wait for.
+func ongoing(ctx context.Context, address string) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(address))
+	if err != nil {
+		return err.Error()
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	listed, err := adm.ListTransactions(ctx, nil, []string{"Ongoing"})
+	if err != nil {
+		return err.Error()
+	}
+	described, err := adm.DescribeTransactions(ctx, listed.TransactionalIDs()...)
+	return fmt.Sprintf("%+v, %v", described, err)
+}

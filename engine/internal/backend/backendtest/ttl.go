@@ -78,11 +78,12 @@ func expiringHistory(t *testing.T, factory backend.Factory, seed uint64, increme
 	h.goBack(expiringStates)
 }
 
-// scopeWith are the states, restored as conversions say.
+// scopeWith are the states, restored now, as conversions say. Checkpoints call it while time goes on.
 func (h *expiringRun) scopeWith(conversions map[string]state.Conversion) func(subtask, parallelism int) backend.Scope {
+	states, now := h.states, h.now
 	return func(subtask, parallelism int) backend.Scope {
 		s := scopeOf(subtask, parallelism)
-		s.States, s.Conversions, s.Now = h.states, conversions, h.now
+		s.States, s.Conversions, s.Now = states, conversions, now
 		return s
 	}
 }
