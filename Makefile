@@ -93,7 +93,7 @@ test-unit: .bin/versitygw .bin/helm kube ## Run the tests of the packages, witho
 	@go run ./hack/testsum -shuffle=on -count=1 -timeout=30m $(UNIT)
 
 .PHONY: test-connectors
-test-connectors: ## Run the tests of connectors against real servers, which they start: Apache Kafka (needs Java 17 and Maven).
+test-connectors: .bin/versitygw ## Run the tests of connectors against real servers, which they start: Apache Kafka (needs Java 17 and Maven).
 	@WEIR_KAFKA=real go run ./hack/testsum $(CONNECTORS)
 
 .PHONY: e2e

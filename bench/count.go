@@ -27,6 +27,8 @@ func countJob(records int64, keys uint64) (*stream.Graph, error) {
 }
 
 // countByKey puts out a key's count for each of its records.
+//
+//go:noinline
 func countByKey(byKey stream.Keyed[uint64, record]) stream.Stream[counted] {
 	return stream.Process(byKey, "count", func(s *stream.Setup) stream.Functions[record, counted] {
 		count := stream.ValueState[int64](s, "count")

@@ -18,7 +18,7 @@ type place struct {
 	slot  unsafe.Pointer // nil: the row's window is not the recent one of its group
 	first uint64         // the slot's first word
 	width uintptr        // bytes of the slot
-	mark  *uint64        // the word of the slot's mark, and which bit it is
+	mark  *uint64        // the word of the slot's mark, and which bit it is; nil: the table is not marked
 	bit   uint64
 }
 
@@ -61,7 +61,10 @@ func (t *table) resolve(b *batch.Batch, begin, end int, cells [][]byte) int {
 		}
 		slot := hash & r.mask
 		p.slot, p.width = unsafe.Add(r.words, uintptr(slot)*r.width), r.width
-		p.first, p.mark, p.bit = *(*uint64)(p.slot), markWord(r, slot), 1<<(slot%64)
+		p.first, p.mark = *(*uint64)(p.slot), nil
+		if r.marks != nil {
+			p.mark, p.bit = markWord(r, slot), 1<<(slot%64)
+		}
 	}
 
 	size := t.descriptor.CellBytes
@@ -90,7 +93,7 @@ func (t *table) resolve(b *batch.Batch, begin, end int, cells [][]byte) int {
 			if cell = t.find(b, begin+k, true); cell == nil {
 				return begin + k
 			}
-		} else {
+		} else if p.mark != nil {
 			*p.mark |= p.bit
 		}
 		out[k] = unsafe.Slice((*byte)(cell), size)
@@ -117,7 +120,10 @@ func (t *table) resolveNarrow(b *batch.Batch, begin, end int, cells [][]byte) in
 		}
 		slot := hash & r.mask
 		p.slot = unsafe.Add(r.words, uintptr(slot)*r.width)
-		p.first, p.mark = *(*uint64)(p.slot), (*uint8)(unsafe.Add(r.marks, slot/8))
+		p.first, p.mark = *(*uint64)(p.slot), nil
+		if r.marks != nil {
+			p.mark = (*uint8)(unsafe.Add(r.marks, slot/8))
+		}
 	}
 
 	size := t.descriptor.CellBytes
@@ -129,7 +135,9 @@ func (t *table) resolveNarrow(b *batch.Batch, begin, end int, cells [][]byte) in
 		from = ends[k]
 		if p.slot != nil && len(key) == 8 {
 			if word := ^binary.LittleEndian.Uint64(key); word == p.first && word != 0 {
-				*p.mark |= 1 << (hashes[k] % 8)
+				if p.mark != nil {
+					*p.mark |= 1 << (hashes[k] % 8)
+				}
 				out[k] = unsafe.Slice((*byte)(unsafe.Add(p.slot, 8*narrowWords)), size)
 				continue
 			}
@@ -222,7 +230,7 @@ func probeNarrow(r *recent, hash, word uint64) unsafe.Pointer {
 		case 0: // first, because the word of a key that does not fit is 0 too
 			return nil
 		case word:
-			*markWord(r, i) |= 1 << (i % 64)
+			r.mark(i)
 			return unsafe.Add(slot, 8*narrowWords)
 		}
 	}
@@ -236,10 +244,17 @@ func probeWide(r *recent, hash, first, last uint64) unsafe.Pointer {
 			return nil
 		case last:
 			if *(*uint64)(slot) == first {
-				*markWord(r, i) |= 1 << (i % 64)
+				r.mark(i)
 				return unsafe.Add(slot, 8*wideWords)
 			}
 		}
+	}
+}
+
+// mark is slots.mark.
+func (r *recent) mark(i uint64) {
+	if r.marks != nil {
+		*markWord(r, i) |= 1 << (i % 64)
 	}
 }
 

@@ -106,7 +106,11 @@ func (s *slots) clone() *slots {
 }
 
 // mark notes that the cell of a slot may be changed in this epoch.
-func (s *slots) mark(slot uint64) { s.marks[slot/64] |= 1 << (slot % 64) }
+func (s *slots) mark(slot uint64) {
+	if s.marked() {
+		s.marks[slot/64] |= 1 << (slot % 64)
+	}
+}
 
 // turn begins an epoch: all that was changed up to epoch based is in a complete checkpoint.
 func (s *slots) turn(epoch, based int64) {
@@ -330,6 +334,7 @@ func (s *slots) move(capacity, keyWords int) {
 		from.marks[0] = from.inUse(0) // of a small one; of another nobody asks before it turns
 	}
 	s.allocate(capacity, keyWords)
+	marked := s.marked()
 	s.arena, s.garbage = nil, 0
 	if live := len(from.arena) - from.garbage; live > 0 {
 		s.arena = make([]byte, 0, live+live/2)
@@ -340,8 +345,10 @@ func (s *slots) move(capacity, keyWords int) {
 			continue
 		}
 		place := s.free(from.hash(at))
-		s.marks[place/64] |= from.marks[slot/64] >> (slot % 64) & 1 << (place % 64)
-		s.older[place/64] |= from.older[slot/64] >> (slot % 64) & 1 << (place % 64)
+		if marked {
+			s.marks[place/64] |= from.marks[slot/64] >> (slot % 64) & 1 << (place % 64)
+			s.older[place/64] |= from.older[slot/64] >> (slot % 64) & 1 << (place % 64)
+		}
 		to := int(place) * s.stride
 		copy(s.words[to+s.keyWords:to+s.stride], from.words[at+from.keyWords:at+from.stride])
 		switch {

@@ -42,8 +42,8 @@ type recent struct {
 	window int64
 	words  unsafe.Pointer // nil: none
 	mask   uint64
-	width  uintptr // bytes of a slot
-	marks  unsafe.Pointer
+	width  uintptr        // bytes of a slot
+	marks  unsafe.Pointer // nil: the table is not marked
 	slots  *slots
 }
 
@@ -301,10 +301,10 @@ func (t *table) at(g int, window int64) *slots {
 
 // remember makes slots of this epoch the recent ones of their group. It must be told of new buffers.
 func (t *table) remember(g int, s *slots) {
-	t.marked = t.marked || s.marked()
-	t.current[g] = recent{
-		window: s.window, words: unsafe.Pointer(unsafe.SliceData(s.words)), mask: s.mask, width: uintptr(s.stride) * 8,
-		marks: unsafe.Pointer(unsafe.SliceData(s.marks)), slots: s,
+	r := &t.current[g]
+	*r = recent{window: s.window, words: unsafe.Pointer(unsafe.SliceData(s.words)), mask: s.mask, width: uintptr(s.stride) * 8, slots: s}
+	if s.marked() {
+		r.marks, t.marked = unsafe.Pointer(unsafe.SliceData(s.marks)), true
 	}
 }
 
