@@ -202,7 +202,10 @@ func (c *committer) sweepAgain() {
 		c.mu.Lock()
 		l := c.mu.swept
 		c.mu.Unlock()
-		c.warn(c.sweep(c.ctx, l))
+		ctx, cancel := context.WithTimeout(c.ctx, sweepInterval) // brokers that do not answer are asked again
+		err := c.sweep(ctx, l)
+		cancel()
+		c.warn(err)
 	}
 }
 
